@@ -1,0 +1,83 @@
+"""libfeat: an embedded feature store.
+
+    import libfeat
+
+    store = libfeat.open("shop.feat")
+    store.define(open("features.sql").read())
+    store.append("purchases", frame)
+    train = store.training_set("churn", spine, timestamp="asof")
+    store.deploy("churn")
+    reader = store.reader("churn", fingerprint=train.fingerprint)
+    reader.get(user_id=17850)
+
+A training set and a reader give the same bits for the same entity, time and version.
+"""
+
+from ._capi import lib as _lib
+from ._capi import path as library_path
+from ._errors import (
+    ArgumentError,
+    BusyError,
+    CancelledError,
+    ConstraintError,
+    CorruptionError,
+    DataError,
+    DefinitionError,
+    EnvironmentFault,
+    Error,
+    ExistsError,
+    ForkedError,
+    FormatError,
+    InternalError,
+    LimitError,
+    NotFoundError,
+    OutOfMemory,
+    ReadOnlyError,
+    SchemaError,
+    StorageError,
+)
+from ._loader import VERSION as __version__
+from .reader import STATUS, Position, Reader, Vector, Vectors
+from .result import Result, TrainingSet
+from .store import Commit, Snapshot, Store, open
+
+
+def library_version() -> str:
+    """Version of the loaded shared library."""
+    return str(_lib.feat_version().decode("ascii"))
+
+
+__all__ = [
+    "STATUS",
+    "ArgumentError",
+    "BusyError",
+    "CancelledError",
+    "Commit",
+    "ConstraintError",
+    "CorruptionError",
+    "DataError",
+    "DefinitionError",
+    "EnvironmentFault",
+    "Error",
+    "ExistsError",
+    "ForkedError",
+    "FormatError",
+    "InternalError",
+    "LimitError",
+    "NotFoundError",
+    "OutOfMemory",
+    "Position",
+    "ReadOnlyError",
+    "Reader",
+    "Result",
+    "SchemaError",
+    "Snapshot",
+    "StorageError",
+    "Store",
+    "TrainingSet",
+    "Vector",
+    "Vectors",
+    "library_path",
+    "library_version",
+    "open",
+]

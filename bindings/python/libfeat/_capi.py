@@ -1,0 +1,281 @@
+"""The C interface, one to one: constants, structs, and every function with its types.
+
+Nothing here adds meaning: ``include/feat/*.h`` documents it, and a test compares both.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import (
+    CFUNCTYPE,
+    POINTER,
+    Structure,
+    Union,
+    c_char,
+    c_char_p,
+    c_double,
+    c_int,
+    c_int64,
+    c_size_t,
+    c_uint8,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
+from typing import Any, Dict, List, Tuple
+
+from . import _errors, _loader
+
+# ---- enums -------------------------------------------------------------------------------------------------------
+
+MODE_CREATE, MODE_WRITE, MODE_READ = 0, 1, 2
+WRITE_APPEND, WRITE_UPSERT = 0, 1
+CONFLICT_SKIP_IDENTICAL, CONFLICT_ERROR, CONFLICT_IGNORE, CONFLICT_REPLACE = 0, 1, 2, 3
+AT_NEWEST, AT_VERSION, AT_TIME, AT_TAG = 0, 1, 2, 3
+ON_ERROR_FAIL, ON_ERROR_NULL = 0, 1
+TYPE_BOOLEAN, TYPE_BIGINT, TYPE_DOUBLE, TYPE_TEXT, TYPE_DATE, TYPE_TIMESTAMP = 1, 2, 3, 4, 5, 6
+VALUE_PRESENT, VALUE_NULL, VALUE_NOT_FOUND, VALUE_EXPIRED, VALUE_ERROR = 0, 1, 2, 3, 4
+DIGEST_SIZE = 33
+ERROR_MESSAGE_SIZE = 1024
+
+# ---- Arrow -------------------------------------------------------------------------------------------------------
+
+
+class ArrowSchema(Structure):
+    pass
+
+
+class ArrowArray(Structure):
+    pass
+
+
+class ArrowArrayStream(Structure):
+    pass
+
+
+ArrowSchema._fields_ = [
+    ("format", c_char_p),
+    ("name", c_char_p),
+    ("metadata", c_void_p),
+    ("flags", c_int64),
+    ("n_children", c_int64),
+    ("children", POINTER(POINTER(ArrowSchema))),
+    ("dictionary", POINTER(ArrowSchema)),
+    ("release", CFUNCTYPE(None, POINTER(ArrowSchema))),
+    ("private_data", c_void_p),
+]
+ArrowArray._fields_ = [
+    ("length", c_int64),
+    ("null_count", c_int64),
+    ("offset", c_int64),
+    ("n_buffers", c_int64),
+    ("n_children", c_int64),
+    ("buffers", POINTER(c_void_p)),
+    ("children", POINTER(POINTER(ArrowArray))),
+    ("dictionary", POINTER(ArrowArray)),
+    ("release", CFUNCTYPE(None, POINTER(ArrowArray))),
+    ("private_data", c_void_p),
+]
+ArrowArrayStream._fields_ = [
+    ("get_schema", CFUNCTYPE(c_int, POINTER(ArrowArrayStream), POINTER(ArrowSchema))),
+    ("get_next", CFUNCTYPE(c_int, POINTER(ArrowArrayStream), POINTER(ArrowArray))),
+    ("get_last_error", CFUNCTYPE(c_char_p, POINTER(ArrowArrayStream))),
+    ("release", CFUNCTYPE(None, POINTER(ArrowArrayStream))),
+    ("private_data", c_void_p),
+]
+
+# ---- structs -----------------------------------------------------------------------------------------------------
+
+
+class Error(Structure):
+    _fields_ = [
+        ("code", c_int),
+        ("line", c_uint32),
+        ("column", c_uint32),
+        ("row", c_int64),
+        ("message", c_char * ERROR_MESSAGE_SIZE),
+    ]
+
+
+class OpenOptions(Structure):
+    _fields_ = [("size", c_size_t), ("mode", c_int), ("busy_timeout_ms", c_uint32)]
+
+
+class WriteOptions(Structure):
+    _fields_ = [("size", c_size_t), ("mode", c_int), ("on_conflict", c_int), ("known_at", c_int64)]
+
+
+class Commit(Structure):
+    _fields_ = [
+        ("version", c_uint64),
+        ("known_time", c_int64),
+        ("rows_read", c_int64),
+        ("rows_added", c_int64),
+        ("rows_replaced", c_int64),
+        ("rows_skipped", c_int64),
+        ("online", c_int),
+    ]
+
+
+class At(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("kind", c_int),
+        ("version", c_uint64),
+        ("time", c_int64),
+        ("tag", c_char_p),
+    ]
+
+
+class ScanOptions(Structure):
+    _fields_ = [("size", c_size_t), ("columns", POINTER(c_char_p)), ("n_columns", c_size_t)]
+
+
+class TrainingOptions(Structure):
+    _fields_ = [("size", c_size_t), ("timestamp", c_char_p), ("status", c_int), ("on_error", c_int)]
+
+
+class _Text(Structure):
+    _fields_ = [("data", c_void_p), ("length", c_size_t)]
+
+
+class _As(Union):
+    _fields_ = [("i64", c_int64), ("f64", c_double), ("text", _Text)]
+
+
+class Value(Structure):
+    _fields_ = [
+        ("as", _As),
+        ("type", c_uint8),
+        ("is_null", c_uint8),
+        ("status", c_uint8),
+        ("reserved", c_uint8 * 5),
+    ]
+
+
+class FieldInfo(Structure):
+    _fields_ = [("name", c_char_p), ("type", c_int)]
+
+
+class ReaderOptions(Structure):
+    _fields_ = [("size", c_size_t), ("fingerprint", c_char_p)]
+
+
+class Request(Structure):
+    _fields_ = [("size", c_size_t), ("n", c_size_t), ("inputs", c_void_p), ("now", c_void_p)]
+
+
+class Position(Structure):
+    _fields_ = [("version", c_uint64), ("sequence", c_uint64)]
+
+
+class PlainColumn(Structure):
+    _fields_ = [
+        ("name", c_char_p),
+        ("type", c_int),
+        ("present", c_void_p),
+        ("values", c_void_p),
+        ("offsets", c_void_p),
+    ]
+
+
+#: C name of each struct, for the test that compares sizes and offsets.
+STRUCTS: Dict[str, type] = {
+    "struct ArrowSchema": ArrowSchema,
+    "struct ArrowArray": ArrowArray,
+    "struct ArrowArrayStream": ArrowArrayStream,
+    "feat_error": Error,
+    "feat_open_options": OpenOptions,
+    "feat_write_options": WriteOptions,
+    "feat_commit": Commit,
+    "feat_at": At,
+    "feat_scan_options": ScanOptions,
+    "feat_training_options": TrainingOptions,
+    "feat_value": Value,
+    "feat_field_info": FieldInfo,
+    "feat_reader_options": ReaderOptions,
+    "feat_request": Request,
+    "feat_position": Position,
+    "feat_plain_column": PlainColumn,
+}
+
+# ---- functions ---------------------------------------------------------------------------------------------------
+
+_handle = c_void_p  # an opaque pointer: feat_store *, feat_snapshot *, feat_reader *, feat_batches *
+_handle_out = POINTER(c_void_p)
+_status = c_int
+_err = POINTER(Error)
+_stream = POINTER(ArrowArrayStream)
+
+FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
+    # base.h
+    "feat_version": (c_char_p, []),
+    "feat_status_name": (c_char_p, [c_int]),
+    "feat_status_text": (c_char_p, [c_int]),
+    "feat_text_free": (None, [c_void_p]),
+    # store.h
+    "feat_open": (_status, [c_char_p, POINTER(OpenOptions), _handle_out, _err]),
+    "feat_close": (None, [_handle]),
+    "feat_define": (_status, [_handle, c_char_p, _err]),
+    "feat_explain": (_status, [_handle, c_char_p, POINTER(c_void_p), _err]),
+    # write.h
+    "feat_write": (_status, [_handle, c_char_p, _stream, POINTER(WriteOptions), POINTER(Commit), _err]),
+    # snapshot.h
+    "feat_snapshot_open": (_status, [_handle, POINTER(At), _handle_out, _err]),
+    "feat_snapshot_close": (None, [_handle]),
+    "feat_snapshot_version": (c_uint64, [_handle]),
+    "feat_snapshot_scan": (_status, [_handle, c_char_p, POINTER(ScanOptions), _stream, _err]),
+    "feat_snapshot_digest": (_status, [_handle, c_char_p, c_char * DIGEST_SIZE, POINTER(c_int64), _err]),
+    "feat_history": (_status, [_handle, c_char_p, _stream, _err]),
+    "feat_tag": (_status, [_handle, c_char_p, POINTER(At), _err]),
+    # training.h
+    "feat_training_set": (_status, [_handle, c_char_p, _stream, POINTER(TrainingOptions), _stream, _err]),
+    # online.h
+    "feat_type_name": (c_char_p, [c_int]),
+    "feat_deploy": (_status, [_handle, c_char_p, _err]),
+    "feat_reader_open": (_status, [_handle, c_char_p, POINTER(ReaderOptions), _handle_out, _err]),
+    "feat_reader_close": (None, [_handle]),
+    "feat_reader_inputs": (c_size_t, [_handle, POINTER(POINTER(FieldInfo))]),
+    "feat_reader_features": (c_size_t, [_handle, POINTER(POINTER(FieldInfo))]),
+    "feat_reader_fingerprint": (c_char_p, [_handle]),
+    "feat_reader_get": (_status, [_handle, POINTER(Request), c_void_p, POINTER(Position), _err]),
+    # python.h
+    "feat_stream_new": (_stream, []),
+    "feat_stream_free": (None, [_stream]),
+    "feat_pycapsule_stream_destroy": (None, [c_void_p]),
+    "feat_batches_collect": (_status, [_stream, _handle_out, _err]),
+    "feat_batches_stream": (_status, [_handle, _stream, _err]),
+    "feat_batches_rows": (c_int64, [_handle]),
+    "feat_batches_free": (None, [_handle]),
+    "feat_stream_of_array": (_status, [POINTER(ArrowSchema), POINTER(ArrowArray), _stream, _err]),
+    "feat_stream_of_rows": (_status, [POINTER(PlainColumn), c_size_t, c_size_t, _stream, _err]),
+}
+
+lib, path = _loader.load()
+
+for _name, (_restype, _argtypes) in FUNCTIONS.items():
+    try:
+        _function = getattr(lib, _name)
+    except AttributeError:
+        raise ImportError(f"{path} has no function {_name}: it is not the library that this package was made for") from None
+    _function.restype = _restype
+    _function.argtypes = _argtypes
+
+
+def failure(err: Error) -> _errors.Error:
+    """The exception for a filled feat_error."""
+    return _errors.make(
+        err.code,
+        err.message.decode("utf-8", "replace"),
+        err.line or None,
+        err.column or None,
+        err.row if err.row >= 0 else None,
+    )
+
+
+def check(status: int, err: Error) -> None:
+    """Raises unless the status is FEAT_OK."""
+    if status != 0:
+        if err.code != status:  # the call left no message
+            raise _errors.make(status, lib.feat_status_text(status).decode())
+        raise failure(err)

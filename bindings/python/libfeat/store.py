@@ -1,0 +1,287 @@
+"""The store: definitions, data in, versions, training sets. Readers are in ``reader.py``."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from ctypes import byref, c_char_p, c_int64, c_void_p
+from typing import Any, NamedTuple, Optional, Sequence, Union
+
+from . import _arrow, _time
+from . import _capi as c
+from ._errors import CODES, ArgumentError
+from ._handle import Handle, choice, text
+from .reader import Reader
+from .result import Result, TrainingSet
+
+_CONFLICT = {
+    "skip_identical": c.CONFLICT_SKIP_IDENTICAL,
+    "error": c.CONFLICT_ERROR,
+    "ignore": c.CONFLICT_IGNORE,
+    "replace": c.CONFLICT_REPLACE,
+}
+_MODE = {"w": c.MODE_CREATE, "r+": c.MODE_WRITE, "r": c.MODE_READ}
+_ON_ERROR = {"fail": c.ON_ERROR_FAIL, "null": c.ON_ERROR_NULL}
+
+
+class Commit(NamedTuple):
+    """What a write did."""
+
+    version: int  #: store version that holds the rows; the current one when nothing changed
+    known_time: Any  #: naive UTC datetime, strictly increasing from commit to commit
+    rows_read: int  #: rows of the input
+    rows_added: int  #: rows that are new
+    rows_replaced: int  #: stored rows that a new one replaced
+    rows_skipped: int  #: rows equal to a stored one or to another of the call, or ignored
+    online: str  #: "OK", or the code that says why deployed services lag behind
+
+
+class Snapshot(Handle):
+    """One version of a store, for reading. Made by ``Store.snapshot``."""
+
+    _what = "snapshot"
+
+    def __init__(self, pointer: int) -> None:
+        super().__init__(pointer, c.lib.feat_snapshot_close)
+
+    def __enter__(self) -> "Snapshot":
+        self._open_pointer
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    @property
+    def version(self) -> int:
+        """Store version."""
+        return int(c.lib.feat_snapshot_version(self._open_pointer))
+
+    def table(self, name: str, columns: Optional[Sequence[str]] = None) -> Result:
+        """The rows of a table, in no promised order; ``columns`` chooses and orders. Each read of the result is a fresh scan,
+        so the snapshot must stay open until it is read."""
+        table = text(name, "table")
+        names: Any = None
+        if columns is not None:
+            if isinstance(columns, (str, bytes)):
+                raise ArgumentError("columns must be a list of names")
+            names = [text(column, "column") for column in columns]
+        self._open_pointer
+
+        def scan(stream: Any) -> None:
+            opt = c.ScanOptions(size=ctypes.sizeof(c.ScanOptions))
+            if names is not None:
+                # An empty list has to differ from none given, so it needs an address too.
+                opt.columns = (c_char_p * max(len(names), 1))(*names)
+                opt.n_columns = len(names)
+            err = c.Error()
+            c.check(c.lib.feat_snapshot_scan(self._open_pointer, table, byref(opt), stream, byref(err)), err)
+
+        result = Result(scan)
+        result._head()  # fails here, not at the first read, when the table or a column does not exist
+        return result
+
+    def digest(self, table: str) -> str:
+        """Content digest of a table: 32 hexadecimal digits over the multiset of its rows, whatever the order of writes."""
+        out, err = (ctypes.c_char * c.DIGEST_SIZE)(), c.Error()
+        c.check(c.lib.feat_snapshot_digest(self._open_pointer, text(table, "table"), out, None, byref(err)), err)
+        return out.value.decode("ascii")
+
+    def count(self, table: str) -> int:
+        """Number of rows of a table."""
+        out, rows, err = (ctypes.c_char * c.DIGEST_SIZE)(), c_int64(), c.Error()
+        c.check(c.lib.feat_snapshot_digest(self._open_pointer, text(table, "table"), out, byref(rows), byref(err)), err)
+        return rows.value
+
+    def training_set(
+        self,
+        service: str,
+        spine: Any,
+        timestamp: Optional[str] = None,
+        status: bool = False,
+        on_error: str = "fail",
+    ) -> TrainingSet:
+        """The features of a service for every row of ``spine``, as of the row's own time, from this version.
+
+        ``timestamp`` names the spine's column of times (default: its only one that is no request input). ``status`` adds a
+        column ``<feature>__status`` after each feature. A feature value that is an error fails the call, or becomes NULL
+        with ``on_error="null"``.
+        """
+        name = text(service, "service")
+        opt = c.TrainingOptions(size=ctypes.sizeof(c.TrainingOptions))
+        opt.timestamp = None if timestamp is None else text(timestamp, "timestamp")
+        opt.status = 1 if status else 0
+        opt.on_error = choice(on_error, _ON_ERROR, "on_error")
+        handle = self._open_pointer
+        rows = _arrow.source(spine)
+        stream, batches, err = _arrow.Stream(), c_void_p(), c.Error()
+        c.check(c.lib.feat_training_set(handle, name, rows.pointer, byref(opt), stream.pointer, byref(err)), err)
+        c.check(c.lib.feat_batches_collect(stream.pointer, byref(batches), byref(err)), err)
+        assert batches.value is not None
+        return TrainingSet(batches.value)
+
+
+class Store(Handle):
+    """An open store. Made by ``libfeat.open``; may be shared between threads; closes as a context manager."""
+
+    _what = "store"
+
+    def __init__(self, pointer: int, path: str) -> None:
+        super().__init__(pointer, c.lib.feat_close)
+        self.path = path
+
+    def __enter__(self) -> "Store":
+        self._open_pointer
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<libfeat.Store {self.path!r}{' (closed)' if self.closed else ''}>"
+
+    # ---- definitions ----
+
+    def define(self, sql: str) -> None:
+        """Runs a script of CREATE TABLE, CREATE FEATURE VIEW and CREATE FEATURE SERVICE: all of it or none."""
+        err = c.Error()
+        c.check(c.lib.feat_define(self._open_pointer, text(sql, "sql"), byref(err)), err)
+
+    def explain(self, name: str) -> str:
+        """The newest definition of a table, view or service as the library runs it."""
+        out, err = c_void_p(), c.Error()
+        c.check(c.lib.feat_explain(self._open_pointer, text(name, "name"), byref(out), byref(err)), err)
+        try:
+            return ctypes.string_at(out.value or 0).decode("utf-8", "replace")
+        finally:
+            c.lib.feat_text_free(out)
+
+    # ---- data in ----
+
+    def append(self, table: str, data: Any, on_conflict: str = "skip_identical", known_at: Any = None) -> Commit:
+        """Appends rows in one commit, durable on return.
+
+        ``data`` is a pandas, polars or pyarrow table, a duckdb relation, anything with ``__arrow_c_stream__``, a dict of
+        columns (lists, numpy arrays) or a list of dicts. Columns are matched by name; naive times are UTC.
+        ``on_conflict`` says what happens to a row whose UNIQUE key is stored already: ``"skip_identical"`` (an equal row is
+        skipped, a different one is an error), ``"error"``, ``"ignore"``, ``"replace"``. ``known_at`` sets the known time of
+        the commit, for imports and replays.
+        """
+        return self._write(table, data, c.WRITE_APPEND, choice(on_conflict, _CONFLICT, "on_conflict"), known_at)
+
+    def upsert(self, table: str, data: Any, known_at: Any = None) -> Commit:
+        """Writes rows that replace those with their UNIQUE keys, for all times. ``data`` as in ``append``."""
+        return self._write(table, data, c.WRITE_UPSERT, c.CONFLICT_SKIP_IDENTICAL, known_at)
+
+    def _write(self, table: str, data: Any, mode: int, on_conflict: int, known_at: Any) -> Commit:
+        name = text(table, "table")
+        opt = c.WriteOptions(size=ctypes.sizeof(c.WriteOptions), mode=mode, on_conflict=on_conflict)
+        opt.known_at = 0 if known_at is None else _time.instant(known_at, "known_at")
+        handle = self._open_pointer
+        rows = _arrow.source(data)
+        done, err = c.Commit(), c.Error()
+        c.check(c.lib.feat_write(handle, name, rows.pointer, byref(opt), byref(done), byref(err)), err)
+        return Commit(
+            done.version,
+            _time.to_datetime(done.known_time),
+            done.rows_read,
+            done.rows_added,
+            done.rows_replaced,
+            done.rows_skipped,
+            CODES.get(done.online, "UNKNOWN"),
+        )
+
+    # ---- versions ----
+
+    def _at(self, version: Optional[int], at: Any, tag: Optional[str]) -> c.At:
+        given = [name for name, value in (("version", version), ("at", at), ("tag", tag)) if value is not None]
+        if len(given) > 1:
+            raise ArgumentError(f"give one of version, at and tag, not {' and '.join(given)}")
+        where = c.At(size=ctypes.sizeof(c.At), kind=c.AT_NEWEST)
+        if version is not None:
+            if isinstance(version, bool) or not hasattr(version, "__index__") or not 0 <= int(version) < 2**64:
+                raise ArgumentError(f"version={version!r}: a version is a whole number from 0")
+            where.kind, where.version = c.AT_VERSION, int(version)
+        elif at is not None:
+            where.kind, where.time = c.AT_TIME, _time.instant(at, "at")
+        elif tag is not None:
+            where.kind, where.tag = c.AT_TAG, text(tag, "tag")
+        return where
+
+    def snapshot(self, version: Optional[int] = None, at: Any = None, tag: Optional[str] = None) -> Snapshot:
+        """A version to read: by number, by known time (the newest not above it), by tag; the newest when nothing is given."""
+        where, pointer, err = self._at(version, at, tag), c_void_p(), c.Error()
+        c.check(c.lib.feat_snapshot_open(self._open_pointer, byref(where), byref(pointer), byref(err)), err)
+        assert pointer.value is not None
+        return Snapshot(pointer.value)
+
+    @property
+    def version(self) -> int:
+        """Number of the newest version."""
+        with self.snapshot() as snap:
+            return snap.version
+
+    def history(self, table: Optional[str] = None) -> Result:
+        """The commits of a table (or of all), oldest first."""
+        name = None if table is None else text(table, "table")
+
+        def fill(stream: Any) -> None:
+            err = c.Error()
+            c.check(c.lib.feat_history(self._open_pointer, name, stream, byref(err)), err)
+
+        result = Result(fill)
+        result._head()
+        return result
+
+    def tag(self, name: str, version: Optional[int] = None) -> None:
+        """Names a version (default: the newest) for good."""
+        where, err = self._at(version, None, None), c.Error()
+        c.check(c.lib.feat_tag(self._open_pointer, text(name, "name"), byref(where), byref(err)), err)
+
+    # ---- features ----
+
+    def training_set(
+        self,
+        service: str,
+        spine: Any,
+        timestamp: Optional[str] = None,
+        version: Optional[int] = None,
+        status: bool = False,
+        on_error: str = "fail",
+    ) -> TrainingSet:
+        """The features of a service for every row of ``spine``, from a version (default: the newest).
+        See ``Snapshot.training_set``."""
+        with self.snapshot(version=version) as snap:
+            return snap.training_set(service, spine, timestamp, status, on_error)
+
+    def deploy(self, service: str) -> None:
+        """Builds the online state of a service; later writes keep it current."""
+        err = c.Error()
+        c.check(c.lib.feat_deploy(self._open_pointer, text(service, "service"), byref(err)), err)
+
+    def reader(self, service: str, fingerprint: Optional[str] = None) -> Reader:
+        """A reader on a deployed service; ``fingerprint`` (of a training set) demands that very definition."""
+        opt = c.ReaderOptions(size=ctypes.sizeof(c.ReaderOptions))
+        opt.fingerprint = None if fingerprint is None else text(fingerprint, "fingerprint")
+        pointer, err = c_void_p(), c.Error()
+        status = c.lib.feat_reader_open(self._open_pointer, text(service, "service"), byref(opt), byref(pointer), byref(err))
+        c.check(status, err)
+        assert pointer.value is not None
+        return Reader(pointer.value)
+
+
+def open(path: Union[str, "os.PathLike[str]"], mode: str = "w", busy_timeout: float = 5.0) -> Store:
+    """Opens the store at ``path``.
+
+    ``mode``: ``"w"`` reads and writes and makes the store when there is none; ``"r+"`` demands that it exists; ``"r"`` only
+    reads. ``busy_timeout`` is how many seconds a write waits for another writer.
+    """
+    if not 0 <= busy_timeout <= 4_000_000:
+        raise ArgumentError(f"busy_timeout={busy_timeout!r}: seconds from 0 to 4,000,000")
+    opt = c.OpenOptions(ctypes.sizeof(c.OpenOptions), choice(mode, _MODE, "mode"), int(round(busy_timeout * 1000)))
+    name = os.fsencode(path)
+    if b"\0" in name:
+        raise ArgumentError("the path holds a NUL character")
+    pointer, err = c_void_p(), c.Error()
+    c.check(c.lib.feat_open(name, byref(opt), byref(pointer), byref(err)), err)
+    assert pointer.value is not None
+    return Store(pointer.value, os.fsdecode(name))

@@ -1,0 +1,13 @@
+/* libfeat: an embedded feature store. This header includes every public module and declares nothing itself. */
+#ifndef FEAT_H
+#define FEAT_H
+
+#include "feat/base.h"
+#include "feat/arrow.h"
+#include "feat/store.h"
+#include "feat/write.h"
+#include "feat/snapshot.h"
+#include "feat/training.h"
+#include "feat/online.h"
+
+#endif

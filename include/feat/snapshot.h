@@ -1,0 +1,77 @@
+/* Versions: every commit makes one, and every one stays readable.
+ *
+ * A snapshot is a handle on one version. It holds no lock and pins nothing in the way of writers. It may be shared
+ * between threads; the streams it makes belong to one thread each. */
+#ifndef FEAT_SNAPSHOT_H
+#define FEAT_SNAPSHOT_H
+
+#include "feat/arrow.h"
+#include "feat/base.h"
+#include "feat/store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct feat_snapshot feat_snapshot;
+
+typedef enum feat_at_kind {
+    FEAT_AT_NEWEST = 0,
+    FEAT_AT_VERSION = 1, /**< `version` */
+    FEAT_AT_TIME = 2,    /**< the newest version whose known time is not above `time` */
+    FEAT_AT_TAG = 3      /**< the version that `tag` names */
+} feat_at_kind;
+
+typedef struct feat_at {
+    size_t size;
+    feat_at_kind kind;
+    uint64_t version;
+    int64_t time; /**< µs since 1970 UTC */
+    const char *tag;
+} feat_at;
+
+#define FEAT_AT_INIT {sizeof(feat_at), FEAT_AT_NEWEST, 0, 0, NULL}
+
+/** Opens a version; `at` NULL is the newest. Version 0 is the empty store.
+ *  Errors: FEAT_NOT_FOUND (no such version or tag, or a time before the first commit). */
+FEAT_API feat_status feat_snapshot_open(feat_store *store, const feat_at *at, feat_snapshot **snap, feat_error *err);
+
+/** Closes a snapshot. Streams made from it stay valid. NULL is a no-op. */
+FEAT_API void feat_snapshot_close(feat_snapshot *snap);
+
+/** Store version of the snapshot. */
+FEAT_API uint64_t feat_snapshot_version(const feat_snapshot *snap);
+
+typedef struct feat_scan_options {
+    size_t size;
+    const char *const *columns; /**< names, in the order wanted; NULL for all */
+    size_t n_columns;
+} feat_scan_options;
+
+#define FEAT_SCAN_OPTIONS_INIT {sizeof(feat_scan_options), NULL, 0}
+
+/** Streams the rows of a table at the snapshot's version, in no promised order. `out` is owned by the caller, who
+ *  releases it; on failure it is untouched. Batches are read one by one as the stream is pulled. */
+FEAT_API feat_status feat_snapshot_scan(feat_snapshot *snap, const char *table, const feat_scan_options *opt,
+                                        struct ArrowArrayStream *out, feat_error *err);
+
+#define FEAT_DIGEST_SIZE 33
+
+/** Content digest of a table at the snapshot's version: 32 hexadecimal digits and a NUL. It covers the multiset of the
+ *  rows and nothing else, so any order and batching of the writes give the same. `rows` (may be NULL) gets their number. */
+FEAT_API feat_status feat_snapshot_digest(feat_snapshot *snap, const char *table, char digest[FEAT_DIGEST_SIZE],
+                                          int64_t *rows, feat_error *err);
+
+/** Streams the commits of a table (NULL: of the whole store), oldest first: version, known_time, table, operation,
+ *  rows_added, rows_removed, rows (after it), digest. */
+FEAT_API feat_status feat_history(feat_store *store, const char *table, struct ArrowArrayStream *out, feat_error *err);
+
+/** Names a version for good. A tag never moves: the same name and version again changes nothing, another version is
+ *  FEAT_EXISTS. `at` NULL is the newest. */
+FEAT_API feat_status feat_tag(feat_store *store, const char *name, const feat_at *at, feat_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,62 @@
+/* Data in: Arrow streams. One call is one atomic commit, durable when it returns. */
+#ifndef FEAT_WRITE_H
+#define FEAT_WRITE_H
+
+#include "feat/arrow.h"
+#include "feat/base.h"
+#include "feat/store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum feat_write_mode {
+    FEAT_WRITE_APPEND = 0, /**< each row says what is true from its event time on */
+    FEAT_WRITE_UPSERT = 1  /**< a row replaces the one with its UNIQUE key, for all times; needs a UNIQUE key */
+} feat_write_mode;
+
+/** What an append does with a row whose UNIQUE key is stored already. NULL in a key never conflicts. Two rows of one
+ *  call with one key count once when they are equal; when they differ the call fails. */
+typedef enum feat_on_conflict {
+    FEAT_CONFLICT_SKIP_IDENTICAL = 0, /**< an equal row is counted and skipped; a different one is FEAT_CONSTRAINT */
+    FEAT_CONFLICT_ERROR = 1,          /**< any is FEAT_CONSTRAINT */
+    FEAT_CONFLICT_IGNORE = 2,         /**< the stored row stays */
+    FEAT_CONFLICT_REPLACE = 3         /**< the new row replaces the stored one, as an upsert does */
+} feat_on_conflict;
+
+typedef struct feat_write_options {
+    size_t size;
+    feat_write_mode mode;
+    feat_on_conflict on_conflict;
+    int64_t known_at; /**< known time of the commit in µs, above that of the previous one; 0: now */
+} feat_write_options;
+
+#define FEAT_WRITE_OPTIONS_INIT {sizeof(feat_write_options), FEAT_WRITE_APPEND, FEAT_CONFLICT_SKIP_IDENTICAL, 0}
+
+/** What a write did. */
+typedef struct feat_commit {
+    uint64_t version;      /**< store version that holds the rows; the current one when nothing changed */
+    int64_t known_time;    /**< µs since 1970 UTC; strictly increasing from commit to commit */
+    int64_t rows_read;     /**< rows in the stream */
+    int64_t rows_added;    /**< rows that are new */
+    int64_t rows_replaced; /**< stored rows that a new one replaced */
+    int64_t rows_skipped;  /**< rows equal to a stored one or to another of the call, or ignored */
+    feat_status online;    /**< FEAT_OK, or why deployed services lag behind `version`; the next write or feat_deploy catches up */
+} feat_commit;
+
+/** Writes the rows of `rows` to `table` in one commit. The stream is consumed: released in every case.
+ *
+ *  Columns are matched by name, in any order; a missing nullable column is NULL, an unknown one is an error. Accepted
+ *  Arrow types: what converts without loss (smaller integers, float32, utf8 / large_utf8 / utf8_view and dictionaries
+ *  of them, timestamps in s, ms, µs, ns, date32, date64). Naive timestamps are UTC.
+ *  `opt` may be NULL; `done` may be NULL. On failure the store is as it was.
+ *  Errors: FEAT_SCHEMA (names the column, both types, and the row where there is one), FEAT_CONSTRAINT (names the
+ *  row), FEAT_NOT_FOUND, FEAT_BUSY, FEAT_READ_ONLY, FEAT_CANCELLED (the stream failed), FEAT_IO. */
+FEAT_API feat_status feat_write(feat_store *store, const char *table, struct ArrowArrayStream *rows,
+                                const feat_write_options *opt, feat_commit *done, feat_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

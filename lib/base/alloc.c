@@ -1,0 +1,62 @@
+#include "base/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The countdown of feat_alloc_fail_after: state of a test, per thread, never set by the library itself. */
+static _Thread_local int64_t countdown;
+
+static int refused(void) { return countdown > 0 && --countdown == 0; }
+
+void feat_alloc_fail_after(int64_t n) { countdown = n; }
+
+void *feat_alloc(size_t size) { return refused() ? NULL : malloc(size ? size : 1); }
+
+void *feat_alloc_zero(size_t count, size_t size) {
+    return refused() ? NULL : calloc(count ? count : 1, size ? size : 1);
+}
+
+void *feat_alloc_array(size_t count, size_t size) {
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total)) return NULL;
+    return feat_alloc(total);
+}
+
+void *feat_alloc_aligned(size_t size) {
+    if (refused() || size > SIZE_MAX - 63) return NULL;
+    size_t rounded = (size + 63) & ~(size_t)63;
+    return aligned_alloc(64, rounded ? rounded : 64);
+}
+
+void *feat_realloc_array(void *p, size_t count, size_t size) {
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total) || refused()) return NULL;
+    return realloc(p, total ? total : 1);
+}
+
+char *feat_strndup(const char *text, size_t length) {
+    if (length == SIZE_MAX) return NULL;
+    char *copy = feat_alloc(length + 1);
+    if (!copy) return NULL;
+    memcpy(copy, text, length);
+    copy[length] = 0;
+    return copy;
+}
+
+char *feat_strdup(const char *text) { return feat_strndup(text, strlen(text)); }
+
+void feat_free(void *p) { free(p); }
+
+int feat_grow(void **p, size_t *capacity, size_t need, size_t size) {
+    if (need <= *capacity) return 0;
+    size_t next = *capacity ? *capacity : 8;
+    while (next < need) {
+        if (next > SIZE_MAX / 2) return -1;
+        next *= 2;
+    }
+    void *grown = feat_realloc_array(*p, next, size);
+    if (!grown) return -1;
+    *p = grown;
+    *capacity = next;
+    return 0;
+}

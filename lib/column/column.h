@@ -1,0 +1,79 @@
+/* A typed column in Arrow's memory layout, that owns its buffers (64-byte aligned) and can grow. */
+#ifndef FEAT_LIB_COLUMN_H
+#define FEAT_LIB_COLUMN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "column/schema.h"
+
+typedef struct feat_text {
+    const char *data;
+    size_t length;
+} feat_text;
+
+typedef struct feat_column {
+    feat_type type;
+    size_t length, null_count;
+    uint8_t *validity; /* bitmap, 1 = not null; NULL while null_count is 0 */
+    /* BOOLEAN: bitmap. BIGINT, TIMESTAMP: int64_t. DATE: int32_t. DOUBLE: double. TEXT: the bytes of all values. */
+    void *values;
+    int64_t *offsets; /* TEXT: length + 1 of them; else NULL */
+    size_t capacity, text_capacity;
+} feat_column;
+
+void feat_column_init(feat_column *c, feat_type type);
+void feat_column_done(feat_column *c);
+/* Keeps the buffers, forgets the values. */
+void feat_column_clear(feat_column *c);
+
+/* Appending. Each returns 0, or -1 when memory is out (the column is then unchanged). A null's slot holds zeros. */
+int feat_column_reserve(feat_column *c, size_t more);
+int feat_column_append_null(feat_column *c);
+int feat_column_append_int(feat_column *c, int64_t v); /* BIGINT, TIMESTAMP, DATE, BOOLEAN */
+int feat_column_append_double(feat_column *c, double v);
+int feat_column_append_text(feat_column *c, const char *data, size_t length);
+/* Row `row` of a column of the same type. */
+int feat_column_append_from(feat_column *c, const feat_column *from, size_t row);
+/* Rows `rows[0..n)` of `from`, in that order. */
+int feat_column_append_rows(feat_column *c, const feat_column *from, const uint32_t *rows, size_t n);
+/* Rows [start, start + n) of `from`. */
+int feat_column_append_range(feat_column *c, const feat_column *from, size_t start, size_t n);
+
+bool feat_column_is_null(const feat_column *c, size_t row);
+int64_t feat_column_int(const feat_column *c, size_t row); /* BIGINT, TIMESTAMP, DATE, BOOLEAN */
+double feat_column_double(const feat_column *c, size_t row);
+feat_text feat_column_text(const feat_column *c, size_t row);
+
+/* Total order of two values of one type: NULL first, then by value (text by bytes, doubles by feat_double_order's order:
+ * -inf .. -0 < +0 .. inf < NaN). */
+int feat_column_compare(const feat_column *a, size_t row_a, const feat_column *b, size_t row_b);
+/* Same value bit for bit (all NaN are one value; -0 and +0 are two; NULL equals NULL). */
+bool feat_column_same(const feat_column *a, size_t row_a, const feat_column *b, size_t row_b);
+
+/* A batch of rows: columns of equal length, one for each field of whatever it belongs to. */
+typedef struct feat_batch {
+    size_t length, n_columns;
+    feat_column *columns;
+} feat_batch;
+
+feat_status feat_batch_init(feat_batch *b, const feat_type *types, size_t n_columns, feat_error *err);
+void feat_batch_done(feat_batch *b);
+void feat_batch_clear(feat_batch *b);
+
+/* The digest of a row: XXH3-128 over (column id, canonical value) of its columns that are not null, integers in one width
+ * (see doc/format.md). Adding digests gives that of a multiset of rows. `field_of[i]` describes column i. */
+feat_digest feat_row_digest(const feat_column *const *columns, const uint32_t *ids, size_t n_columns, size_t row, feat_buffer *scratch);
+
+/* Appends the key encoding of a value to `out`: one tag byte for NULL or not, then the value so that equal values of the
+ * type are equal bytes (integers widened to 8 bytes; -0 as +0, one NaN) and no encoding is a prefix of another. */
+void feat_key_append(feat_buffer *out, const feat_column *c, size_t row);
+void feat_key_append_int(feat_buffer *out, int64_t v);
+void feat_key_append_double(feat_buffer *out, double v);
+void feat_key_append_text(feat_buffer *out, const char *data, size_t length);
+void feat_key_append_null(feat_buffer *out);
+
+#endif

@@ -1,0 +1,95 @@
+/* The record of what the serving state holds. */
+#include <string.h>
+
+#include "base/pack.h"
+#include "online/state.h"
+
+enum { KIND_META = 0x4d455441 /* "ATEM" */ };
+static const char meta_key[] = "meta"; /* shorter than a chunk's key, so never one */
+
+static feat_status get(feat_env *env, MDB_txn *txn, feat_cursor *in, bool *found, feat_error *err) {
+    MDB_val key = {sizeof meta_key - 1, (void *)meta_key}, value;
+    int rc = mdb_get(txn, feat_env_dbi(env), &key, &value);
+    *found = rc == 0;
+    if (rc == MDB_NOTFOUND) return FEAT_OK;
+    if (rc != 0) return feat_env_fail(err, rc, "reading serving state");
+    const void *payload;
+    size_t size;
+    FEAT_TRY(feat_envelope_open(value.mv_data, value.mv_size, KIND_META, meta_key, sizeof meta_key - 1, &payload, &size, "serving state", err));
+    feat_cursor_init(in, payload, size);
+    return FEAT_OK;
+}
+
+feat_status feat_online_meta_peek(feat_env *env, MDB_txn *txn, uint64_t *version, uint64_t *epoch, feat_error *err) {
+    feat_cursor in;
+    bool found;
+    FEAT_TRY(get(env, txn, &in, &found, err));
+    *version = found ? feat_cursor_u64(&in) : 0;
+    *epoch = found ? feat_cursor_u64(&in) : 0;
+    return FEAT_OK;
+}
+
+feat_status feat_online_meta_read(feat_env *env, MDB_txn *txn, feat_arena *arena, feat_online_meta *meta, feat_error *err) {
+    feat_cursor in;
+    bool found;
+    FEAT_TRY(get(env, txn, &in, &found, err));
+    *meta = (feat_online_meta){.next_state = 1};
+    if (!found) return FEAT_OK;
+    meta->version = feat_cursor_u64(&in);
+    meta->epoch = feat_cursor_u64(&in);
+    meta->next_state = feat_cursor_u32(&in);
+    meta->n_views = feat_unpack_array(&in);
+    meta->views = feat_arena_array(arena, meta->n_views, sizeof *meta->views);
+    if (!meta->views) return feat_fail_memory(err);
+    for (size_t i = 0; i < meta->n_views; i++) {
+        if (feat_unpack_array(&in) != 2) in.failed = true;
+        meta->views[i].state = (uint32_t)feat_unpack_uint(&in);
+        meta->views[i].view = feat_unpack_digest(&in);
+    }
+    meta->n_services = feat_unpack_array(&in);
+    meta->services = feat_arena_array(arena, meta->n_services, sizeof *meta->services);
+    if (!meta->services) return feat_fail_memory(err);
+    for (size_t i = 0; i < meta->n_services; i++) {
+        size_t length;
+        if (feat_unpack_array(&in) != 2) in.failed = true;
+        const char *name = feat_unpack_text(&in, &length);
+        meta->services[i].name = feat_arena_strndup(arena, name, length);
+        if (!meta->services[i].name) return feat_fail_memory(err);
+        meta->services[i].service = feat_unpack_digest(&in);
+    }
+    if (in.failed || in.at != in.end) return feat_fail(err, FEAT_CORRUPT, "serving state: its record is malformed");
+    return FEAT_OK;
+}
+
+feat_status feat_online_meta_write(feat_env *env, MDB_txn *txn, const feat_online_meta *meta, feat_error *err) {
+    feat_buffer out;
+    feat_buffer_init(&out);
+    uint8_t *header = feat_buffer_extend(&out, FEAT_ENVELOPE_SIZE);
+    if (header) memset(header, 0, FEAT_ENVELOPE_SIZE);
+    feat_buffer_u64(&out, meta->version);
+    feat_buffer_u64(&out, meta->epoch);
+    feat_buffer_u32(&out, meta->next_state);
+    feat_pack_array(&out, (uint32_t)meta->n_views);
+    for (size_t i = 0; i < meta->n_views; i++) {
+        feat_pack_array(&out, 2);
+        feat_pack_uint(&out, meta->views[i].state);
+        feat_pack_digest(&out, &meta->views[i].view);
+    }
+    feat_pack_array(&out, (uint32_t)meta->n_services);
+    for (size_t i = 0; i < meta->n_services; i++) {
+        feat_pack_array(&out, 2);
+        feat_pack_text(&out, meta->services[i].name);
+        feat_pack_digest(&out, &meta->services[i].service);
+    }
+    feat_status status = FEAT_OK;
+    if (out.failed) {
+        status = feat_fail_memory(err);
+    } else {
+        feat_envelope_seal(out.data, KIND_META, meta_key, sizeof meta_key - 1, out.data + FEAT_ENVELOPE_SIZE, out.size - FEAT_ENVELOPE_SIZE);
+        MDB_val key = {sizeof meta_key - 1, (void *)meta_key}, value = {out.size, out.data};
+        int rc = mdb_put(txn, feat_env_dbi(env), &key, &value, 0);
+        if (rc != 0) status = feat_env_fail(err, rc, "writing serving state");
+    }
+    feat_buffer_done(&out);
+    return status;
+}

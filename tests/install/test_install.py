@@ -1,0 +1,69 @@
+"""An installed library is found by pkg-config, and a program can be built with it, shared and static."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = os.environ.get("FEAT_BUILD_DIR") or str(ROOT / "build")
+
+
+def run(*command, **options):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}"
+    return done.stdout.strip()
+
+
+class Installed:
+    """The tree that `meson install` made under a destination, as if that were the root of the file system."""
+
+    def __init__(self, destination):
+        run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", str(destination))
+        (self.pc,) = destination.glob("**/pkgconfig/feat.pc")
+        self.lib = self.pc.parent.parent
+        (self.header,) = destination.glob("**/include/feat.h")
+        self.include = self.header.parent
+        # Installed with a destination, the file names the final place: pkg-config is told that it moved.
+        self.environment = dict(os.environ, PKG_CONFIG_PATH=str(self.pc.parent))
+
+    def pkg_config(self, *options):
+        moved = [f"--define-variable=prefix={self.include.parent}"]
+        return run("pkg-config", *moved, *options, "feat", env=self.environment).split()
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    return Installed(tmp_path_factory.mktemp("destination"))
+
+
+def test_files(installed):
+    names = {path.relative_to(installed.include).as_posix() for path in installed.include.rglob("*") if path.is_file()}
+    source = ROOT / "include"
+    assert names == {path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()}
+    libraries = {path.name for path in installed.lib.glob("libfeat*")}
+    version = "".join(installed.pkg_config("--modversion"))
+    assert libraries == {"libfeat.a", "libfeat.so", "libfeat.so.0", f"libfeat.so.{version}"}
+
+
+def test_shared_needs_only_the_library(installed):
+    assert [flag for flag in installed.pkg_config("--libs") if flag.startswith("-l")] == ["-lfeat"]
+
+
+@pytest.mark.parametrize("language", ["gcc -std=c11", "g++ -std=c++17 -x c++"])
+@pytest.mark.parametrize("kind", ["shared", "static"])
+def test_program(installed, tmp_path, language, kind):
+    static = ["--static"] if kind == "static" else []
+    libs = installed.pkg_config("--libs", *static)
+    if kind == "static":
+        libs = [str(installed.lib / "libfeat.a") if flag == "-lfeat" else flag for flag in libs]
+    program = str(tmp_path / "program")
+    flags = ["-Wall", "-Wextra", "-Werror", "-pedantic", *installed.pkg_config("--cflags")]
+    source = str(ROOT / "tests" / "install" / "program.c")
+    run(*language.split(), *flags, source, "-x", "none", "-o", program, *libs)
+    version = "".join(installed.pkg_config("--modversion"))
+    environment = {"LD_LIBRARY_PATH": str(installed.lib)} if kind == "shared" else {}
+    assert run(program, version, env=environment) == f"libfeat {version}"
+    needs = run("readelf", "-d", program)
+    assert ("libfeat.so.0" in needs) == (kind == "shared")

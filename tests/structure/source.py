@@ -1,0 +1,201 @@
+"""Checks of the source text. Each function returns a list of problems, one line each; an empty list is a pass."""
+
+import os
+import re
+
+# Layers point downwards. Two folders of one rank do not know each other.
+RANK = {
+    "base": 0,
+    "column": 1,
+    "math": 1,
+    "sql": 2,
+    "plan": 3,
+    "exec": 4,
+    "store": 4,
+    "online": 5,
+    "engine": 6,
+    "api": 7,
+}
+# The one exception: columns may use the number formats of lib/math, which needs no columns.
+ALLOWED_SIDEWAYS = {("column", "math")}
+
+# The C library's functions that hand out or take back heap memory. Only lib/base/alloc.c may use them.
+HEAP = {
+    "aligned_alloc",
+    "asprintf",
+    "calloc",
+    "free",
+    "getdelim",
+    "getline",
+    "malloc",
+    "memalign",
+    "open_memstream",
+    "posix_memalign",
+    "realloc",
+    "reallocarray",
+    "strdup",
+    "strndup",
+    "valloc",
+    "vasprintf",
+    "wcsdup",
+}
+
+_NOISE = re.compile(
+    r"""//[^\n]*            # a line comment
+      | /\*.*?\*/           # a block comment
+      | "(?:\\.|[^"\\\n])*" # a string
+      | '(?:\\.|[^'\\\n])*' # a character
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+
+
+def strip(text, strings=True):
+    """The text without comments (and without the insides of strings), line numbers kept."""
+
+    def blank(match):
+        found = match.group(0)
+        if found[0] in "\"'":
+            return found if not strings else found[0] * 2
+        return " " + "\n" * found.count("\n")
+
+    return _NOISE.sub(blank, text)
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def lib_files(root):
+    """(folder, path) of each C file under lib/."""
+    for folder in sorted(os.listdir(os.path.join(root, "lib"))):
+        directory = os.path.join(root, "lib", folder)
+        if os.path.isdir(directory):
+            for name in sorted(os.listdir(directory)):
+                if name.endswith((".c", ".h", ".def")):
+                    yield folder, os.path.join(directory, name)
+
+
+def public_headers(root):
+    """Paths below include/ of the public headers."""
+    return ["feat.h"] + sorted(
+        "feat/" + name for name in os.listdir(os.path.join(root, "include", "feat")) if name.endswith(".h")
+    )
+
+
+def layer_problem(folder, target):
+    """Why a file of lib/`folder` may not include `target`, or None."""
+    if target == "feat.h" or target.startswith("feat/"):
+        return None
+    if "/" not in target:
+        return "is not written relative to lib/ or include/"
+    to = target.split("/")[0]
+    if to not in RANK:
+        return "names no layer"
+    if to == folder or RANK[to] < RANK[folder] or (folder, to) in ALLOWED_SIDEWAYS:
+        return None
+    return "points upwards" if RANK[to] > RANK[folder] else "points sideways"
+
+
+def check_layers(root):
+    problems = []
+    for folder, path in lib_files(root):
+        where = os.path.relpath(path, root)
+        if folder not in RANK:
+            problems.append(f"{where}: lib/{folder} has no place in the layers")
+            continue
+        text = strip(read(path), strings=False)
+        for match in re.finditer(r'^[ \t]*#[ \t]*include[ \t]*"([^"]*)"', text, re.MULTILINE):
+            reason = layer_problem(folder, match.group(1))
+            if reason:
+                line = text.count("\n", 0, match.start()) + 1
+                problems.append(f'{where}:{line}: #include "{match.group(1)}" {reason}')
+    for header in public_headers(root):
+        text = strip(read(os.path.join(root, "include", header)), strings=False)
+        for match in re.finditer(r'^[ \t]*#[ \t]*include[ \t]*"([^"]*)"', text, re.MULTILINE):
+            if not match.group(1).startswith("feat/"):
+                problems.append(f'include/{header}: #include "{match.group(1)}" is no public header')
+    return problems
+
+
+def heap_calls(text):
+    """(line, name) of each call of a heap function in a C text. Members of that name are somebody else's."""
+    text = strip(text)
+    names = "|".join(sorted(HEAP, key=len, reverse=True))
+    for match in re.finditer(rf"(?<![\w.])(?<!->)\b({names})\b\s*\(", text):
+        yield text.count("\n", 0, match.start()) + 1, match.group(1)
+
+
+def check_heap(root):
+    problems = []
+    for _, path in lib_files(root):
+        where = os.path.relpath(path, root)
+        if where != os.path.join("lib", "base", "alloc.c"):
+            problems += [f"{where}:{line}: calls {name}; use base/alloc.h" for line, name in heap_calls(read(path))]
+    return problems
+
+
+def declared(headers):
+    """Names of the functions that header texts declare with FEAT_API."""
+    names = set()
+    for text in headers:
+        for match in re.finditer(r"\bFEAT_API\b([^;{]*);", strip(text)):
+            name = re.search(r"\b(feat_\w+)\s*\(", match.group(1))
+            if name:
+                names.add(name.group(1))
+    return names
+
+
+def mapped(text):
+    """Names that a linker's version script makes global."""
+    names = set()
+    for section in re.findall(r"global:(.*?)(?:local:|\})", strip(text), re.DOTALL):
+        names |= {name.strip() for name in section.split(";") if name.strip()}
+    return names
+
+
+def compare(left, left_name, right, right_name):
+    return [f"{name}: in {left_name}, not in {right_name}" for name in sorted(left - right)] + [
+        f"{name}: in {right_name}, not in {left_name}" for name in sorted(right - left)
+    ]
+
+
+def check_map(root):
+    headers = [read(os.path.join(root, "include", header)) for header in public_headers(root)]
+    return compare(
+        declared(headers), "the headers", mapped(read(os.path.join(root, "lib", "feat.map"))), "lib/feat.map"
+    )
+
+
+def check_installed_headers(root):
+    """include/meson.build lists each public header and table."""
+    listed = set(re.findall(r"'((?:feat/)?[\w]+\.(?:h|def))'", read(os.path.join(root, "include", "meson.build"))))
+    present = {"feat.h"} | {"feat/" + name for name in os.listdir(os.path.join(root, "include", "feat"))}
+    return compare(present, "include/", listed, "include/meson.build")
+
+
+def check_built_sources(root):
+    """Each lib/<folder>/meson.build lists each .c file of its folder: one that is left out would not be tested."""
+    problems = []
+    for folder in sorted(RANK):
+        directory = os.path.join(root, "lib", folder)
+        present = {name for name in os.listdir(directory) if name.endswith(".c")} if os.path.isdir(directory) else set()
+        build = os.path.join(directory, "meson.build")
+        listed = set(re.findall(r"'([\w-]+\.c)'", read(build))) if os.path.exists(build) else set()
+        problems += compare(present, f"lib/{folder}/", listed, f"lib/{folder}/meson.build")
+    return problems
+
+
+FOLDERS = {"bindings", "doc", "examples", "include", "lib", "tests"}
+FILES = {"COPYING", "README.md", "meson.build"}
+
+
+def check_top(root):
+    """The top-level folder holds what the architecture names, dot files, and build directories that git ignores."""
+    entries = {name for name in os.listdir(root) if not name.startswith(".") and not name.startswith("build")}
+    problems = compare(entries, "the top-level folder", FOLDERS | FILES, "the architecture")
+    problems += [f"{name}: not a folder" for name in sorted(FOLDERS & entries) if not os.path.isdir(os.path.join(root, name))]
+    if not os.path.exists(os.path.join(root, ".ci", "run")):
+        problems.append(".ci/run: missing")
+    return problems
