@@ -67,7 +67,8 @@ static feat_cell scan_double_sum(const feat_event_slot *slot, feat_range range, 
         if (all_finite(values, n) && feat_fixed_plan(values, n, &exponent)) {
             feat_int128 sum = 0;
             for (size_t i = 0; i < n; i++) sum += feat_fixed_of(values[i], exponent);
-            return feat_cell_of_double(mean ? feat_fixed_mean(sum, exponent, n_values) : feat_fixed_round(sum, exponent));
+            return feat_cell_of_double(mean ? feat_fixed_mean(sum, exponent, n_values)
+                                            : feat_fixed_round(sum, exponent));
         }
         feat_exact sum;
         feat_exact_init(&sum);

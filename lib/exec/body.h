@@ -13,18 +13,18 @@
 #include "exec/exec.h"
 
 /* Register classes as C types and as members of feat_cell.v. */
-#define FEAT_CTYPE_B uint8_t
-#define FEAT_CTYPE_I int64_t
-#define FEAT_CTYPE_F double
-#define FEAT_CTYPE_T feat_text
+#define FEAT_CTYPE_B  uint8_t
+#define FEAT_CTYPE_I  int64_t
+#define FEAT_CTYPE_F  double
+#define FEAT_CTYPE_T  feat_text
 #define FEAT_MEMBER_B b
 #define FEAT_MEMBER_I i
 #define FEAT_MEMBER_F f
 #define FEAT_MEMBER_T t
-#define FEAT_ZERO_B 0
-#define FEAT_ZERO_I 0
-#define FEAT_ZERO_F 0.0
-#define FEAT_ZERO_T ((feat_text){"", 0})
+#define FEAT_ZERO_B   0
+#define FEAT_ZERO_I   0
+#define FEAT_ZERO_F   0.0
+#define FEAT_ZERO_T   ((feat_text){"", 0})
 
 /* ---- arithmetic ---- */
 
@@ -73,7 +73,10 @@ static inline double feat_body_mul_f(double a, double b) { return a * b; }
 #if defined(__clang__)
 __attribute__((no_sanitize("float-divide-by-zero")))
 #endif
-static inline double feat_body_div_f(double a, double b) { return a / b; }
+static inline double
+feat_body_div_f(double a, double b) {
+    return a / b;
+}
 static inline double feat_body_neg_f(double a) { return -a; }
 static inline double feat_body_abs_f(double a) { return __builtin_fabs(a); }
 
@@ -138,7 +141,8 @@ static inline uint8_t feat_body_not_b(uint8_t a) { return !a; }
 
 /* Conjunction when `decider` is 0, disjunction when it is 1: an argument equal to it decides, whatever the other is. */
 static inline void feat_body_junction(feat_cell *out, const feat_cell *a, const feat_cell *b, uint8_t decider) {
-    bool decided = (a->state == FEAT_STATE_VALUE && a->v.b == decider) || (b->state == FEAT_STATE_VALUE && b->v.b == decider);
+    bool decided =
+        (a->state == FEAT_STATE_VALUE && a->v.b == decider) || (b->state == FEAT_STATE_VALUE && b->v.b == decider);
     uint8_t greatest = a->state > b->state ? a->state : b->state;
     out->v.b = decided ? decider : !decider & (greatest == FEAT_STATE_VALUE);
     out->state = decided ? FEAT_STATE_VALUE : greatest;
@@ -192,9 +196,8 @@ static inline void feat_body_is_true(feat_cell *out, const feat_cell *a) {
         out->v.FEAT_MEMBER_##CLASS = a->v.FEAT_MEMBER_##CLASS;                                                         \
         if (greatest != FEAT_STATE_VALUE) out->state = greatest == FEAT_STATE_ERROR ? greatest : a->state;             \
         else                                                                                                           \
-            out->state = feat_body_eq_##suffix(a->v.FEAT_MEMBER_##CLASS, b->v.FEAT_MEMBER_##CLASS)                     \
-                             ? FEAT_STATE_NULL                                                                         \
-                             : FEAT_STATE_VALUE;                                                                       \
+            out->state = feat_body_eq_##suffix(a->v.FEAT_MEMBER_##CLASS, b->v.FEAT_MEMBER_##CLASS) ? FEAT_STATE_NULL   \
+                                                                                                   : FEAT_STATE_VALUE; \
     }
 
 FEAT_BODIES_OF_CLASS(b, B)

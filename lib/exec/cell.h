@@ -1,4 +1,4 @@
-/* Making cells. Every byte is set, so that cells can be copied and compared as they are. */
+/* Cells and the values of registers and slots. */
 #ifndef FEAT_LIB_EXEC_CELL_H
 #define FEAT_LIB_EXEC_CELL_H
 
@@ -6,6 +6,19 @@
 
 #include "exec/exec.h"
 
+/* Bytes of one value. */
+static inline size_t feat_class_size(feat_class class) {
+    switch (class) {
+    case FEAT_CLASS_B: return sizeof(uint8_t);
+    case FEAT_CLASS_I: return sizeof(int64_t);
+    case FEAT_CLASS_F: return sizeof(double);
+    case FEAT_CLASS_T: return sizeof(feat_text);
+    case FEAT_CLASS_N: break;
+    }
+    return 0;
+}
+
+/* Every byte of a cell is set, so that cells can be copied and compared as they are. */
 static inline feat_cell feat_cell_of_state(uint8_t state) {
     feat_cell cell;
     memset(&cell, 0, sizeof cell);

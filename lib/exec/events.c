@@ -6,21 +6,11 @@
 #include "base/alloc.h"
 #include "base/bitmap.h"
 #include "base/clock.h"
+#include "exec/cell.h"
 #include "exec/exec.h"
 #include "math/number.h"
 
 /* ---- a growing set of events ---- */
-
-static size_t value_size(feat_class class) {
-    switch (class) {
-    case FEAT_CLASS_B: return sizeof(uint8_t);
-    case FEAT_CLASS_I: return sizeof(int64_t);
-    case FEAT_CLASS_F: return sizeof(double);
-    case FEAT_CLASS_T: return sizeof(feat_text);
-    case FEAT_CLASS_N: break;
-    }
-    return 1;
-}
 
 feat_status feat_events_init(feat_events *events, const feat_view *view, feat_error *err) {
     feat_events made;
@@ -78,7 +68,7 @@ static int reserve(feat_events *events, size_t more) {
         if (regrow((void **)&events->time, next, sizeof *events->time) != 0) return -1;
         for (size_t s = 0; s < events->n_slots; s++) {
             feat_event_slot *slot = &events->slots[s];
-            if (regrow(&slot->values, next, value_size(slot->class)) != 0) return -1;
+            if (regrow(&slot->values, next, feat_class_size(slot->class)) != 0) return -1;
             if (regrow((void **)&slot->state, next, 1) != 0) return -1;
         }
         events->capacity = next;
@@ -114,7 +104,8 @@ static bool keep_text(feat_events *events, feat_text *text) {
 }
 
 /* Copies the values of events picked by number behind the events there are; texts still point to where they were. */
-static void copy_picked(feat_event_slot *to, size_t at, const feat_event_slot *from, const uint32_t *numbers, size_t n) {
+static void copy_picked(feat_event_slot *to, size_t at, const feat_event_slot *from, const uint32_t *numbers,
+                        size_t n) {
     for (size_t i = 0; i < n; i++) to->state[at + i] = from->state[numbers[i]];
 #define COPY(type)                                                                                                     \
     for (size_t i = 0; i < n; i++) ((type *)to->values)[at + i] = ((const type *)from->values)[numbers[i]]
@@ -280,9 +271,9 @@ void feat_view_reads(const feat_view *view, bool *reads) {
 struct feat_projector {
     const feat_view *view;
     feat_machine *machine;
-    const feat_vector *where;                /* NULL: every event passes */
-    const feat_vector **argument, **filter;  /* by slot; NULL: none */
-    uint32_t lanes[FEAT_LANES];              /* of the batch's events that pass */
+    const feat_vector *where;               /* NULL: every event passes */
+    const feat_vector **argument, **filter; /* by slot; NULL: none */
+    uint32_t lanes[FEAT_LANES];             /* of the batch's events that pass */
 };
 
 feat_status feat_projector_new(const feat_view *view, feat_projector **projector, feat_error *err) {

@@ -61,7 +61,7 @@ int feat_vector_store(const feat_vector *v, size_t n, feat_column *column);
 /* One row. `cells` has code->n_regs entries. */
 void feat_row_init(const feat_code *code, feat_cell *cells); /* constants */
 void feat_row_run(const feat_code *code, feat_cell *cells);
-/* One operation. */
+/* One operation; only the arguments that it has are looked at. */
 void feat_row_op(feat_op op, feat_cell *out, const feat_cell *a, const feat_cell *b, const feat_cell *c);
 
 /* ---- Projected events: what the windows of a view need of its table's rows. ---- */

@@ -1,6 +1,7 @@
-/* Aggregates from an index over the events of one entity, for many t. What a slot's aggregates share is built once: prefix
- * counts and sums, trees of the least and greatest value, links to the next event that passes. A part of the index that
- * the data at hand does not need (all events are values, all doubles finite and close in size) is not built. */
+/* Aggregates from an index over the events of one entity, for many t. What a slot's aggregates share is built once:
+ * prefix counts and sums, trees of the least and greatest value, links to the next event that passes. A part of the
+ * index that the data at hand does not need (all events are values, all doubles finite and close in size) is not built.
+ */
 #include <assert.h>
 #include <string.h>
 
@@ -74,12 +75,12 @@ static feat_cell cell_of_key(feat_class class, uint64_t key) {
     return cell;
 }
 
-static int key_tree_build(key_tree *tree, const feat_event_slot *slot, size_t first, size_t n, uint64_t flip) {
+static int key_tree_build(key_tree *tree, const feat_event_slot *slot, size_t n, uint64_t flip) {
     levels l = plan_levels(n, true);
     if (FEAT_GROW(tree->keys, tree->capacity, l.total) != 0) return -1;
     tree->levels = l;
     for (size_t i = 0; i < n; i++)
-        tree->keys[i] = slot->state[first + i] == FEAT_STATE_VALUE ? key_of(slot, first + i) ^ flip : UINT64_MAX;
+        tree->keys[i] = slot->state[i] == FEAT_STATE_VALUE ? key_of(slot, i) ^ flip : UINT64_MAX;
     size_t length = n;
     for (size_t level = 1; level < l.count; level++) {
         const uint64_t *below = tree->keys + l.start[level - 1];
@@ -179,7 +180,7 @@ typedef struct part {
     feat_event_slot slot;                       /* of the entity's first event on */
     /* Of the events at hand. */
     bool all_values, any_error, any_skipped, any_special, dense;
-    int exponent; /* of fixed sums */
+    int exponent;          /* of fixed sums */
     const double *doubles; /* zero where there is no value */
 
     uint32_t *value_counts, *error_counts; /* before each event, and after the last */
@@ -191,8 +192,8 @@ typedef struct part {
     text_tree least_texts, greatest_texts;
     uint32_t *next_passing;     /* the first event from each on that is not skipped, or n */
     uint32_t *previous_passing; /* one more than the last event before each that is not skipped, or 0 */
-    size_t value_counts_capacity, error_counts_capacity, prefix_capacity, special_counts_capacity, accumulators_capacity,
-        masked_capacity, next_capacity, previous_capacity;
+    size_t value_counts_capacity, error_counts_capacity, prefix_capacity, special_counts_capacity,
+        accumulators_capacity, masked_capacity, next_capacity, previous_capacity;
 } part;
 
 struct feat_window_index {
@@ -381,8 +382,8 @@ static int build_trees(part *p, size_t n) {
         if (p->least && text_tree_build(&p->least_texts, &least, n) != 0) return -1;
         return p->greatest ? text_tree_build(&p->greatest_texts, &greatest, n) : 0;
     }
-    if (p->least && key_tree_build(&p->least_keys, &p->slot, 0, n, 0) != 0) return -1;
-    return p->greatest ? key_tree_build(&p->greatest_keys, &p->slot, 0, n, UINT64_MAX) : 0;
+    if (p->least && key_tree_build(&p->least_keys, &p->slot, n, 0) != 0) return -1;
+    return p->greatest ? key_tree_build(&p->greatest_keys, &p->slot, n, UINT64_MAX) : 0;
 }
 
 static int build_part(part *p, size_t n) {
@@ -390,17 +391,6 @@ static int build_part(part *p, size_t n) {
     if (p->sums && (p->slot.class == FEAT_CLASS_F ? build_double_sums(p, n) : build_int_sums(p, n)) != 0) return -1;
     if ((p->least || p->greatest) && build_trees(p, n) != 0) return -1;
     return p->any_skipped ? build_links(p, n) : 0;
-}
-
-static size_t lane_size(feat_class class) {
-    switch (class) {
-    case FEAT_CLASS_B: return sizeof(uint8_t);
-    case FEAT_CLASS_I: return sizeof(int64_t);
-    case FEAT_CLASS_F: return sizeof(double);
-    case FEAT_CLASS_T: return sizeof(feat_text);
-    case FEAT_CLASS_N: break;
-    }
-    return 0;
 }
 
 feat_status feat_window_index_build(feat_window_index *index, const feat_events *events, size_t first, size_t n,
@@ -414,14 +404,15 @@ feat_status feat_window_index_build(feat_window_index *index, const feat_events 
     }
     if (n == 0) return FEAT_OK;
     if (n >= NO_EVENT)
-        return feat_fail(err, FEAT_LIMIT,
-                         "view '%s': one entity has %zu events, more than the 4,294,967,294 that an index holds; choose a "
-                         "finer key",
-                         index->view->name ? index->view->name : "", n);
+        return feat_fail(
+            err, FEAT_LIMIT,
+            "view '%s': one entity has %zu events, more than the 4,294,967,294 that an index holds; choose a "
+            "finer key",
+            index->view->name ? index->view->name : "", n);
     for (size_t s = 0; s < index->view->n_slots; s++) {
         part *p = &index->parts[s];
         const feat_event_slot *slot = &events->slots[s];
-        p->slot.values = (unsigned char *)slot->values + first * lane_size(slot->class);
+        p->slot.values = (unsigned char *)slot->values + first * feat_class_size(slot->class);
         p->slot.state = slot->state + first;
         if (build_part(p, n) == 0) continue;
         for (size_t done = 0; done <= s; done++) {
@@ -451,8 +442,7 @@ static feat_cell query_fixed_sum(const part *p, feat_range range, int64_t values
         if (to->nans != from->nans || (positive && negative))
             return feat_cell_of_double(feat_double_of_bits(FEAT_NAN_BITS));
         if (positive || negative)
-            return feat_cell_of_double(
-                feat_double_of_bits((uint64_t)negative << 63 | UINT64_C(0x7ff0000000000000)));
+            return feat_cell_of_double(feat_double_of_bits((uint64_t)negative << 63 | UINT64_C(0x7ff0000000000000)));
     }
     feat_int128 sum = p->prefix[range.to] - p->prefix[range.from];
     return feat_cell_of_double(mean ? feat_fixed_mean(sum, p->exponent, values) : feat_fixed_round(sum, p->exponent));
@@ -530,7 +520,8 @@ void feat_window_index_query(const feat_window_index *index, int64_t t, feat_cel
     *found = feat_ranges_init(&ranges, view, index->times, index->n, t);
     for (size_t a = 0; a < view->n_aggregates; a++) {
         const feat_aggregate *aggregate = &view->aggregates[a];
-        feat_cell cell = query(&index->parts[aggregate->slot], aggregate->agg, feat_ranges_get(&ranges, aggregate->window));
+        feat_cell cell =
+            query(&index->parts[aggregate->slot], aggregate->agg, feat_ranges_get(&ranges, aggregate->window));
         out[a] = feat_cell_canonical(cell, feat_class_of(aggregate->type));
     }
 }

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/bitmap.h"
 #include "exec/body.h"
+#include "exec/cell.h"
 #include "exec/exec.h"
 #include "math/number.h"
 
@@ -14,22 +15,11 @@ struct feat_machine {
     void *memory; /* of all registers */
 };
 
-static size_t lane_size(feat_class class) {
-    switch (class) {
-    case FEAT_CLASS_B: return sizeof(uint8_t);
-    case FEAT_CLASS_I: return sizeof(int64_t);
-    case FEAT_CLASS_F: return sizeof(double);
-    case FEAT_CLASS_T: return sizeof(feat_text);
-    case FEAT_CLASS_N: break;
-    }
-    return 0;
-}
-
 /* ---- kernels ---- */
 
-/* Registers hold FEAT_LANES initialised lanes whatever n is, so loops that cannot harm run in whole blocks: with a constant
- * number of turns they become vector code at -O2 too. A TEXT lane past n may point to memory that is gone, so text stops
- * at n. */
+/* Registers hold FEAT_LANES initialised lanes whatever n is, so loops that cannot harm run in whole blocks: with a
+ * constant number of turns they become vector code at -O2 too. A TEXT lane past n may point to memory that is gone, so
+ * text stops at n. */
 #define LANE_BLOCK 64
 #define IN_BLOCKS(n, statement)                                                                                        \
     for (size_t block = 0; block < (n); block += LANE_BLOCK)                                                           \
@@ -38,7 +28,9 @@ static size_t lane_size(feat_class class) {
             statement;                                                                                                 \
         }
 #define IN_LANES(n, statement)                                                                                         \
-    for (size_t i = 0; i < (n); i++) statement
+    for (size_t i = 0; i < (n); i++) {                                                                                 \
+        statement;                                                                                                     \
+    }
 #define LANES_OF_B IN_BLOCKS
 #define LANES_OF_I IN_BLOCKS
 #define LANES_OF_F IN_BLOCKS
@@ -46,13 +38,22 @@ static size_t lane_size(feat_class class) {
 
 static inline void *aligned(void *values) { return __builtin_assume_aligned(values, 64); }
 
-/* The state of a strict operation is the greatest of its arguments'. */
+/* The state of a strict operation is the greatest of its arguments'. (Loops are functions of their own because
+ * compilers trust `restrict` only in parameters.) */
+static void greatest_states(uint8_t *restrict to, const uint8_t *restrict x, const uint8_t *restrict y, size_t n) {
+    IN_BLOCKS(n, to[i] = x[i] > y[i] ? x[i] : y[i])
+}
+
 static void combine_states(feat_vector *out, const feat_vector *a, const feat_vector *b, size_t n) {
     out->plain = a->plain && b->plain;
     if (out->plain) return;
-    uint8_t *restrict to = aligned(out->state);
-    const uint8_t *x = aligned((a->plain ? b : a)->state), *y = aligned((b->plain ? a : b)->state);
-    IN_BLOCKS(n, to[i] = x[i] > y[i] ? x[i] : y[i])
+    greatest_states(aligned(out->state), aligned((a->plain ? b : a)->state), aligned((b->plain ? a : b)->state), n);
+}
+
+/* What a body of shape CHECK said of its values counts only where the arguments are values. */
+static void states_unless_checked(uint8_t *restrict to, const uint8_t *restrict x, const uint8_t *restrict y,
+                                  size_t n) {
+    IN_BLOCKS(n, uint8_t strict = x[i] > y[i] ? x[i] : y[i]; to[i] = strict ? strict : to[i])
 }
 
 static bool all_values(const uint8_t *state, size_t n) {
@@ -66,51 +67,54 @@ static bool all_values(const uint8_t *state, size_t n) {
     return any == FEAT_STATE_VALUE;
 }
 
-/* What a body of shape CHECK said of its values counts only where the arguments are values. */
 static void merge_checked(feat_vector *out, const feat_vector *a, const feat_vector *b, size_t n) {
-    uint8_t *restrict to = aligned(out->state);
-    if (!a->plain || !b->plain) {
-        const uint8_t *x = aligned((a->plain ? b : a)->state), *y = aligned((b->plain ? a : b)->state);
-        IN_BLOCKS(n, uint8_t strict = x[i] > y[i] ? x[i] : y[i]; to[i] = strict ? strict : to[i])
-    }
-    out->plain = all_values(to, n);
+    if (!a->plain || !b->plain)
+        states_unless_checked(aligned(out->state), aligned((a->plain ? b : a)->state),
+                              aligned((b->plain ? a : b)->state), n);
+    out->plain = all_values(out->state, n);
 }
 
-#define VECTOR_PURE1(OUT, A, B, C, body)                                                                               \
-    FEAT_CTYPE_##OUT *restrict to = aligned(out->values);                                                              \
-    const FEAT_CTYPE_##A *x = aligned(a->values);                                                                      \
-    LANES_OF_##A(n, to[i] = feat_body_##body(x[i]))                                                                    \
-    combine_states(out, a, a, n)
+#define KERNEL_HEAD(id)                                                                                                \
+    static void run_##id(feat_vector *out, const feat_vector *a, const feat_vector *b, const feat_vector *c, size_t n)
 
-#define VECTOR_PURE2(OUT, A, B, C, body)                                                                               \
-    FEAT_CTYPE_##OUT *restrict to = aligned(out->values);                                                              \
-    const FEAT_CTYPE_##A *x = aligned(a->values);                                                                      \
-    const FEAT_CTYPE_##B *y = aligned(b->values);                                                                      \
-    LANES_OF_##A(n, to[i] = feat_body_##body(x[i], y[i]))                                                              \
-    combine_states(out, a, b, n)
+#define KERNEL_PURE1(id, OUT, A, B, C, body)                                                                           \
+    static void lanes_##id(FEAT_CTYPE_##OUT *restrict to, const FEAT_CTYPE_##A *restrict x,                            \
+                           size_t n){LANES_OF_##A(n, to[i] = feat_body_##body(x[i]))} KERNEL_HEAD(id) {                \
+        (void)b, (void)c;                                                                                              \
+        lanes_##id(aligned(out->values), aligned(a->values), n);                                                       \
+        combine_states(out, a, a, n);                                                                                  \
+    }
 
-#define VECTOR_CHECK1(OUT, A, B, C, body)                                                                              \
-    FEAT_CTYPE_##OUT *restrict to = aligned(out->values);                                                              \
-    uint8_t *restrict state = aligned(out->state);                                                                     \
-    const FEAT_CTYPE_##A *x = aligned(a->values);                                                                      \
-    for (size_t i = 0; i < n; i++) {                                                                                   \
-        uint8_t s = FEAT_STATE_VALUE;                                                                                  \
-        to[i] = feat_body_##body(x[i], &s);                                                                            \
-        state[i] = s;                                                                                                  \
+#define KERNEL_PURE2(id, OUT, A, B, C, body)                                                                           \
+    static void lanes_##id(FEAT_CTYPE_##OUT *restrict to, const FEAT_CTYPE_##A *restrict x,                            \
+                           const FEAT_CTYPE_##B *restrict y,                                                           \
+                           size_t n){LANES_OF_##A(n, to[i] = feat_body_##body(x[i], y[i]))} KERNEL_HEAD(id) {          \
+        (void)c;                                                                                                       \
+        lanes_##id(aligned(out->values), aligned(a->values), aligned(b->values), n);                                   \
+        combine_states(out, a, b, n);                                                                                  \
+    }
+
+#define KERNEL_CHECK1(id, OUT, A, B, C, body)                                                                          \
+    static void lanes_##id(FEAT_CTYPE_##OUT *restrict to, uint8_t *restrict state, const FEAT_CTYPE_##A *restrict x,   \
+                           size_t n) {                                                                                 \
+        IN_LANES(n, uint8_t s = FEAT_STATE_VALUE; to[i] = feat_body_##body(x[i], &s); state[i] = s)                    \
     }                                                                                                                  \
-    merge_checked(out, a, a, n)
+    KERNEL_HEAD(id) {                                                                                                  \
+        (void)b, (void)c;                                                                                              \
+        lanes_##id(aligned(out->values), aligned(out->state), aligned(a->values), n);                                  \
+        merge_checked(out, a, a, n);                                                                                   \
+    }
 
-#define VECTOR_CHECK2(OUT, A, B, C, body)                                                                              \
-    FEAT_CTYPE_##OUT *restrict to = aligned(out->values);                                                              \
-    uint8_t *restrict state = aligned(out->state);                                                                     \
-    const FEAT_CTYPE_##A *x = aligned(a->values);                                                                      \
-    const FEAT_CTYPE_##B *y = aligned(b->values);                                                                      \
-    for (size_t i = 0; i < n; i++) {                                                                                   \
-        uint8_t s = FEAT_STATE_VALUE;                                                                                  \
-        to[i] = feat_body_##body(x[i], y[i], &s);                                                                      \
-        state[i] = s;                                                                                                  \
+#define KERNEL_CHECK2(id, OUT, A, B, C, body)                                                                          \
+    static void lanes_##id(FEAT_CTYPE_##OUT *restrict to, uint8_t *restrict state, const FEAT_CTYPE_##A *restrict x,   \
+                           const FEAT_CTYPE_##B *restrict y, size_t n) {                                               \
+        IN_LANES(n, uint8_t s = FEAT_STATE_VALUE; to[i] = feat_body_##body(x[i], y[i], &s); state[i] = s)              \
     }                                                                                                                  \
-    merge_checked(out, a, b, n)
+    KERNEL_HEAD(id) {                                                                                                  \
+        (void)c;                                                                                                       \
+        lanes_##id(aligned(out->values), aligned(out->state), aligned(a->values), aligned(b->values), n);              \
+        merge_checked(out, a, b, n);                                                                                   \
+    }
 
 #define LOAD_CELL(cell, from, CLASS, state_of_lane)                                                                    \
     feat_cell cell;                                                                                                    \
@@ -139,29 +143,28 @@ static void merge_checked(feat_vector *out, const feat_vector *a, const feat_vec
     LOAD_CELL(z, c, C, S(c))
 
 /* Two loops: where all arguments are values, the compiler drops what a body does for the other states. */
-#define VECTOR_CELL(OUT, A, B, C, all_plain, LOADS, call)                                                              \
-    FEAT_CTYPE_##OUT *restrict to = aligned(out->values);                                                              \
-    uint8_t *restrict state = aligned(out->state);                                                                     \
-    uint8_t any = 0;                                                                                                   \
-    if (all_plain) CELL_LOOP(OUT, LOADS(A, B, C, STATE_PLAIN), call)                                                   \
-    else CELL_LOOP(OUT, LOADS(A, B, C, STATE_ANY), call)                                                               \
-    out->plain = any == FEAT_STATE_VALUE
+#define KERNEL_CELL(id, OUT, A, B, C, all_plain, LOADS, call)                                                          \
+    KERNEL_HEAD(id) {                                                                                                  \
+        (void)b, (void)c;                                                                                              \
+        FEAT_CTYPE_##OUT *to = aligned(out->values);                                                                   \
+        uint8_t *state = aligned(out->state);                                                                          \
+        uint8_t any = 0;                                                                                               \
+        if (all_plain) CELL_LOOP(OUT, LOADS(A, B, C, STATE_PLAIN), call)                                               \
+        else CELL_LOOP(OUT, LOADS(A, B, C, STATE_ANY), call)                                                           \
+        out->plain = any == FEAT_STATE_VALUE;                                                                          \
+    }
 
-#define VECTOR_CELL1(OUT, A, B, C, body) VECTOR_CELL(OUT, A, B, C, a->plain, LOADS1, feat_body_##body(&result, &x))
-#define VECTOR_CELL2(OUT, A, B, C, body)                                                                               \
-    VECTOR_CELL(OUT, A, B, C, a->plain && b->plain, LOADS2, feat_body_##body(&result, &x, &y))
-#define VECTOR_CELL3(OUT, A, B, C, body)                                                                               \
-    VECTOR_CELL(OUT, A, B, C, a->plain && b->plain && c->plain, LOADS3, feat_body_##body(&result, &x, &y, &z))
+#define KERNEL_CELL1(id, OUT, A, B, C, body)                                                                           \
+    KERNEL_CELL(id, OUT, A, B, C, a->plain, LOADS1, feat_body_##body(&result, &x))
+#define KERNEL_CELL2(id, OUT, A, B, C, body)                                                                           \
+    KERNEL_CELL(id, OUT, A, B, C, a->plain && b->plain, LOADS2, feat_body_##body(&result, &x, &y))
+#define KERNEL_CELL3(id, OUT, A, B, C, body)                                                                           \
+    KERNEL_CELL(id, OUT, A, B, C, a->plain && b->plain && c->plain, LOADS3, feat_body_##body(&result, &x, &y, &z))
 
 typedef void kernel(feat_vector *out, const feat_vector *a, const feat_vector *b, const feat_vector *c, size_t n);
 
 #define FEAT_OP(id, sql, shape, OUT, A, B, C, rev, body, nulls, errors, text, example, result)                         \
-    static void run_##id(feat_vector *out, const feat_vector *a, const feat_vector *b, const feat_vector *c,           \
-                         size_t n) {                                                                                   \
-        (void)b;                                                                                                       \
-        (void)c;                                                                                                       \
-        VECTOR_##shape(OUT, A, B, C, body);                                                                            \
-    }
+    KERNEL_##shape(id, OUT, A, B, C, body)
 #include "plan/op.def"
 #undef FEAT_OP
 
@@ -194,7 +197,8 @@ feat_status feat_machine_new(const feat_code *code, feat_machine **machine, feat
     size_t size = 0;
     for (size_t i = 0; i < code->n_regs; i++) {
         /* Both products are multiples of 64, so every array is aligned like the first. */
-        if (__builtin_add_overflow(size, FEAT_LANES * (lane_size(code->regs[i]) + 1), &size)) return feat_fail_memory(err);
+        if (__builtin_add_overflow(size, FEAT_LANES * (feat_class_size(code->regs[i]) + 1), &size))
+            return feat_fail_memory(err);
     }
     feat_machine *m = feat_alloc_zero(1, sizeof *m);
     feat_vector *registers = feat_alloc_zero(code->n_regs, sizeof *registers);
@@ -209,7 +213,7 @@ feat_status feat_machine_new(const feat_code *code, feat_machine **machine, feat
     *m = (feat_machine){.code = code, .registers = registers, .memory = memory};
     for (size_t i = 0; i < code->n_regs; i++) {
         registers[i] = (feat_vector){.class = code->regs[i], .values = memory, .plain = true};
-        memory += FEAT_LANES * lane_size(code->regs[i]);
+        memory += FEAT_LANES * feat_class_size(code->regs[i]);
         registers[i].state = memory;
         memory += FEAT_LANES;
     }

@@ -1,6 +1,8 @@
 /* The record of what the serving state holds. */
 #include <string.h>
+#include <strings.h>
 
+#include "base/alloc.h"
 #include "base/pack.h"
 #include "online/state.h"
 
@@ -91,5 +93,47 @@ feat_status feat_online_meta_write(feat_env *env, MDB_txn *txn, const feat_onlin
         if (rc != 0) status = feat_env_fail(err, rc, "writing serving state");
     }
     feat_buffer_done(&out);
+    return status;
+}
+
+static feat_status not_deployed(const feat_online_meta *meta, const char *name, feat_error *err) {
+    feat_buffer list;
+    feat_buffer_init(&list);
+    for (size_t i = 0; i < meta->n_services; i++) {
+        if (strcasecmp(meta->services[i].name, name) != 0) continue;
+        char text[FEAT_DIGEST_TEXT_SIZE];
+        feat_digest_format(&meta->services[i].service, text);
+        feat_buffer_printf(&list, "%s%s", list.size ? ", " : "", text);
+    }
+    char *text = list.size ? feat_buffer_take_text(&list) : NULL;
+    feat_buffer_done(&list);
+    feat_status status = text ? feat_fail(err, FEAT_NOT_FOUND, "service '%.200s' is not deployed with this fingerprint; deployed are %s", name, text)
+                              : feat_fail(err, FEAT_NOT_FOUND, "service '%.200s' is not deployed; call feat_deploy first", name);
+    feat_free(text);
+    return status;
+}
+
+feat_status feat_online_find_service(feat_db *db, const char *name, const feat_digest *wanted, feat_digest *service, feat_error *err) {
+    feat_env *env = NULL;
+    MDB_txn *txn = NULL;
+    feat_arena arena;
+    feat_online_meta meta = {0};
+    feat_arena_init(&arena);
+    feat_status status = feat_db_online(db, &env, err);
+    if (status == FEAT_NOT_FOUND) status = not_deployed(&meta, name, err);
+    if (status != FEAT_OK) goto out;
+    FEAT_GOTO(status, feat_env_begin(env, false, &txn, err), out);
+    status = feat_online_meta_read(env, txn, &arena, &meta, err);
+    feat_env_abort(txn);
+    if (status != FEAT_OK) goto out;
+    status = FEAT_NOT_FOUND;
+    for (size_t i = meta.n_services; i-- > 0 && status != FEAT_OK;) {
+        if (strcasecmp(meta.services[i].name, name) != 0 || (wanted && !feat_digest_equal(wanted, &meta.services[i].service))) continue;
+        *service = meta.services[i].service;
+        status = FEAT_OK;
+    }
+    if (status != FEAT_OK) status = not_deployed(&meta, name, err);
+out:
+    feat_arena_done(&arena);
     return status;
 }

@@ -38,6 +38,10 @@ feat_status feat_online_meta_peek(feat_env *env, MDB_txn *txn, uint64_t *version
 feat_status feat_online_meta_read(feat_env *env, MDB_txn *txn, feat_arena *arena, feat_online_meta *meta, feat_error *err);
 feat_status feat_online_meta_write(feat_env *env, MDB_txn *txn, const feat_online_meta *meta, feat_error *err);
 
+/* The fingerprint of the deployed definition of a service called `name`: the wanted one, or the one deployed last (`wanted` NULL).
+ * FEAT_NOT_FOUND says what to call, or lists what is deployed. */
+feat_status feat_online_find_service(feat_db *db, const char *name, const feat_digest *wanted, feat_digest *service, feat_error *err);
+
 /* Takes `removed[0..n_removed)` away from an entity's events and adds `added[0..n_added)`; both are in canonical order. Rewrites only
  * the chunks between their earliest and latest time. A removed event that is not there is FEAT_CORRUPT. */
 typedef struct feat_event_list {

@@ -94,7 +94,7 @@ static feat_status bind_is(feat_binder *b, const feat_ast_expr *expr, uint32_t *
 }
 
 static feat_status bind_between(feat_binder *b, const feat_ast_expr *expr, uint32_t *node) {
-    uint32_t value, low, high, both;
+    uint32_t value = 0, low = 0, high = 0, both = 0;
     FEAT_TRY(feat_bind_expr(b, expr->args[0], &value));
     FEAT_TRY(feat_bind_expr(b, expr->args[1], &low));
     FEAT_TRY(feat_bind_expr(b, expr->args[2], &high));
@@ -108,7 +108,7 @@ static feat_status bind_in(feat_binder *b, const feat_ast_expr *expr, uint32_t *
     uint32_t value, any = FEAT_NO_NODE;
     FEAT_TRY(feat_bind_expr(b, expr->args[0], &value));
     for (size_t i = 1; i < expr->n_args; i++) {
-        uint32_t item, equal;
+        uint32_t item = 0, equal = 0;
         FEAT_TRY(feat_bind_expr(b, expr->args[i], &item));
         FEAT_TRY(built(b, expr->args[i], feat_build_binary(&b->build, "=", value, item), &equal));
         if (any == FEAT_NO_NODE) any = equal;

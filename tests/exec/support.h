@@ -34,8 +34,22 @@ static inline int64_t random_int(void) {
 
 /* Any bits at all, the hard ones often. */
 static inline double random_double(void) {
-    static const double hard[] = {0.0,     -0.0,     1.0,    -1.0,   0.5,    2.5,         -2.5, 0x1p63, -0x1p63,
-                                  0x1p-74, 0x1p-1074, -0x1p-1060, 0x1.fffffffffffffp1023, 3.0, 1e300, -1e300};
+    static const double hard[] = {0.0,
+                                  -0.0,
+                                  1.0,
+                                  -1.0,
+                                  0.5,
+                                  2.5,
+                                  -2.5,
+                                  0x1p63,
+                                  -0x1p63,
+                                  0x1p-74,
+                                  0x1p-1074,
+                                  -0x1p-1060,
+                                  0x1.fffffffffffffp1023,
+                                  3.0,
+                                  1e300,
+                                  -1e300};
     switch (random_below(8)) {
     case 0: return feat_double_of_bits(random_bits());
     case 1: return feat_double_of_bits(random_bits() | UINT64_C(0x7ff0000000000000)); /* mostly NaN of any sign */

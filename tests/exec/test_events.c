@@ -76,7 +76,8 @@ static void fixture_done(fixture *x) {
 static void add_row(fixture *x, int64_t time, int where, int filter, double value, int64_t i, feat_text s, bool nulls) {
     int rc = feat_column_append_int(&x->columns[AT], time);
     rc |= where == 2 ? feat_column_append_null(&x->columns[WHERE]) : feat_column_append_int(&x->columns[WHERE], where);
-    rc |= filter == 2 ? feat_column_append_null(&x->columns[FILTER]) : feat_column_append_int(&x->columns[FILTER], filter);
+    rc |= filter == 2 ? feat_column_append_null(&x->columns[FILTER])
+                      : feat_column_append_int(&x->columns[FILTER], filter);
     rc |= nulls ? feat_column_append_null(&x->columns[X]) : feat_column_append_double(&x->columns[X], value);
     rc |= feat_column_append_int(&x->columns[I], i);
     rc |= nulls ? feat_column_append_null(&x->columns[S]) : feat_column_append_text(&x->columns[S], s.data, s.length);
@@ -95,7 +96,9 @@ static uint8_t expected_sum_state(int64_t i, int filter) {
     return __builtin_add_overflow(i, i, &sum) ? FEAT_STATE_ERROR : FEAT_STATE_VALUE;
 }
 
-static int tristate(const feat_column *c, size_t row) { return feat_column_is_null(c, row) ? 2 : (int)feat_column_int(c, row); }
+static int tristate(const feat_column *c, size_t row) {
+    return feat_column_is_null(c, row) ? 2 : (int)feat_column_int(c, row);
+}
 
 /* Event `e` is what row `row` should become. */
 static void check_event(const fixture *x, const feat_events *events, size_t e, size_t row) {
@@ -141,8 +144,9 @@ START_TEST(test_projection) {
             ck_assert_int_eq(feat_projector_new(&x.view, &projector, NULL), FEAT_OK);
             for (int again = 0; again < 2; again++) { /* a second call appends */
                 size_t before = events.n;
-                ck_assert_int_eq(feat_projector_run(projector, x.by_field, rows, n_rows, &events, &kept, &kept_capacity, NULL),
-                                 FEAT_OK);
+                ck_assert_int_eq(
+                    feat_projector_run(projector, x.by_field, rows, n_rows, &events, &kept, &kept_capacity, NULL),
+                    FEAT_OK);
                 seen = 0;
                 for (size_t i = 0; i < n_rows; i++) {
                     if (where && tristate(&x.columns[WHERE], rows[i]) != 1) continue;
@@ -152,11 +156,12 @@ START_TEST(test_projection) {
                 }
                 ck_assert_uint_eq(events.n, before + seen);
             }
-            ck_assert_int_eq(feat_projector_run(projector, x.by_field, rows, 0, &events, &kept, &kept_capacity, NULL), FEAT_OK);
+            ck_assert_int_eq(feat_projector_run(projector, x.by_field, rows, 0, &events, &kept, &kept_capacity, NULL),
+                             FEAT_OK);
             feat_events_clear(&events);
             ck_assert_uint_eq(events.n, 0);
-            ck_assert_int_eq(feat_projector_run(projector, x.by_field, rows, n_rows, &events, &kept, &kept_capacity, NULL),
-                             FEAT_OK);
+            ck_assert_int_eq(
+                feat_projector_run(projector, x.by_field, rows, n_rows, &events, &kept, &kept_capacity, NULL), FEAT_OK);
             ck_assert_uint_eq(events.n, seen);
             feat_projector_free(projector);
             feat_events_done(&events);
@@ -212,7 +217,8 @@ START_TEST(test_errors) {
         feat_projector *projector;
         ck_assert_int_eq(feat_events_init(&events, &view, NULL), FEAT_OK);
         ck_assert_int_eq(feat_projector_new(&view, &projector, NULL), FEAT_OK);
-        ck_assert_int_eq(feat_projector_run(projector, by_field, rows, 5, &events, &kept, &kept_capacity, NULL), FEAT_OK);
+        ck_assert_int_eq(feat_projector_run(projector, by_field, rows, 5, &events, &kept, &kept_capacity, NULL),
+                         FEAT_OK);
         const uint8_t *x = events.slots[0].state, *count = events.slots[1].state;
         if (with_where) {
             ck_assert_uint_eq(events.n, 3);
@@ -358,8 +364,8 @@ START_TEST(test_out_of_memory) {
         ck_assert(status == FEAT_OK || status == FEAT_MEMORY);
         if (projector && status != FEAT_OK) { /* all of it works as if nothing had happened */
             size_t before = events.n, added = 0;
-            ck_assert_int_eq(feat_projector_run(projector, x.by_field, rows, ROWS, &events, &kept, &kept_capacity, NULL),
-                             FEAT_OK);
+            ck_assert_int_eq(
+                feat_projector_run(projector, x.by_field, rows, ROWS, &events, &kept, &kept_capacity, NULL), FEAT_OK);
             for (size_t i = 0; i < ROWS; i++)
                 if (tristate(&x.columns[WHERE], rows[i]) == 1) check_event(&x, &events, before + added++, rows[i]);
             ck_assert_uint_eq(events.n, before + added);

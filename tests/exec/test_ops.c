@@ -74,8 +74,8 @@ END_TEST
 
 /* A program with constants, a NULL among them, and a register used twice. */
 START_TEST(test_program) {
-    feat_class regs[] = {FEAT_CLASS_F, FEAT_CLASS_F, FEAT_CLASS_F, FEAT_CLASS_T, FEAT_CLASS_F, FEAT_CLASS_F,
-                         FEAT_CLASS_T, FEAT_CLASS_B, FEAT_CLASS_B, FEAT_CLASS_T};
+    feat_class regs[] = {FEAT_CLASS_F, FEAT_CLASS_F, FEAT_CLASS_F, FEAT_CLASS_T, FEAT_CLASS_F,
+                         FEAT_CLASS_F, FEAT_CLASS_T, FEAT_CLASS_B, FEAT_CLASS_B, FEAT_CLASS_T};
     feat_constant constants[] = {{.reg = 1, .v.f = 2.0},
                                  {.reg = 2, .is_null = true},
                                  {.reg = 3, .v.t = {"many", 4}},
@@ -121,12 +121,20 @@ END_TEST
 
 /* ---- rules by hand ---- */
 
-#define N    {.state = FEAT_STATE_NULL}
-#define E    {.state = FEAT_STATE_ERROR}
-#define B(x) {.v.b = (x)}
-#define I(x) {.v.i = (x)}
-#define F(x) {.v.f = (x)}
-#define T(x) {.v.t = {(x), sizeof(x) - 1}}
+#define N                                                                                                              \
+    { .state = FEAT_STATE_NULL }
+#define E                                                                                                              \
+    { .state = FEAT_STATE_ERROR }
+#define B(x)                                                                                                           \
+    { .v.b = (x) }
+#define I(x)                                                                                                           \
+    { .v.i = (x) }
+#define F(x)                                                                                                           \
+    { .v.f = (x) }
+#define T(x)                                                                                                           \
+    {                                                                                                                  \
+        .v.t = {(x), sizeof(x) - 1 }                                                                                   \
+    }
 
 static const double nan_value = (double)NAN;
 
@@ -288,11 +296,13 @@ START_TEST(test_columns) {
             feat_column_init(&to, types[t]);
             for (size_t i = 0; i < 3000; i++) {
                 feat_cell cell = random_cell(class, percent);
-                int64_t number = class == FEAT_CLASS_B ? cell.v.b : types[t] == FEAT_TYPE_DATE ? (int32_t)cell.v.i : cell.v.i;
+                int64_t number = class == FEAT_CLASS_B        ? cell.v.b
+                                 : types[t] == FEAT_TYPE_DATE ? (int32_t)cell.v.i
+                                                              : cell.v.i;
                 int rc = cell.state != FEAT_STATE_VALUE ? feat_column_append_null(&from)
                          : class == FEAT_CLASS_F        ? feat_column_append_double(&from, cell.v.f)
-                         : class == FEAT_CLASS_T ? feat_column_append_text(&from, cell.v.t.data, cell.v.t.length)
-                                                 : feat_column_append_int(&from, number);
+                         : class == FEAT_CLASS_T        ? feat_column_append_text(&from, cell.v.t.data, cell.v.t.length)
+                                                        : feat_column_append_int(&from, number);
                 ck_assert_int_eq(rc, 0);
             }
             uint32_t rows[500];

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 
-from source import HEAP, compare
+from source import HEAP, RANK, compare
 
 # IEEE fixes the result of these to the bit; of every other function of libm it leaves the last bits open.
 MATH_ALLOWED = {
@@ -24,11 +24,11 @@ NEVER = re.compile(
 
 # Writable data is hidden state. (object, symbol): why it may be there.
 WRITABLE_ALLOWED = {
-    ("alloc.c", "countdown"): "per thread; counts allocations down in tests, 0 otherwise",
+    ("base/alloc.c", "countdown"): "per thread; counts allocations down in tests, 0 otherwise",
 }
-# All writable data of these objects is allowed.
+# All writable data of these objects is allowed, and why.
 WRITABLE_ALLOWED_OBJECTS = {
-    "env.c": "LMDB forbids opening an environment twice in a process, so a registry of open ones must be the process's",
+    "store/env.c": "LMDB forbids opening an environment twice in a process, so a registry of open ones must be the process's",
 }
 
 # Constants that hold addresses are written once by the loader and are read-only from then on.
@@ -40,10 +40,11 @@ def nm(*arguments):
 
 
 def object_name(member):
-    """'libfeat.a:base_alloc.c.o' or a path of a thin archive's member: 'alloc.c', the source file's name."""
-    name = member.replace(":", "/").rstrip("]").split("/")[-1].split("[")[-1]
+    """The source of an archive's member: 'lib/libfeat.a:base_alloc.c.o' is 'base/alloc.c'."""
+    name = re.split(r"[/:\[]", member.rstrip("]"))[-1]
     name = re.sub(r"\.o$", "", name)
-    return re.sub(r"^(?:lib_)?(?:[a-z]+_)(?=\w+\.c$)", "", name) if "_" in name else name
+    folder, _, rest = name.partition("_")
+    return f"{folder}/{rest}" if folder in RANK and rest else name
 
 
 def parse_undefined(text):
@@ -70,7 +71,7 @@ def heap_problems(undefined):
     return [
         f"{member}: refers to {symbol}"
         for member, symbol in undefined
-        if symbol in HEAP and object_name(member) != "alloc.c"
+        if symbol in HEAP and object_name(member) != "base/alloc.c"
     ]
 
 

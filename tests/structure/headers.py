@@ -1,6 +1,7 @@
 """Each public header compiles alone, as C11 and as C++17, without a warning."""
 
 import os
+import re
 import subprocess
 import tempfile
 
@@ -20,3 +21,16 @@ def check_header(include, header, language):
         command = [compiler, "-x", name, *flags, "-pedantic", "-Wall", "-Wextra", "-Werror", "-I", include]
         run = subprocess.run([*command, "-fsyntax-only", source], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return [] if run.returncode == 0 else [f"{header} as {language}:\n{run.stdout}"]
+
+
+def check_example(include, markdown):
+    """The C examples of a document compile: text between ```c and ```."""
+    problems = []
+    for number, example in enumerate(re.findall(r"^```c\n(.*?)^```$", markdown, re.DOTALL | re.MULTILINE), 1):
+        command = ["gcc", "-x", "c", "-std=c11", "-pedantic", "-Wall", "-Wextra", "-Werror", "-I", include]
+        run = subprocess.run(
+            [*command, "-fsyntax-only", "-"], input=example, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        if run.returncode:
+            problems.append(f"example {number}:\n{run.stdout}")
+    return problems

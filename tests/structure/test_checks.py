@@ -159,6 +159,14 @@ def test_headers_finds(tmp_path, text, languages):
     assert sorted(found) == sorted(languages)
 
 
+def test_examples_finds(root):
+    good = "```c\n#include <feat.h>\nint main(void) { return feat_version() == 0; }\n```\n"
+    bad = good.replace("feat_version()", "feat_no_such_function()")
+    include = os.path.join(root, "include")
+    assert headers.check_example(include, good) == []
+    assert len(headers.check_example(include, good + bad)) == 1
+
+
 def compile_library(folder, **sources):
     """An archive and a shared object of C texts, by file name without the suffix."""
     objects = []
@@ -246,10 +254,11 @@ def test_exports_finds(tmp_path):
 @pytest.mark.parametrize(
     "member, name",
     [
-        ("build/lib/libfeat.a:base_alloc.c.o", "alloc.c"),
-        ("libfeat.so.0.1.0.p/base_alloc.c.o", "alloc.c"),
-        ("libfeat.a[store_env.c.o]", "env.c"),
-        ("x.a:plan_bind_expr.c.o", "bind_expr.c"),
+        ("build/lib/libfeat.a:base_alloc.c.o", "base/alloc.c"),
+        ("libfeat.so.0.1.0.p/base_alloc.c.o", "base/alloc.c"),
+        ("libfeat.a[store_env.c.o]", "store/env.c"),
+        ("x.a:plan_bind_expr.c.o", "plan/bind_expr.c"),
+        ("x.a:my_alloc.c.o", "my_alloc.c"),
         ("x.a:bad.c.o", "bad.c"),
     ],
 )

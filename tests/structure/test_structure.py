@@ -47,6 +47,12 @@ def test_header_stands_alone(root, header, language):
     passes(headers.check_header(os.path.join(root, "include"), header, language))
 
 
+def test_examples_of_the_readme_compile(root):
+    text = source.read(os.path.join(root, "README.md"))
+    assert "```c\n" in text
+    passes(headers.check_example(os.path.join(root, "include"), text))
+
+
 def test_objects(build):
     passes(binary.check_objects(os.path.join(build, "lib", "libfeat.a")))
 
