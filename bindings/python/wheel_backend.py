@@ -159,6 +159,19 @@ def build_wheel(wheel_directory: str, config_settings: Any = None, metadata_dire
         return _write_wheel(wheel_directory, files, platform=True)
 
 
+def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: Any = None) -> str:
+    """Spares the front end a build that only asks for the metadata."""
+    project = _project()
+    info = f"{project['name']}-{project['version']}.dist-info"
+    directory = Path(metadata_directory) / info
+    directory.mkdir(parents=True)
+    (directory / "METADATA").write_text(_metadata(project), encoding="utf-8")
+    return info
+
+
+prepare_metadata_for_build_editable = prepare_metadata_for_build_wheel
+
+
 def build_editable(wheel_directory: str, config_settings: Any = None, metadata_directory: Any = None) -> str:
     """Points at the sources; the library is taken from the checkout's build directory, as when running from it."""
     return _write_wheel(wheel_directory, {"libfeat.pth": f"{HERE}\n".encode()}, platform=False)

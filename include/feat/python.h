@@ -48,10 +48,9 @@ FEAT_API feat_status feat_stream_of_array(struct ArrowSchema *schema, struct Arr
 /** One column of rows that lie in plain arrays. All pointers are borrowed for the call. */
 typedef struct feat_plain_column {
     const char *name;
-    feat_type type;
+    feat_type type;         /**< 0: every row is NULL, of no type; nothing else is read then */
     const uint8_t *present; /**< a byte a row, 0 for NULL; NULL: no row is NULL */
-    const void
-        *values; /**< int64_t (BIGINT, TIMESTAMP), double, int32_t (DATE), uint8_t 0 or 1 (BOOLEAN), bytes (TEXT) */
+    const void *values; /**< int64_t (BIGINT, TIMESTAMP), double, int32_t (DATE), a 0/1 byte (BOOLEAN), bytes (TEXT) */
     const int64_t *offsets; /**< TEXT: n_rows + 1 offsets into `values`; else NULL */
 } feat_plain_column;
 

@@ -210,6 +210,27 @@ feat_status feat_stream_of_array(struct ArrowSchema *schema, struct ArrowArray *
 
 /* ---- Rows from plain arrays. ---- */
 
+/* A column of Arrow's type null, which none of our own types is. */
+static void null_schema_release(struct ArrowSchema *schema) {
+    feat_free(schema->private_data);
+    schema->release = NULL;
+}
+
+static void null_array_release(struct ArrowArray *array) { array->release = NULL; }
+
+static feat_status null_column(const char *name, size_t n, struct ArrowSchema *field, struct ArrowArray *array,
+                               feat_error *err) {
+    char *copy = feat_strdup(name);
+    if (!copy) return feat_fail_memory(err);
+    *field = (struct ArrowSchema){.format = "n",
+                                  .name = copy,
+                                  .flags = ARROW_FLAG_NULLABLE,
+                                  .release = null_schema_release,
+                                  .private_data = copy};
+    *array = (struct ArrowArray){.length = (int64_t)n, .null_count = (int64_t)n, .release = null_array_release};
+    return FEAT_OK;
+}
+
 static feat_status copy_plain(const feat_plain_column *from, size_t n, feat_column *to, feat_error *err) {
     if (feat_column_reserve(to, n)) return feat_fail_memory(err);
     int64_t last = 0;
@@ -238,6 +259,7 @@ static feat_status copy_plain(const feat_plain_column *from, size_t n, feat_colu
 
 static feat_status check_plain(const feat_plain_column *c, size_t i, size_t n_rows, feat_error *err) {
     if (!c->name) return feat_fail(err, FEAT_ARGUMENT, "column %zu has no name", i);
+    if ((int)c->type == 0) return FEAT_OK;
     if (!feat_type_valid((int)c->type))
         return feat_fail(err, FEAT_ARGUMENT, "column '%s': %d is no type", c->name, (int)c->type);
     if (n_rows && (!c->values || (c->type == FEAT_TYPE_TEXT && !c->offsets)))
@@ -258,6 +280,10 @@ feat_status feat_stream_of_rows(const feat_plain_column *columns, size_t n_colum
         goto out;
     }
     for (size_t i = 0; i < n_columns; i++) {
+        if ((int)columns[i].type == 0) {
+            FEAT_GOTO(status, null_column(columns[i].name, n_rows, &fields[i], &arrays[i], err), out);
+            continue;
+        }
         feat_column column;
         feat_column_init(&column, columns[i].type);
         status = copy_plain(&columns[i], n_rows, &column, err);

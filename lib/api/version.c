@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 
 #define TEXT_OF(x) #x
-#define TEXT(x) TEXT_OF(x)
+#define TEXT(x)    TEXT_OF(x)
 
 const char *feat_version(void) {
     return TEXT(FEAT_VERSION_MAJOR) "." TEXT(FEAT_VERSION_MINOR) "." TEXT(FEAT_VERSION_PATCH);

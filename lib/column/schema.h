@@ -17,6 +17,9 @@ bool feat_type_valid(int number);
 /* The type of a SQL type name, compared without case (with the usual synonyms: INT8, FLOAT8, VARCHAR, STRING, BOOL, ...). */
 bool feat_type_from_sql(const char *name, feat_type *type);
 
+/* Order of two names as SQL compares them: without case in ASCII. 0: they are the same name. */
+int feat_name_compare(const char *a, const char *b);
+
 typedef struct feat_field {
     const char *name;
     feat_type type;

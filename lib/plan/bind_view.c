@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "plan/bind.h"
 
 typedef struct view_binder {
@@ -88,7 +89,10 @@ static feat_status bind_distance(view_binder *v, const feat_ast_bound *bound, fe
     const feat_ast_expr *d = bound->distance;
     if (d->kind != FEAT_AST_INTERVAL) return feat_bind_fail(&v->b, d->offset, "the edge of a RANGE window is an INTERVAL, such as INTERVAL '30 days'");
     if (d->months < 0 || d->days < 0 || d->us < 0) return feat_bind_fail(&v->b, d->offset, "the edge of a window is not negative");
-    *interval = (feat_interval){d->months, d->days, d->us};
+    /* A day is 24 hours here (UTC), so intervals that last equally long are equal. */
+    int64_t us;
+    if (__builtin_mul_overflow(d->days, FEAT_US_PER_DAY, &us) || __builtin_add_overflow(us, d->us, &us)) *interval = (feat_interval){d->months, d->days, d->us};
+    else *interval = (feat_interval){d->months, 0, us};
     return FEAT_OK;
 }
 

@@ -96,11 +96,12 @@ static void interval_text(feat_buffer *out, const feat_interval *interval) {
         feat_buffer_printf(out, "%" PRId64 " months", interval->months);
         any = true;
     }
-    if (interval->days) {
-        feat_buffer_printf(out, "%s%" PRId64 " days", any ? " " : "", interval->days);
+    int64_t days = interval->days + interval->us / FEAT_US_PER_DAY, us = interval->us % FEAT_US_PER_DAY;
+    if (days) {
+        feat_buffer_printf(out, "%s%" PRId64 " days", any ? " " : "", days);
         any = true;
     }
-    if (interval->us || !any) feat_buffer_printf(out, "%s%" PRId64 " us", any ? " " : "", interval->us);
+    if (us || !any) feat_buffer_printf(out, "%s%" PRId64 " us", any ? " " : "", us);
 }
 
 static void window_text(feat_buffer *out, const feat_window *window) {

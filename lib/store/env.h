@@ -21,8 +21,25 @@ void feat_env_abort(MDB_txn *txn);
 /* For a reader that keeps its handle: reset drops the pages it holds, renew takes the newest again. */
 void feat_env_reset(MDB_txn *txn);
 feat_status feat_env_renew(feat_env *env, MDB_txn *txn, feat_error *err);
+/* Ends a transaction that was reset. */
+void feat_env_discard(MDB_txn *txn);
 /* The environment's default database, opened once. */
 MDB_dbi feat_env_dbi(const feat_env *env);
+/* Environments open in this process, one a file: a second open of a file takes the first one's. A file must have passed the
+ * gate. `write` wants one that can begin write transactions; `map_size` is the least address space to reserve. */
+feat_status feat_env_open(const char *path, bool write, size_t map_size, feat_env **env, feat_error *err);
+#define FEAT_ENV_MAP_SIZE ((size_t)64 << 30)
+void feat_env_unref(feat_env *env);
+/* Makes an empty environment file appear at `path` at once, with one record if `key` is not NULL. An existing file stays
+ * (FEAT_OK too). */
+feat_status feat_env_create(const char *path, const MDB_val *key, const MDB_val *value, feat_error *err);
+/* FEAT_FORKED, or FEAT_IO when a commit of this environment failed. No system call. */
+feat_status feat_env_check(const feat_env *env, feat_error *err);
+/* Frees the slots of readers that died. */
+void feat_env_reap(feat_env *env);
+/* Counts the forks that led to this process since it first opened a store; a handle of another count is a parent's. */
+uint64_t feat_fork_count(void);
+
 /* Turns an LMDB code into a status and message. */
 feat_status feat_env_fail(feat_error *err, int code, const char *what);
 

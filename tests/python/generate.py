@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 
 import reference as ref
-from reference import BIGINT, BOOLEAN, DOUBLE, TEXT, TIMESTAMP, INT_MAX, INT_MIN
+from reference import BIGINT, BOOLEAN, DOUBLE, INT_MAX, INT_MIN, TEXT, TIMESTAMP
 
 SECOND = 1_000_000
 DAY = 86400 * SECOND
@@ -269,7 +269,9 @@ def as_columns(rows: List[Dict[str, Any]], names: List[Tuple[str, str]]) -> Dict
     return out
 
 
-def spine(rng: random.Random, sv: ref.Service, rows: List[Dict[str, Any]], windows: List[ref.Window], mood: Mood) -> List[Dict[str, Any]]:
+def spine(
+    rng: random.Random, sv: ref.Service, rows: List[Dict[str, Any]], windows: List[ref.Window], mood: Mood
+) -> List[Dict[str, Any]]:
     """Requests: known and unknown entities, on the edges of windows and a µs beside them, repeated, in no order."""
     out = []
     for _ in range(rng.randint(1, 25)):

@@ -21,7 +21,11 @@ import libfeat
 import reference
 
 ROOT = Path(__file__).resolve().parents[2]
-PLACES = [Path(os.environ["FEAT_DATA"])] if os.environ.get("FEAT_DATA") else [ROOT.parent / "shared" / "data", ROOT / "shared" / "data"]
+PLACES = (
+    [Path(os.environ["FEAT_DATA"])]
+    if os.environ.get("FEAT_DATA")
+    else [ROOT.parent / "shared" / "data", ROOT / "shared" / "data"]
+)
 
 
 def data_file(name: str) -> Path:
@@ -61,7 +65,19 @@ CREATE FEATURE SERVICE customers AS customer_month;
 
 def read_retail() -> Dict[str, List[Any]]:
     columns: Dict[str, List[Any]] = {
-        n: [] for n in ("line", "shop", "invoice", "stock_code", "description", "quantity", "price", "customer", "country", "invoiced_at")
+        n: []
+        for n in (
+            "line",
+            "shop",
+            "invoice",
+            "stock_code",
+            "description",
+            "quantity",
+            "price",
+            "customer",
+            "country",
+            "invoiced_at",
+        )
     }
     times: Dict[str, int] = {}  # many lines, few distinct times
     for number, row in enumerate(rows_of("online_retail.csv.gz")):
@@ -163,8 +179,8 @@ def test_retail_customers_offline_and_online(retail: Any) -> None:
 FLIGHTS = """
 CREATE TABLE flights (
   number BIGINT NOT NULL, origin TEXT NOT NULL, dest TEXT NOT NULL, carrier TEXT, tailnum TEXT, dep_time BIGINT,
-  dep_delay BIGINT, arr_delay BIGINT, distance BIGINT, scheduled TIMESTAMP NOT NULL,
-  ENTITY KEY (origin), EVENT TIME (scheduled), UNIQUE (number));
+  dep_delay BIGINT, arr_delay BIGINT, distance BIGINT, left_at TIMESTAMP NOT NULL,
+  ENTITY KEY (origin), EVENT TIME (left_at), UNIQUE (number));
 CREATE FEATURE VIEW airport AS
   SELECT origin, count(*) OVER w AS n, count(dep_time) OVER w AS departed, count(arr_delay) OVER w AS arrived,
     count(tailnum) OVER w AS with_tailnum, sum(distance) OVER w AS distance, max(dep_delay) OVER w AS worst,
@@ -186,15 +202,17 @@ def test_flights(tmp_path: Path) -> None:
         columns[name] = [None if r[name] in ("", "NA") else r[name] for r in rows]
     for name in ("dep_time", "dep_delay", "arr_delay", "distance"):
         columns[name] = [number_or_none(r[name]) for r in rows]
-    hours = [f"{int(r['year']):04}-{int(r['month']):02}-{int(r['day']):02}T{int(r['hour']):02}" for r in rows]
-    minutes = np.array([int(r["minute"]) for r in rows]).astype("timedelta64[m]")
-    columns["scheduled"] = (np.array(hours, dtype="datetime64[h]") + minutes).astype("datetime64[us]")
+    # The hour of a departure is 24 at midnight and missing for a flight that never left.
+    days = np.array([f"{int(r['year']):04}-{int(r['month']):02}-{int(r['day']):02}" for r in rows], dtype="datetime64[us]")
+    hours = np.array([number_or_none(r["hour"]) or 0 for r in rows]).astype("timedelta64[h]")
+    minutes = np.array([number_or_none(r["minute"]) or 0 for r in rows]).astype("timedelta64[m]")
+    columns["left_at"] = days + hours + minutes
     with libfeat.open(tmp_path / "store") as store:
         store.define(FLIGHTS)
         assert store.append("flights", columns).rows_added == 336_776
         airports = sorted(set(columns["origin"]))
         assert airports == ["EWR", "JFK", "LGA"]
-        spine = {"origin": airports, "at": [dt.datetime(2014, 1, 1)] * 3}
+        spine = {"origin": airports, "at": [dt.datetime(2014, 1, 2)] * 3}
         got = store.training_set("airports", spine, "at").to_numpy()
         assert got["n"].sum() == 336_776
         assert got["n"].tolist() == [columns["origin"].count(a) for a in airports]

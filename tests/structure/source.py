@@ -175,15 +175,26 @@ def check_installed_headers(root):
     return compare(present, "include/", listed, "include/meson.build")
 
 
+def unlisted(root, directory, prefix=""):
+    """Differences between the .c files (whose name starts so) of a folder and those that its meson.build names."""
+    folder = os.path.join(root, directory)
+    if not os.path.isdir(folder):
+        return [f"{directory}: missing"]
+    build = os.path.join(folder, "meson.build")
+    present = {name for name in os.listdir(folder) if name.endswith(".c") and name.startswith(prefix)}
+    listed = set(re.findall(r"'([\w-]+\.c)'", read(build))) if os.path.exists(build) else set()
+    listed = {name for name in listed if name.startswith(prefix)}
+    return compare(present, directory, listed, f"{directory}/meson.build")
+
+
 def check_built_sources(root):
-    """Each lib/<folder>/meson.build lists each .c file of its folder: one that is left out would not be tested."""
+    """What no meson.build lists would be neither built nor tested."""
     problems = []
     for folder in sorted(RANK):
-        directory = os.path.join(root, "lib", folder)
-        present = {name for name in os.listdir(directory) if name.endswith(".c")} if os.path.isdir(directory) else set()
-        build = os.path.join(directory, "meson.build")
-        listed = set(re.findall(r"'([\w-]+\.c)'", read(build))) if os.path.exists(build) else set()
-        problems += compare(present, f"lib/{folder}/", listed, f"lib/{folder}/meson.build")
+        problems += unlisted(root, f"lib/{folder}")
+    for folder in sorted(os.listdir(os.path.join(root, "tests"))):
+        if os.path.isdir(os.path.join(root, "tests", folder)):
+            problems += unlisted(root, f"tests/{folder}", "fuzz_" if folder == "fuzz" else "test_")
     return problems
 
 

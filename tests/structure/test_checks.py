@@ -121,9 +121,17 @@ def test_installed_headers_finds(tree):
     assert source.check_installed_headers(tree) == ["feat/new.h: in include/, not in include/meson.build"]
 
 
-def test_built_sources_finds(tree):
-    put(tree, "lib/exec/new.c")
-    assert source.check_built_sources(tree) == ["new.c: in lib/exec/, not in lib/exec/meson.build"]
+@pytest.mark.parametrize(
+    "folder, name", [("lib/exec", "new.c"), ("tests/exec", "test_new.c"), ("tests/fuzz", "fuzz_new.c")]
+)
+def test_built_sources_finds(tree, folder, name):
+    put(tree, f"{folder}/{name}")
+    assert source.check_built_sources(tree) == [f"{name}: in {folder}, not in {folder}/meson.build"]
+
+
+def test_built_sources_finds_a_missing_file(tree):
+    put(tree, "tests/exec/meson.build", "feat_tests += {'exec/old': files('test_old.c')}\n")
+    assert source.check_built_sources(tree) == ["test_old.c: in tests/exec/meson.build, not in tests/exec"]
 
 
 @pytest.mark.parametrize("path", ["setup.py", "src/a.c", "notes.md"])

@@ -36,10 +36,12 @@ from ._errors import (
     SchemaError,
     StorageError,
 )
-from ._loader import VERSION as __version__
+from ._loader import VERSION
 from .reader import STATUS, Position, Reader, Vector, Vectors
 from .result import Result, TrainingSet
 from .store import Commit, Snapshot, Store, open
+
+__version__ = VERSION
 
 
 def library_version() -> str:

@@ -6,13 +6,24 @@ import ctypes
 import datetime as _dt
 import math
 from ctypes import POINTER, byref, c_char_p, c_void_p
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 import numpy as np
 
 from . import _capi as c
 from . import _time
-from ._errors import ArgumentError, SchemaError
+from ._errors import ArgumentError, SchemaError, make
 
 _api = ctypes.pythonapi
 _api.PyCapsule_New.restype = ctypes.py_object
@@ -173,8 +184,6 @@ def _from_mapping(columns: Mapping[Any, Any], nan_is_null: bool = False) -> Sour
             plain.append((_name(name), column(values, nan_is_null)))
         except SchemaError as failure:
             raise SchemaError(f"column '{name}': {failure}", "SCHEMA", row=failure.row) from None
-    # A column of NULLs alone has no type; leaving it out means the same, as long as its table lets it be NULL.
-    plain = [(name, p) for name, p in plain if p.kind]
     array = (c.PlainColumn * max(len(plain), 1))()
     for slot, (name, p) in zip(array, plain):
         slot.name = name
@@ -381,14 +390,12 @@ def metadata(schema: c.ArrowSchema) -> Dict[str, str]:
 def _failed(stream: Any, code: int) -> None:
     message = stream.contents.get_last_error(stream)
     number = {12: 1, 125: 15}.get(code, 14)  # ENOMEM, ECANCELED, anything else
-    from ._errors import make
-
     raise make(number, (message or b"the stream failed").decode("utf-8", "replace"))
 
 
-def stream_schema(stream: Any) -> Tuple[List[str], Dict[str, str]]:
+def stream_schema(owner: Stream) -> Tuple[List[str], Dict[str, str]]:
     """Column names and metadata of a stream."""
-    schema = c.ArrowSchema()
+    stream, schema = owner.pointer, c.ArrowSchema()
     code = stream.contents.get_schema(stream, byref(schema))
     if code:
         _failed(stream, code)
@@ -398,9 +405,9 @@ def stream_schema(stream: Any) -> Tuple[List[str], Dict[str, str]]:
         schema.release(byref(schema))
 
 
-def read(stream: Any) -> Columns:
+def read(owner: Stream) -> Columns:
     """Pulls a stream to its end into numpy arrays (masked where there are NULLs; object arrays for text)."""
-    schema = c.ArrowSchema()
+    stream, schema = owner.pointer, c.ArrowSchema()
     code = stream.contents.get_schema(stream, byref(schema))
     if code:
         _failed(stream, code)

@@ -5,7 +5,6 @@ Nothing here adds meaning: ``include/feat/*.h`` documents it, and a test compare
 
 from __future__ import annotations
 
-import ctypes
 from ctypes import (
     CFUNCTYPE,
     POINTER,

@@ -16,7 +16,16 @@ _UTC = _dt.timezone.utc
 _INT64 = range(-(2**63), 2**63)
 
 #: Nanoseconds in a unit of numpy.datetime64 (calendar units are turned into days first).
-_UNIT_NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "D": 86400 * 10**9, "W": 7 * 86400 * 10**9}
+_UNIT_NS = {
+    "ns": 1,
+    "us": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+    "D": 86400 * 10**9,
+    "W": 7 * 86400 * 10**9,
+}
 
 
 def from_datetime(value: _dt.datetime) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import _arrow, _time
 from . import _capi as c
-from ._errors import ArgumentError, SchemaError
+from ._errors import ArgumentError, SchemaError, make
 from ._handle import Handle
 from .result import _for_pandas, to_list
 
@@ -222,7 +222,7 @@ class Reader(Handle):
     def _failure(self, status: int) -> Exception:
         err = self._err
         if err.code != status:
-            return c._errors.make(status, c.lib.feat_status_text(status).decode())
+            return make(status, c.lib.feat_status_text(status).decode())
         failure = c.failure(err)
         err.code = 0
         return failure
@@ -296,7 +296,7 @@ def _encode_text(value: str, name: str) -> bytes:
 
 def _address(data: bytes) -> int:
     """Address of the bytes of an object that the caller keeps."""
-    return ctypes.cast(data, ctypes.c_void_p).value or 0
+    return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
 
 
 def _scalar(value: Any, kind: int, name: str) -> Any:
@@ -373,7 +373,9 @@ def _fill_many(target: np.ndarray, values: Any, kind: int, name: str, keep: List
         big = np.abs(exact) >= 2.0**53
         for row in np.flatnonzero(big):
             if int(exact[row]) != int(data[row]):
-                raise SchemaError(f"input '{name}': row {row}: {data[row]} does not fit DOUBLE without loss", "SCHEMA", row=int(row))
+                raise SchemaError(
+                    f"input '{name}': row {row}: {data[row]} does not fit DOUBLE without loss", "SCHEMA", row=int(row)
+                )
         data = exact
     elif kind == c.TYPE_TIMESTAMP and plain.kind == c.TYPE_DATE:
         data = data.astype(np.int64) * 86_400_000_000

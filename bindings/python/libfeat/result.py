@@ -34,7 +34,7 @@ class Result:
 
     def _head(self) -> Tuple[List[str], Dict[str, str]]:
         if self._header is None:
-            self._header = _arrow.stream_schema(self._stream().pointer)
+            self._header = _arrow.stream_schema(self._stream())
         return self._header
 
     @property
@@ -62,7 +62,7 @@ class Result:
         except ImportError:
             import pandas
 
-            columns = _arrow.read(self._stream().pointer)
+            columns = _arrow.read(self._stream())
             frame = pandas.DataFrame({i: _for_pandas(a) for i, a in enumerate(columns.arrays)}, index=range(columns.rows))
             frame.columns = columns.names
             return frame
@@ -80,7 +80,7 @@ class Result:
     def to_numpy(self) -> Dict[str, np.ndarray]:
         """A dict of arrays, without any Arrow package: numpy.ma masked arrays where a column has NULLs, so that NULL and NaN
         stay two things; object arrays with None for text."""
-        columns = _arrow.read(self._stream().pointer)
+        columns = _arrow.read(self._stream())
         return dict(zip(columns.names, columns.arrays))
 
     def to_dict(self) -> Dict[str, List[Any]]:

@@ -1,0 +1,60 @@
+/* What a version of a table holds: a persistent tree of its segments, and the runs of its unique index. A change writes anew
+ * only the leaves it touches and the path to them. */
+#ifndef FEAT_LIB_MANIFEST_H
+#define FEAT_LIB_MANIFEST_H
+
+#include "base/arena.h"
+#include "base/digest.h"
+#include "store/object.h"
+#include "store/store.h"
+
+typedef struct feat_block_ref {
+    uint32_t column; /* id */
+    feat_digest key;
+} feat_block_ref;
+
+typedef struct feat_segment {
+    uint64_t id, version;
+    uint32_t rows, deleted;
+    feat_digest deletion; /* object of the deletion vector; zero: none */
+    feat_block_ref *blocks; /* by ascending column id; a column that is missing is all NULL */
+    uint32_t n_blocks;
+    uint8_t *bitmap; /* deleted rows; NULL: none, or not loaded yet. Owned, sized for FEAT_SEGMENT_ROWS */
+    bool changed;    /* since the manifest was loaded */
+} feat_segment;
+
+typedef struct feat_run {
+    feat_digest key; /* of its header object */
+    uint64_t entries;
+} feat_run;
+
+typedef struct feat_manifest {
+    feat_arena arena; /* of the segments' block lists */
+    uint32_t table_id;
+    feat_segment *segments; /* by ascending id */
+    size_t n_segments, segments_capacity;
+    feat_digest *leaves; /* as loaded: leaf i holds segments [64 i, 64 i + 64) */
+    size_t n_leaves;
+    feat_run *runs; /* oldest first */
+    size_t n_runs, runs_capacity;
+    int64_t rows;
+    feat_digest content;
+    uint64_t next_segment;
+} feat_manifest;
+
+void feat_manifest_init(feat_manifest *m, uint32_t table_id);
+void feat_manifest_done(feat_manifest *m);
+/* Into an initialised manifest. */
+feat_status feat_manifest_load(feat_manifest *m, feat_env *env, MDB_txn *txn, const feat_digest *root, feat_error *err);
+/* Writes what changed; the key of the root. Bitmaps of changed segments become deletion vectors. */
+feat_status feat_manifest_store(feat_manifest *m, feat_object_writer *w, feat_digest *root, feat_error *err);
+
+/* Index of a segment by id; SIZE_MAX when there is none. */
+size_t feat_manifest_find(const feat_manifest *m, uint64_t id);
+feat_status feat_manifest_add_run(feat_manifest *m, feat_run run, feat_error *err);
+/* Loads the bitmap of a segment that has deleted rows. */
+feat_status feat_segment_load_deleted(feat_segment *s, feat_env *env, MDB_txn *txn, feat_error *err);
+/* NULL for a column without a block. */
+const feat_digest *feat_segment_block(const feat_segment *s, uint32_t column);
+
+#endif
