@@ -3,6 +3,8 @@
  * anything: a loop only notes that some value does not fit, and the search for the row that is to blame skips nulls. */
 #include "column/arrow_convert.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -22,36 +24,41 @@ typedef struct slice {
 
 feat_status feat_arrow_malformed(const feat_arrow_source *source, feat_error *err, const char *why) {
     const char *name = source->field->name;
-    return feat_fail(err, FEAT_SCHEMA, "%.*s, column '%.*s': malformed Arrow array: %s",
-                     feat_utf8_clip(source->what, 200), source->what, feat_utf8_clip(name, 100), name, why);
+    return feat_fail(err, FEAT_SCHEMA, "%.*s, column '%.*s'%s: malformed Arrow array: %s",
+                     feat_utf8_clip(source->what, 200), source->what, feat_utf8_clip(name, 100), name,
+                     source->in_dictionary ? ", dictionary" : "", why);
 }
 
-static feat_status malformed_row(const feat_arrow_source *source, feat_error *err, size_t i, const char *why) {
+/* About element i of the slice. */
+FEAT_PRINTF(5, 6)
+static feat_status fail_at(const feat_arrow_source *source, feat_error *err, feat_status code, size_t i,
+                           const char *format, ...) {
+    char reason[300];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(reason, sizeof reason, format, args);
+    va_end(args);
     const char *name = source->field->name;
     int64_t row = source->first_row + (int64_t)i;
-    return feat_fail_row(err, FEAT_SCHEMA, row, "%.*s, column '%.*s', row %lld: malformed Arrow array: %s",
+    return feat_fail_row(err, code, source->in_dictionary ? -1 : row, "%.*s, column '%.*s', %s %lld: %s",
                          feat_utf8_clip(source->what, 200), source->what, feat_utf8_clip(name, 100), name,
-                         (long long)row, why);
+                         source->in_dictionary ? "dictionary entry" : "row", (long long)row, reason);
 }
 
-/* `number` is the value, signed or not, as its bits. */
+static feat_status malformed_at(const feat_arrow_source *source, feat_error *err, size_t i, const char *why) {
+    return fail_at(source, err, FEAT_SCHEMA, i, "malformed Arrow array: %s", why);
+}
+
+/* `bits` are those of the value, signed or not. */
 static feat_status does_not_fit(const feat_arrow_source *source, feat_error *err, size_t i, bool is_signed,
-                                uint64_t number, const char *before, const char *after) {
-    const char *name = source->field->name;
-    int64_t row = source->first_row + (int64_t)i;
-    bool negative = is_signed && number >> 63;
-    return feat_fail_row(err, FEAT_SCHEMA, row, "%.*s, column '%.*s', row %lld: %s cannot hold %s%llu%s",
-                         feat_utf8_clip(source->what, 200), source->what, feat_utf8_clip(name, 100), name,
-                         (long long)row, before, negative ? "-" : "",
-                         (unsigned long long)(negative ? 0 - number : number), after);
+                                uint64_t bits, const char *type, const char *unit) {
+    bool negative = is_signed && bits >> 63;
+    return fail_at(source, err, FEAT_SCHEMA, i, "%s cannot hold %s%llu%s", type, negative ? "-" : "",
+                   (unsigned long long)(negative ? 0 - bits : bits), unit);
 }
 
 static feat_status null_refused(const feat_arrow_source *source, feat_error *err, size_t i) {
-    const char *name = source->field->name;
-    int64_t row = source->first_row + (int64_t)i;
-    return feat_fail_row(err, FEAT_CONSTRAINT, row, "%.*s, column '%.*s', row %lld: NULL, but the column is NOT NULL",
-                         feat_utf8_clip(source->what, 200), source->what, feat_utf8_clip(name, 100), name,
-                         (long long)row);
+    return fail_at(source, err, FEAT_CONSTRAINT, i, "NULL, but the column is NOT NULL");
 }
 
 static bool is_null(const slice *s, size_t i) { return s->validity && !feat_bit_get(s->validity, s->start + i); }
@@ -90,7 +97,8 @@ static feat_status check_layout(const feat_arrow_source *source, const struct Ar
         return feat_arrow_malformed(source, err, "wrong number of buffers");
     if (array->n_children != 0) return feat_arrow_malformed(source, err, "it has children");
     if (!array->dictionary != !schema->dictionary)
-        return feat_arrow_malformed(source, err, array->dictionary ? "it has a dictionary" : "its dictionary is missing");
+        return feat_arrow_malformed(source, err,
+                                    array->dictionary ? "it has a dictionary" : "its dictionary is missing");
     if (array->null_count < -1) return feat_arrow_malformed(source, err, "its null count is negative");
     *s = (slice){.array = array, .start = start + (size_t)array->offset, .n = n};
     if (n == 0 || kind == FEAT_ARROW_NULL || array->null_count == 0) return FEAT_OK;
@@ -117,8 +125,8 @@ static feat_status check_layout(const feat_arrow_source *source, const struct Ar
         }                                                                                                              \
     } while (0)
 
-/* `FITS` and `VALUE` are expressions of v; before and after are the words around the number in a message. */
-#define CHECKED(type, to_type, FITS, VALUE, before, after)                                                             \
+/* `FITS` and `VALUE` are expressions of v; the type's name and the unit are for the message. */
+#define CHECKED(type, to_type, FITS, VALUE, type_name, unit)                                                           \
     do {                                                                                                               \
         to_type *to = (to_type *)out->values + out->length;                                                            \
         int bad = 0;                                                                                                   \
@@ -132,13 +140,12 @@ static feat_status check_layout(const feat_arrow_source *source, const struct Ar
             type v;                                                                                                    \
             LOAD(v, type, i);                                                                                          \
             if (!(FITS) && !is_null(s, i))                                                                             \
-                return does_not_fit(source, err, i, (type)-1 < 1, (uint64_t)v, before, after);                         \
+                return does_not_fit(source, err, i, (type)-1 < 1, (uint64_t)v, type_name, unit);                       \
         }                                                                                                              \
     } while (0)
 
-#define TIMES(factor)    (v >= INT64_MIN / (factor) && v <= INT64_MAX / (factor)), (int64_t)((uint64_t)v * (factor))
-#define US               "TIMESTAMP in microseconds"
-#define MS_PER_DAY       86400000
+#define US         "TIMESTAMP in microseconds"
+#define MS_PER_DAY 86400000
 
 /* An IEEE half: sign, 5 bits of exponent with bias 15, 10 of fraction. Every one is a double. */
 static double half_to_double(uint16_t half) {
@@ -192,9 +199,8 @@ static feat_status fill_integers(const feat_arrow_source *source, feat_arrow_kin
     case FEAT_ARROW_MICROSECONDS: memcpy((int64_t *)out->values + out->length, from, s->n * sizeof(int64_t)); break;
     case FEAT_ARROW_DATE32: memcpy((int32_t *)out->values + out->length, from, s->n * sizeof(int32_t)); break;
     case FEAT_ARROW_DATE64:
-        CHECKED(int64_t, int32_t,
-                v % MS_PER_DAY == 0 && v / MS_PER_DAY >= INT32_MIN && v / MS_PER_DAY <= INT32_MAX, v / MS_PER_DAY,
-                "DATE", v % MS_PER_DAY ? " ms without loss" : " ms");
+        CHECKED(int64_t, int32_t, v % MS_PER_DAY == 0 && v / MS_PER_DAY >= INT32_MIN && v / MS_PER_DAY <= INT32_MAX,
+                v / MS_PER_DAY, "DATE", v % MS_PER_DAY ? " ms without loss" : " ms");
         break;
     case FEAT_ARROW_SECONDS:
         CHECKED(int64_t, int64_t, v >= INT64_MIN / 1000000 && v <= INT64_MAX / 1000000, (uint64_t)v * 1000000, US,
@@ -253,13 +259,8 @@ static feat_status check_utf8(const feat_arrow_source *source, const feat_column
     for (size_t i = 0; !good && i < n; i++) {
         size_t length = (size_t)(offsets[i + 1] - offsets[i]);
         size_t prefix = feat_utf8_prefix(bytes + (offsets[i] - offsets[0]), length);
-        const char *name = source->field->name;
-        int64_t row = source->first_row + (int64_t)i;
         if (prefix < length)
-            return feat_fail_row(err, FEAT_SCHEMA, row,
-                                 "%.*s, column '%.*s', row %lld: TEXT must be UTF-8, but byte %zu is malformed",
-                                 feat_utf8_clip(source->what, 200), source->what, feat_utf8_clip(name, 100), name,
-                                 (long long)row, prefix);
+            return fail_at(source, err, FEAT_SCHEMA, i, "TEXT must be UTF-8, but byte %zu is malformed", prefix);
     }
     return FEAT_OK;
 }
@@ -288,7 +289,7 @@ static feat_status commit_text(const feat_arrow_source *source, const slice *s, 
             LOAD(here, type, i);                                                                                       \
             LOAD(next, type, i + 1);                                                                                   \
             if (here < 0 || next < here)                                                                               \
-                return malformed_row(source, err, i, here < 0 ? "an offset is negative" : "the offsets decrease");     \
+                return malformed_at(source, err, i, here < 0 ? "an offset is negative" : "the offsets decrease");      \
         }                                                                                                              \
         size_t size = (size_t)(last - first);                                                                          \
         if (size > 0 && !bytes) return feat_arrow_malformed(source, err, "its text is missing");                       \
@@ -333,21 +334,21 @@ static feat_status view_text(const feat_arrow_source *source, const slice *s, si
     const char *view = (const char *)s->array->buffers[1] + (s->start + i) * VIEW_SIZE;
     int32_t length, buffer, offset;
     memcpy(&length, view, 4);
-    if (length < 0) return malformed_row(source, err, i, "the length of a view is negative");
+    if (length < 0) return malformed_at(source, err, i, "the length of a view is negative");
     *text = (feat_text){view + 4, (size_t)length};
     if (length <= VIEW_INLINE) return FEAT_OK;
     memcpy(&buffer, view + 8, 4);
     memcpy(&offset, view + 12, 4);
     int64_t n_data = s->array->n_buffers - 3, size;
-    if (buffer < 0 || buffer >= n_data) return malformed_row(source, err, i, "a view names a buffer that is not there");
+    if (buffer < 0 || buffer >= n_data) return malformed_at(source, err, i, "a view names a buffer that is not there");
     const char *data = s->array->buffers[2 + buffer], *sizes = s->array->buffers[2 + n_data];
     if (!sizes) return feat_arrow_malformed(source, err, "the sizes of its buffers are missing");
     memcpy(&size, sizes + (size_t)buffer * sizeof size, sizeof size);
     if (!data || offset < 0 || length > size || offset > size - length)
-        return malformed_row(source, err, i, "a view lies outside its buffer");
+        return malformed_at(source, err, i, "a view lies outside its buffer");
     text->data = data + offset;
     if (memcmp(text->data, view + 4, 4) != 0)
-        return malformed_row(source, err, i, "a view does not start as its text does");
+        return malformed_at(source, err, i, "a view does not start as its text does");
     return FEAT_OK;
 }
 
@@ -405,7 +406,8 @@ static void read_indices(feat_arrow_kind kind, const char *from, size_t n, uint6
     }
 }
 
-/* Entries of the dictionary that the rows name, copied; `valid` (all zero before) gets a bit for each that is not null. */
+/* Entries of the dictionary that the rows name, copied; `valid` (all zero before) gets a bit for each that is not null.
+ */
 static feat_status gather_entries(const feat_arrow_source *source, const slice *s, const feat_column *entries,
                                   uint8_t *valid, feat_column *out, feat_error *err) {
     feat_arrow_kind kind = feat_arrow_kind_of(source->schema->format);
@@ -420,7 +422,7 @@ static feat_status gather_entries(const feat_arrow_source *source, const slice *
         for (size_t i = 0; i < n; i++) {
             if (is_null(s, start + i)) continue;
             if (indices[i] >= entries->length)
-                return malformed_row(source, err, start + i, "an index lies outside its dictionary");
+                return malformed_at(source, err, start + i, "an index lies outside its dictionary");
             if (feat_column_is_null(entries, indices[i])) continue;
             feat_bit_set(valid, start + i);
             if (__builtin_add_overflow(size, feat_column_text(entries, indices[i]).length, &size))
@@ -449,13 +451,8 @@ static feat_status convert_dictionary(const feat_arrow_source *source, const sli
     const struct ArrowSchema *schema = source->schema->dictionary;
     const struct ArrowArray *dictionary = s->array->dictionary;
     if (dictionary->length < 0) return feat_arrow_malformed(source, err, "its dictionary has a negative length");
-    /* A malformed entry is one of the column, whichever rows name it: its number says where it is. */
-    char what[300];
-    int length = feat_utf8_clip(source->what, 200);
-    memcpy(what, source->what, (size_t)length);
-    memcpy(what + length, ", dictionary of", sizeof ", dictionary of");
     const feat_field field = {.name = source->field->name, .type = FEAT_TYPE_TEXT};
-    feat_arrow_source inner = {.schema = schema, .field = &field, .what = what};
+    const feat_arrow_source inner = {.schema = schema, .field = &field, .what = source->what, .in_dictionary = true};
     slice all;
     feat_column entries;
     feat_column_init(&entries, FEAT_TYPE_TEXT);
@@ -480,8 +477,8 @@ out:
 
 /* ---- All of it. ---- */
 
-static feat_status convert_nulls(const feat_arrow_source *source, size_t n, feat_column *out, feat_error *err) {
-    if (source->field->not_null) return null_refused(source, err, 0);
+feat_status feat_arrow_convert_nulls(const feat_arrow_source *source, size_t n, feat_column *out, feat_error *err) {
+    if (n > 0 && source->field->not_null) return null_refused(source, err, 0);
     return feat_column_append_nulls(out, n) == 0 ? FEAT_OK : feat_fail_memory(err);
 }
 
@@ -492,7 +489,7 @@ feat_status feat_arrow_convert(const feat_arrow_source *source, const struct Arr
     FEAT_TRY(check_layout(source, array, source->schema, start, n, &s, err));
     if (n == 0) return FEAT_OK; /* its buffers may be missing */
     if (source->schema->dictionary) return convert_dictionary(source, &s, out, err);
-    if (kind == FEAT_ARROW_NULL) return convert_nulls(source, n, out, err);
+    if (kind == FEAT_ARROW_NULL) return feat_arrow_convert_nulls(source, n, out, err);
     FEAT_TRY(check_not_null(source, s.validity, s.start, n, err));
     if (out->type == FEAT_TYPE_TEXT) return convert_plain_text(source, kind, &s, out, err);
     return convert_fixed(source, &s, out, err);

@@ -89,7 +89,7 @@ feat_arrow_kind feat_arrow_kind_of(const char *format) {
 }
 
 bool feat_arrow_natural_type(const struct ArrowSchema *schema, feat_type *type) {
-    static const feat_type order[] = {FEAT_TYPE_BOOLEAN, FEAT_TYPE_BIGINT, FEAT_TYPE_DATE,
+    static const feat_type order[] = {FEAT_TYPE_BOOLEAN,   FEAT_TYPE_BIGINT, FEAT_TYPE_DATE,
                                       FEAT_TYPE_TIMESTAMP, FEAT_TYPE_DOUBLE, FEAT_TYPE_TEXT};
     if (!schema->dictionary && feat_arrow_kind_of(schema->format) == FEAT_ARROW_NULL) return false; /* any would do */
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)

@@ -39,7 +39,7 @@ feat_arrow_kind feat_arrow_kind_of(const char *format);
 static inline bool feat_arrow_kind_integer(feat_arrow_kind k) { return k >= FEAT_ARROW_INT8 && k <= FEAT_ARROW_UINT64; }
 static inline bool feat_arrow_kind_text(feat_arrow_kind k) { return k >= FEAT_ARROW_UTF8 && k <= FEAT_ARROW_UTF8_VIEW; }
 
-/* Our type for a column, if there is one: the narrowest that holds all of its values. */
+/* Our type for a column, if it has one; integers are BIGINT. */
 bool feat_arrow_natural_type(const struct ArrowSchema *schema, feat_type *type);
 /* Whether a column can convert to `type`; single values may still not fit. */
 bool feat_arrow_converts(const struct ArrowSchema *schema, feat_type type);

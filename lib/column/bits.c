@@ -34,12 +34,12 @@ void feat_bits_copy(uint8_t *to, size_t to_start, const uint8_t *from, size_t fr
     }
 }
 
-void feat_bits_set(uint8_t *to, size_t start, size_t n) {
+void feat_bits_fill(uint8_t *to, size_t start, size_t n, bool value) {
     size_t end = start + n;
-    while (start < end && (start & 7)) feat_bit_set(to, start++);
-    if (end - start >= 8) memset(to + (start >> 3), 0xff, (end - start) >> 3);
+    while (start < end && (start & 7)) feat_bit_put(to, start++, value);
+    if (end - start >= 8) memset(to + (start >> 3), value ? 0xff : 0, (end - start) >> 3);
     start += (end - start) & ~(size_t)7;
-    while (start < end) feat_bit_set(to, start++);
+    while (start < end) feat_bit_put(to, start++, value);
 }
 
 size_t feat_bits_count(const uint8_t *bits, size_t start, size_t n) {

@@ -2,6 +2,7 @@
 #ifndef FEAT_LIB_BITS_H
 #define FEAT_LIB_BITS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,8 +27,7 @@ static inline uint64_t feat_bits_word(const uint8_t *bits, size_t start, size_t 
 
 /* Copies `n` bits; the bits of `to` around them keep their values. The runs must not overlap. */
 void feat_bits_copy(uint8_t *to, size_t to_start, const uint8_t *from, size_t from_start, size_t n);
-/* Makes `n` bits one. */
-void feat_bits_set(uint8_t *to, size_t start, size_t n);
+void feat_bits_fill(uint8_t *to, size_t start, size_t n, bool value);
 /* Number of ones. */
 size_t feat_bits_count(const uint8_t *bits, size_t start, size_t n);
 

@@ -125,7 +125,7 @@ static int need_validity(feat_column *c) {
     c->validity = feat_alloc_aligned(size);
     if (!c->validity) return -1;
     memset(c->validity, 0, size);
-    feat_bits_set(c->validity, 0, c->length);
+    feat_bits_fill(c->validity, 0, c->length, true);
     return 0;
 }
 
@@ -228,10 +228,28 @@ int feat_column_commit(feat_column *c, size_t n, const uint8_t *validity, size_t
         zero_nulls(c, n, validity, start);
         feat_bits_copy(c->validity, c->length, validity, start, n);
     } else if (c->validity) {
-        feat_bits_set(c->validity, c->length, n);
+        feat_bits_fill(c->validity, c->length, n, true);
     }
     c->length += n;
     c->null_count += nulls;
+    return 0;
+}
+
+int feat_column_append_nulls(feat_column *c, size_t n) {
+    if (n == 0) return 0;
+    if (feat_column_reserve(c, n) != 0 || need_validity(c) != 0) return -1;
+    if (c->type == FEAT_TYPE_TEXT) {
+        int64_t *offsets = c->offsets + c->length;
+        for (size_t i = 1; i <= n; i++) offsets[i] = offsets[0];
+    } else if (c->type == FEAT_TYPE_BOOLEAN) {
+        feat_bits_fill(c->values, c->length, n, false);
+    } else {
+        size_t width = feat_type_size(c->type);
+        memset((char *)c->values + c->length * width, 0, n * width);
+    }
+    feat_bits_fill(c->validity, c->length, n, false);
+    c->length += n;
+    c->null_count += n;
     return 0;
 }
 

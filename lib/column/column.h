@@ -33,6 +33,7 @@ void feat_column_clear(feat_column *c);
 /* Appending. Each returns 0, or -1 when memory is out (the column is then unchanged). A null's slot holds zeros. */
 int feat_column_reserve(feat_column *c, size_t more);
 int feat_column_append_null(feat_column *c);
+int feat_column_append_nulls(feat_column *c, size_t n);
 int feat_column_append_int(feat_column *c, int64_t v); /* BIGINT, TIMESTAMP, DATE, BOOLEAN */
 int feat_column_append_double(feat_column *c, double v);
 int feat_column_append_text(feat_column *c, const char *data, size_t length);
@@ -45,11 +46,11 @@ int feat_column_append_range(feat_column *c, const feat_column *from, size_t sta
 /* Forgets the rows from `length` on. */
 void feat_column_truncate(feat_column *c, size_t length);
 
-/* Filling many slots at once: reserve rows (and bytes of text), write the values, and for TEXT the offsets, behind those
- * there are, then commit. Until then the column is as it was. */
+/* Filling many slots at once: reserve rows (and bytes of text), write the values, and for TEXT the offsets, behind
+ * those there are, then commit. Until then the column is as it was. */
 int feat_column_reserve_text(feat_column *c, size_t more);
-/* Counts `n` written slots in. Bits [start, start + n) of `validity` say which are not null (NULL: all are); the slots of
- * nulls are zeroed here, but a TEXT null must have been written as empty. */
+/* Counts `n` written slots in. Bits [start, start + n) of `validity` say which are not null (NULL: all are); the slots
+ * of nulls are zeroed here, but a TEXT null must have been written as empty. */
 int feat_column_commit(feat_column *c, size_t n, const uint8_t *validity, size_t start);
 
 bool feat_column_is_null(const feat_column *c, size_t row);
@@ -57,8 +58,8 @@ int64_t feat_column_int(const feat_column *c, size_t row); /* BIGINT, TIMESTAMP,
 double feat_column_double(const feat_column *c, size_t row);
 feat_text feat_column_text(const feat_column *c, size_t row);
 
-/* Total order of two values of one type: NULL first, then by value (text by bytes, doubles by feat_double_order's order:
- * -inf .. -0 < +0 .. inf < NaN). */
+/* Total order of two values of one type: NULL first, then by value (text by bytes, doubles by feat_double_order's
+ * order: -inf .. -0 < +0 .. inf < NaN). */
 int feat_column_compare(const feat_column *a, size_t row_a, const feat_column *b, size_t row_b);
 /* Same value bit for bit (all NaN are one value; -0 and +0 are two; NULL equals NULL). */
 bool feat_column_same(const feat_column *a, size_t row_a, const feat_column *b, size_t row_b);
@@ -73,15 +74,17 @@ feat_status feat_batch_init(feat_batch *b, const feat_type *types, size_t n_colu
 void feat_batch_done(feat_batch *b);
 void feat_batch_clear(feat_batch *b);
 
-/* The digest of a row: XXH3-128 over its columns that are not null in ascending order of ids (the caller's order), each as
- * u32 id, u8 class, value, all little-endian: class 1 an i64 (BIGINT, TIMESTAMP, DATE, BOOLEAN), class 2 the bits of a
- * double (one NaN, -0 apart from +0), class 3 a u64 length and the bytes of a text. Adding digests gives that of a multiset
- * of rows. `ids[i]` is the id of column i. When `scratch->failed` is set after the call, memory was out and the digest means nothing. */
-feat_digest feat_row_digest(const feat_column *const *columns, const uint32_t *ids, size_t n_columns, size_t row, feat_buffer *scratch);
+/* The digest of a row: XXH3-128 over its columns that are not null in ascending order of ids (the caller's order), each
+ * as u32 id, u8 class, value, all little-endian: class 1 an i64 (BIGINT, TIMESTAMP, DATE, BOOLEAN), class 2 the bits of
+ * a double (one NaN, -0 apart from +0), class 3 a u64 length and the bytes of a text. Adding digests gives that of a
+ * multiset of rows. `ids[i]` is the id of column i. When `scratch->failed` is set after the call, memory was out and
+ * the digest means nothing. */
+feat_digest feat_row_digest(const feat_column *const *columns, const uint32_t *ids, size_t n_columns, size_t row,
+                            feat_buffer *scratch);
 
-/* Appends the key encoding of a value to `out`: one tag byte for NULL or not, then the value so that equal values of the
- * type are equal bytes (integers widened to 8 bytes; -0 as +0, one NaN) and no encoding is a prefix of another. Bytes are
- * ordered as the values are, NULL first. `data` may be NULL when `length` is 0. */
+/* Appends the key encoding of a value to `out`: one tag byte for NULL or not, then the value so that equal values of
+ * the type are equal bytes (integers widened to 8 bytes; -0 as +0, one NaN) and no encoding is a prefix of another.
+ * Bytes are ordered as the values are, NULL first. `data` may be NULL when `length` is 0. */
 void feat_key_append(feat_buffer *out, const feat_column *c, size_t row);
 void feat_key_append_int(feat_buffer *out, int64_t v);
 void feat_key_append_double(feat_buffer *out, double v);

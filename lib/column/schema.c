@@ -41,11 +41,13 @@ bool feat_type_valid(int number) {
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
 int feat_name_compare(const char *a, const char *b) {
-    for (; *a && lower(*a) == lower(*b); a++, b++) {}
+    for (; *a && lower(*a) == lower(*b); a++, b++) {
+    }
     return (unsigned char)lower(*a) - (unsigned char)lower(*b);
 }
 
-/* Only names of a type of the same width: an INTEGER that silently took 64 bits would overflow elsewhere than in SQL. */
+/* Only names of a type of the same width: an INTEGER that silently took 64 bits would overflow elsewhere than in SQL.
+ */
 bool feat_type_from_sql(const char *name, feat_type *type) {
     static const struct {
         const char *name;
@@ -119,8 +121,8 @@ void feat_schema_pack(const feat_schema *schema, feat_buffer *out) {
 }
 
 static feat_status corrupt(feat_error *err, const char *why) {
-    return feat_fail(err, FEAT_CORRUPT,
-                     "the definition of a table is damaged (%s); restore the store from a copy", why);
+    return feat_fail(err, FEAT_CORRUPT, "the definition of a table is damaged (%s); restore the store from a copy",
+                     why);
 }
 
 static uint32_t unpack_u32(feat_cursor *in) {

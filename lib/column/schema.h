@@ -14,7 +14,8 @@
 /* Bytes of one value; 0 for BOOLEAN (a bit) and TEXT (variable). */
 size_t feat_type_size(feat_type type);
 bool feat_type_valid(int number);
-/* The type of a SQL type name, compared without case (with the usual synonyms: INT8, FLOAT8, VARCHAR, STRING, BOOL, ...). */
+/* The type of a SQL type name, compared without case (with the usual synonyms: INT8, FLOAT8, VARCHAR, STRING, BOOL,
+ * ...). */
 bool feat_type_from_sql(const char *name, feat_type *type);
 
 /* Order of two names as SQL compares them: without case in ASCII. 0: they are the same name. */

@@ -78,6 +78,10 @@ static int reserve(feat_events *events, size_t more) {
     return 0;
 }
 
+feat_status feat_events_reserve(feat_events *events, size_t more, feat_error *err) {
+    return reserve(events, more) == 0 ? FEAT_OK : feat_fail_memory(err);
+}
+
 /* Takes away what a failed append left behind: ties are the only arrays that carry their own length. */
 static void drop_ties_past(feat_events *events) {
     for (size_t k = 0; k < events->n_ties; k++) {
@@ -156,9 +160,33 @@ static int compare_ties(const feat_events *a, size_t i, const feat_events *b, si
     return 0;
 }
 
+static int compare_slot(const feat_event_slot *a, size_t i, const feat_event_slot *b, size_t j) {
+    if (a->state[i] != b->state[j]) return a->state[i] < b->state[j] ? -1 : 1;
+    if (a->state[i] != FEAT_STATE_VALUE) return 0;
+    switch (a->class) {
+    case FEAT_CLASS_B: return ((const uint8_t *)a->values)[i] - ((const uint8_t *)b->values)[j];
+    case FEAT_CLASS_I: {
+        int64_t x = ((const int64_t *)a->values)[i], y = ((const int64_t *)b->values)[j];
+        return x < y ? -1 : x > y;
+    }
+    case FEAT_CLASS_F: return feat_double_order(((const double *)a->values)[i], ((const double *)b->values)[j]);
+    case FEAT_CLASS_T: {
+        feat_text x = ((const feat_text *)a->values)[i], y = ((const feat_text *)b->values)[j];
+        size_t shared = x.length < y.length ? x.length : y.length;
+        int order = shared ? memcmp(x.data, y.data, shared) : 0;
+        return order ? order : x.length < y.length ? -1 : x.length > y.length;
+    }
+    case FEAT_CLASS_N: break;
+    }
+    return 0;
+}
+
+/* Slots decide last: for the view such events are interchangeable, but a list of events is then one byte string. */
 int feat_events_compare(const feat_events *a, size_t i, const feat_events *b, size_t j) {
     if (a->time[i] != b->time[j]) return a->time[i] < b->time[j] ? -1 : 1;
-    return compare_ties(a, i, b, j);
+    int order = compare_ties(a, i, b, j);
+    for (size_t s = 0; order == 0 && s < a->n_slots; s++) order = compare_slot(&a->slots[s], i, &b->slots[s], j);
+    return order;
 }
 
 static bool same_value(const feat_event_slot *a, size_t i, const feat_event_slot *b, size_t j) {

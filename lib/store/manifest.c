@@ -12,9 +12,7 @@
 #define NODE_VERSION 1
 #define DELETION_BITMAP 1
 #define DELETION_LIST 2
-#define SEGMENT_FIXED 44 /* bytes of a segment's entry before its blocks */
 #define BLOCK_REF_SIZE 20
-#define CHILD_SIZE 16
 
 void feat_manifest_init(feat_manifest *m, uint32_t table_id) {
     *m = (feat_manifest){.table_id = table_id, .next_segment = 1};
@@ -191,7 +189,15 @@ static feat_status load_node(loader *l, const feat_digest *key, unsigned level, 
     feat_status status;
     FEAT_GOTO(status, read_whole(l->env, l->txn, key, "manifest", &scratch, &in, err), out);
     FEAT_GOTO(status, read_node(&in, level, count, err), out);
-    if (level == 0) m->leaves[m->n_leaves++] = *key;
+    if (level == 0) {
+        /* Grown leaf by leaf: the number in the root is believed only as far as leaves are there. */
+        if (FEAT_GROW(m->segments, m->segments_capacity, m->n_segments + count) != 0 ||
+            FEAT_GROW(m->leaves, m->leaves_capacity, m->n_leaves + 1) != 0) {
+            status = feat_fail_memory(err);
+            goto out;
+        }
+        m->leaves[m->n_leaves++] = *key;
+    }
     for (size_t i = 0; i < count; i++) {
         if (level == 0) {
             feat_segment *s = &m->segments[m->n_segments];
@@ -231,9 +237,9 @@ static feat_status load_root(loader *l, const feat_digest *root, unsigned *level
         *top = read_digest(&in);
         uint32_t runs = feat_cursor_u32(&in);
         l->n = (size_t)segments;
-        unsigned needed = 0;
+        unsigned needed = segments > 0;
         while (needed < LEVEL_MAX && segments > span(needed)) needed++;
-        if (in.failed || version != ROOT_VERSION || table != m->table_id || m->rows < 0 || segments >= SIZE_MAX / sizeof *m->segments ||
+        if (in.failed || version != ROOT_VERSION || table != m->table_id || m->rows < 0 || segments > SIZE_MAX ||
             *levels != needed || runs != (size_t)(in.end - in.at) / 24 || (size_t)(in.end - in.at) % 24 != 0)
             status = malformed(err, "a manifest");
         for (uint32_t i = 0; i < runs && status == FEAT_OK; i++) {
@@ -252,9 +258,6 @@ feat_status feat_manifest_load(feat_manifest *m, feat_env *env, MDB_txn *txn, co
     feat_digest top = {{0}};
     FEAT_TRY(load_root(&l, root, &levels, &top, err));
     if (l.n == 0) return FEAT_OK;
-    if (FEAT_GROW(m->segments, m->segments_capacity, l.n) != 0) return feat_fail_memory(err);
-    m->leaves = feat_alloc_array(divide_up(l.n, FANOUT), sizeof *m->leaves);
-    if (!m->leaves) return feat_fail_memory(err);
     FEAT_TRY(load_node(&l, &top, levels - 1, l.n, err));
     uint64_t live = 0;
     for (size_t i = 0; i < m->n_segments; i++) live += m->segments[i].rows - m->segments[i].deleted;

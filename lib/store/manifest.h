@@ -34,7 +34,7 @@ typedef struct feat_manifest {
     feat_segment *segments; /* by ascending id */
     size_t n_segments, segments_capacity;
     feat_digest *leaves; /* as loaded: leaf i holds segments [64 i, 64 i + 64) */
-    size_t n_leaves;
+    size_t n_leaves, leaves_capacity;
     feat_run *runs; /* oldest first */
     size_t n_runs, runs_capacity;
     int64_t rows;

@@ -1,0 +1,113 @@
+/* Versions: snapshots, scans, digests, history and tags. */
+#include "feat/snapshot.h"
+
+#include "api/handle.h"
+#include "base/alloc.h"
+#include "base/fpenv.h"
+#include "engine/engine.h"
+
+static feat_status resolve(feat_db *db, const char *call, const feat_at *at, uint64_t *version, feat_error *err) {
+    feat_at newest = FEAT_AT_INIT;
+    if (!at) at = &newest;
+    if (at->size != sizeof *at) return feat_fail(err, FEAT_ARGUMENT, "%s: the size of 'at' is not one that this library knows", call);
+    if ((int)at->kind < FEAT_AT_NEWEST || at->kind > FEAT_AT_TAG)
+        return feat_fail(err, FEAT_ARGUMENT, "%s: %d is no way to name a version", call, (int)at->kind);
+    if (at->kind == FEAT_AT_TAG && !at->tag) return feat_fail(err, FEAT_ARGUMENT, "%s: the tag must not be NULL", call);
+    return feat_version_resolve(db, at, version, err);
+}
+
+feat_status feat_snapshot_open(feat_store *store, const feat_at *at, feat_snapshot **snap, feat_error *err) {
+    uint64_t version = 0;
+    if (!store || !snap) return feat_fail(err, FEAT_ARGUMENT, "feat_snapshot_open: store and snap must not be NULL");
+    FEAT_TRY(feat_db_check(store->db, err));
+    FEAT_TRY(resolve(store->db, "feat_snapshot_open", at, &version, err));
+    feat_snapshot *s = feat_alloc_zero(1, sizeof *s);
+    if (!s) return feat_fail_memory(err);
+    s->db = feat_db_ref(store->db);
+    s->version = version;
+    *snap = s;
+    return FEAT_OK;
+}
+
+void feat_snapshot_close(feat_snapshot *snap) {
+    if (!snap) return;
+    feat_db_unref(snap->db);
+    feat_free(snap);
+}
+
+uint64_t feat_snapshot_version(const feat_snapshot *snap) { return snap->version; }
+
+/* The catalog and, unless `name` is NULL, a table of it. */
+static feat_status load(feat_db *db, const char *name, feat_catalog **catalog, const feat_schema **table, feat_error *err) {
+    feat_catalog *loaded = NULL;
+    FEAT_TRY(feat_db_check(db, err));
+    FEAT_TRY(feat_catalog_load(db, &loaded, err));
+    feat_status status = name ? feat_catalog_table(loaded, name, table, err) : FEAT_OK;
+    if (status == FEAT_OK) *catalog = loaded;
+    else feat_catalog_unref(loaded);
+    return status;
+}
+
+feat_status feat_snapshot_scan(feat_snapshot *snap, const char *table, const feat_scan_options *opt, struct ArrowArrayStream *out,
+                               feat_error *err) {
+    feat_scan_options options = FEAT_SCAN_OPTIONS_INIT;
+    feat_catalog *catalog = NULL;
+    const feat_schema *schema = NULL;
+    if (!snap || !table || !out) return feat_fail(err, FEAT_ARGUMENT, "feat_snapshot_scan: snap, table and out must not be NULL");
+    if (opt && opt->size != sizeof *opt)
+        return feat_fail(err, FEAT_ARGUMENT, "feat_snapshot_scan: the options' size is not one that this library knows");
+    if (opt) options = *opt;
+    if (!options.columns && options.n_columns > 0)
+        return feat_fail(err, FEAT_ARGUMENT, "feat_snapshot_scan: %zu columns are wanted and their names are NULL", options.n_columns);
+    feat_fpenv saved;
+    feat_fpenv_enter(&saved);
+    feat_status status = load(snap->db, table, &catalog, &schema, err);
+    if (status == FEAT_OK) status = feat_scan(snap->db, catalog, schema, snap->version, options.columns, options.n_columns, out, err);
+    feat_catalog_unref(catalog);
+    feat_fpenv_leave(&saved);
+    return status;
+}
+
+feat_status feat_snapshot_digest(feat_snapshot *snap, const char *table, char digest[FEAT_DIGEST_SIZE], int64_t *rows, feat_error *err) {
+    feat_catalog *catalog = NULL;
+    const feat_schema *schema = NULL;
+    feat_table_version *version = NULL;
+    if (!snap || !table || !digest) return feat_fail(err, FEAT_ARGUMENT, "feat_snapshot_digest: snap, table and digest must not be NULL");
+    feat_fpenv saved;
+    feat_fpenv_enter(&saved);
+    feat_status status = load(snap->db, table, &catalog, &schema, err);
+    if (status == FEAT_OK) status = feat_table_open(snap->db, schema, snap->version, &version, err);
+    if (status == FEAT_OK) {
+        feat_digest content = feat_table_digest(version);
+        feat_digest_format(&content, digest);
+        if (rows) *rows = feat_table_rows(version);
+        feat_table_close(version);
+    }
+    feat_catalog_unref(catalog);
+    feat_fpenv_leave(&saved);
+    return status;
+}
+
+feat_status feat_history(feat_store *store, const char *table, struct ArrowArrayStream *out, feat_error *err) {
+    feat_catalog *catalog = NULL;
+    const feat_schema *schema = NULL;
+    if (!store || !out) return feat_fail(err, FEAT_ARGUMENT, "feat_history: store and out must not be NULL");
+    feat_fpenv saved;
+    feat_fpenv_enter(&saved);
+    feat_status status = load(store->db, table, &catalog, &schema, err);
+    if (status == FEAT_OK) status = feat_history_stream(store->db, catalog, schema, out, err);
+    feat_catalog_unref(catalog);
+    feat_fpenv_leave(&saved);
+    return status;
+}
+
+feat_status feat_tag(feat_store *store, const char *name, const feat_at *at, feat_error *err) {
+    uint64_t version = 0;
+    if (!store || !name) return feat_fail(err, FEAT_ARGUMENT, "feat_tag: store and name must not be NULL");
+    FEAT_TRY(feat_db_check(store->db, err));
+    FEAT_TRY(resolve(store->db, "feat_tag", at, &version, err));
+    FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
+    feat_status status = feat_tag_put(store->db, name, version, err);
+    feat_db_unlock(store->db);
+    return status;
+}

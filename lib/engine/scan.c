@@ -1,0 +1,274 @@
+/* Rows and history out, as Arrow streams that hold what they read from and read it piece by piece. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/bitmap.h"
+#include "base/fpenv.h"
+#include "column/arrow.h"
+#include "engine/engine.h"
+#include "sql/sql.h"
+
+#define BATCH_ROWS ((size_t)65536)
+
+/* ---- Columns to Arrow. ---- */
+
+static void release_arrays(struct ArrowArray *arrays, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (arrays[i].release) arrays[i].release(&arrays[i]);
+    feat_free(arrays);
+}
+
+/* Moves `n` columns of `length` rows out; they are empty after, also on failure. */
+static feat_status batch_out(feat_column *columns, size_t n, size_t length, struct ArrowArray *out, feat_error *err) {
+    struct ArrowArray *arrays = feat_alloc_zero(n, sizeof *arrays);
+    if (!arrays) return feat_fail_memory(err);
+    feat_status status = FEAT_OK;
+    for (size_t i = 0; i < n && status == FEAT_OK; i++) status = feat_arrow_out_column(&columns[i], &arrays[i], err);
+    if (status == FEAT_OK) status = feat_arrow_out_batch(arrays, n, (int64_t)length, out, err);
+    release_arrays(arrays, n);
+    return status;
+}
+
+/* A stream of struct batches over `producer`. Takes nothing on failure. */
+static feat_status stream_out(const feat_field *const *fields, size_t n, const char *const *metadata, size_t n_pairs,
+                              feat_arrow_producer producer, struct ArrowArrayStream *out, feat_error *err) {
+    struct ArrowSchema *children = feat_alloc_zero(n, sizeof *children), schema = {0};
+    if (!children) return feat_fail_memory(err);
+    feat_status status = FEAT_OK;
+    for (size_t i = 0; i < n && status == FEAT_OK; i++)
+        status = feat_arrow_out_field(fields[i]->name, fields[i]->type, !fields[i]->not_null, &children[i], err);
+    if (status == FEAT_OK) status = feat_arrow_out_struct(children, n, metadata, n_pairs, &schema, err);
+    if (status == FEAT_OK) status = feat_arrow_out_stream(&schema, producer, out, err);
+    if (status != FEAT_OK && schema.release) schema.release(&schema);
+    for (size_t i = 0; i < n; i++)
+        if (children[i].release) children[i].release(&children[i]);
+    feat_free(children);
+    return status;
+}
+
+/* ---- Scan. ---- */
+
+typedef struct scan {
+    feat_db *db;
+    feat_catalog *catalog; /* holds the schema */
+    const feat_schema *table;
+    feat_table_version *version;
+    uint32_t *fields; /* of the table */
+    feat_column *columns;
+    size_t n_columns;
+    size_t segment;  /* the next one to read */
+    uint32_t *live;  /* rows of the current one that are not deleted; NULL: all are live */
+    size_t n_live, next;
+} scan;
+
+static void scan_free(void *state) {
+    scan *s = state;
+    feat_table_close(s->version);
+    for (size_t i = 0; s->columns && i < s->n_columns; i++) feat_column_done(&s->columns[i]);
+    feat_free(s->columns);
+    feat_free(s->fields);
+    feat_free(s->live);
+    feat_catalog_unref(s->catalog);
+    feat_db_unref(s->db);
+    feat_free(s);
+}
+
+/* Reads the next segment that has live rows; none is left when n_live stays 0. */
+static feat_status scan_advance(scan *s, feat_error *err) {
+    s->next = s->n_live = 0;
+    feat_free(s->live);
+    s->live = NULL;
+    while (s->n_live == 0 && s->segment < feat_table_segments(s->version)) {
+        size_t at = s->segment++;
+        feat_segment_info info = feat_table_segment(s->version, at);
+        const uint8_t *deleted = NULL;
+        if (info.deleted >= info.rows) continue;
+        FEAT_TRY(feat_table_deleted(s->version, at, &deleted, err));
+        for (size_t i = 0; i < s->n_columns; i++) feat_column_clear(&s->columns[i]);
+        if (s->n_columns > 0) FEAT_TRY(feat_table_read(s->version, at, s->fields, s->n_columns, s->columns, err));
+        if (!deleted) {
+            s->n_live = info.rows;
+            continue;
+        }
+        s->live = feat_alloc_array(info.rows, sizeof *s->live);
+        if (!s->live) return feat_fail_memory(err);
+        for (uint32_t row = 0; row < info.rows; row++)
+            if (!feat_bit_get(deleted, row)) s->live[s->n_live++] = row;
+    }
+    return FEAT_OK;
+}
+
+/* Copies of the next rows; `columns` are empty and initialised. */
+static feat_status scan_copy(const scan *s, size_t rows, feat_column *columns, feat_error *err) {
+    for (size_t i = 0; i < s->n_columns; i++) {
+        int failed = s->live ? feat_column_append_rows(&columns[i], &s->columns[i], s->live + s->next, rows)
+                             : feat_column_append_range(&columns[i], &s->columns[i], s->next, rows);
+        if (failed) return feat_fail_memory(err);
+    }
+    return FEAT_OK;
+}
+
+static feat_status scan_produce(scan *s, struct ArrowArray *out, feat_error *err) {
+    FEAT_TRY(feat_db_check(s->db, err));
+    if (s->next == s->n_live) FEAT_TRY(scan_advance(s, err));
+    size_t rows = s->n_live - s->next;
+    if (rows == 0) {
+        out->release = NULL;
+        return FEAT_OK;
+    }
+    if (rows > BATCH_ROWS) rows = BATCH_ROWS;
+    feat_status status;
+    if (!s->live && rows == s->n_live) { /* the whole segment: its columns are handed over as they are */
+        status = batch_out(s->columns, s->n_columns, rows, out, err);
+    } else {
+        feat_column *columns = feat_alloc_array(s->n_columns, sizeof *columns);
+        if (!columns) return feat_fail_memory(err);
+        for (size_t i = 0; i < s->n_columns; i++) feat_column_init(&columns[i], s->columns[i].type);
+        status = scan_copy(s, rows, columns, err);
+        if (status == FEAT_OK) status = batch_out(columns, s->n_columns, rows, out, err);
+        for (size_t i = 0; i < s->n_columns; i++) feat_column_done(&columns[i]);
+        feat_free(columns);
+    }
+    s->next += rows;
+    return status;
+}
+
+/* The caller's thread pulls, with whatever floating-point mode it has; decoding divides. */
+static feat_status scan_next(void *state, struct ArrowArray *out, feat_error *err) {
+    feat_fpenv saved;
+    feat_fpenv_enter(&saved);
+    feat_status status = scan_produce(state, out, err);
+    feat_fpenv_leave(&saved);
+    return status;
+}
+
+static feat_status unknown_column(const feat_schema *table, const char *name, feat_error *err) {
+    const char **names = feat_alloc_array(table->n_fields, sizeof *names);
+    if (!names) return feat_fail_memory(err);
+    for (size_t i = 0; i < table->n_fields; i++) names[i] = table->fields[i].name;
+    const char *near = feat_sql_suggest(name, names, table->n_fields);
+    feat_free(names);
+    return feat_fail(err, FEAT_NOT_FOUND, "table '%s' has no column '%.200s'%s%s%s", table->name, name, near ? "; did you mean '" : "",
+                     near ? near : "", near ? "'?" : "");
+}
+
+/* `names` NULL: all columns. */
+static feat_status scan_choose(scan *s, const char *const *names, size_t n, feat_error *err) {
+    if (!names) n = s->table->n_fields;
+    s->fields = feat_alloc_array(n, sizeof *s->fields);
+    s->columns = feat_alloc_array(n, sizeof *s->columns);
+    if (!s->fields || !s->columns) return feat_fail_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        int field = (int)i;
+        if (names) {
+            if (!names[i]) return feat_fail(err, FEAT_ARGUMENT, "table '%s': the name of column %zu is NULL", s->table->name, i);
+            field = feat_schema_find(s->table, names[i]);
+            if (field < 0) return unknown_column(s->table, names[i], err);
+        }
+        s->fields[i] = (uint32_t)field;
+        feat_column_init(&s->columns[i], s->table->fields[field].type);
+        s->n_columns = i + 1;
+    }
+    return FEAT_OK;
+}
+
+static feat_status scan_stream(scan *s, uint64_t version, struct ArrowArrayStream *out, feat_error *err) {
+    const feat_field **fields = feat_alloc_array(s->n_columns, sizeof *fields);
+    char number[24];
+    if (!fields) return feat_fail_memory(err);
+    snprintf(number, sizeof number, "%" PRIu64, version);
+    const char *metadata[] = {"libfeat.table", s->table->name, "libfeat.version", number};
+    for (size_t i = 0; i < s->n_columns; i++) fields[i] = &s->table->fields[s->fields[i]];
+    feat_status status = stream_out(fields, s->n_columns, metadata, 2, (feat_arrow_producer){scan_next, scan_free, s}, out, err);
+    feat_free(fields);
+    return status;
+}
+
+feat_status feat_scan(feat_db *db, feat_catalog *catalog, const feat_schema *table, uint64_t version, const char *const *columns,
+                      size_t n_columns, struct ArrowArrayStream *out, feat_error *err) {
+    scan *s = feat_alloc_zero(1, sizeof *s);
+    if (!s) return feat_fail_memory(err);
+    s->db = feat_db_ref(db);
+    s->catalog = feat_catalog_ref(catalog);
+    s->table = table;
+    feat_status status = scan_choose(s, columns, n_columns, err);
+    if (status == FEAT_OK) status = feat_table_open(db, table, version, &s->version, err);
+    if (status == FEAT_OK) status = scan_stream(s, version, out, err);
+    if (status != FEAT_OK) scan_free(s);
+    return status;
+}
+
+/* ---- History. ---- */
+
+static const feat_field history_fields[] = {
+    {"version", FEAT_TYPE_BIGINT, 1, true},      {"known_time", FEAT_TYPE_TIMESTAMP, 2, true},
+    {"table", FEAT_TYPE_TEXT, 3, true},          {"operation", FEAT_TYPE_TEXT, 4, true},
+    {"rows_added", FEAT_TYPE_BIGINT, 5, true},   {"rows_removed", FEAT_TYPE_BIGINT, 6, true},
+    {"rows", FEAT_TYPE_BIGINT, 7, true},         {"digest", FEAT_TYPE_TEXT, 8, true},
+};
+enum { HISTORY_COLUMNS = sizeof history_fields / sizeof *history_fields };
+
+typedef struct history {
+    feat_arena arena; /* of the commits */
+    feat_catalog *catalog;
+    feat_version_info *infos;
+    size_t n, next;
+} history;
+
+static void history_free(void *state) {
+    history *h = state;
+    feat_arena_done(&h->arena);
+    feat_catalog_unref(h->catalog);
+    feat_free(h);
+}
+
+static int history_append(feat_column *c, const char *table, const feat_version_info *info) {
+    const char *operation = info->operation == FEAT_OPERATION_UPSERT ? "upsert" : "append";
+    char digest[FEAT_DIGEST_TEXT_SIZE];
+    feat_digest_format(&info->content, digest);
+    return feat_column_append_int(&c[0], (int64_t)info->version) || feat_column_append_int(&c[1], info->known_time) ||
+           feat_column_append_text(&c[2], table, strlen(table)) || feat_column_append_text(&c[3], operation, strlen(operation)) ||
+           feat_column_append_int(&c[4], info->rows_added) || feat_column_append_int(&c[5], info->rows_removed) ||
+           feat_column_append_int(&c[6], info->rows) || feat_column_append_text(&c[7], digest, strlen(digest));
+}
+
+static feat_status history_next(void *state, struct ArrowArray *out, feat_error *err) {
+    history *h = state;
+    size_t rows = h->n - h->next < BATCH_ROWS ? h->n - h->next : BATCH_ROWS;
+    if (rows == 0) {
+        out->release = NULL;
+        return FEAT_OK;
+    }
+    feat_column columns[HISTORY_COLUMNS];
+    feat_status status = FEAT_OK;
+    for (size_t i = 0; i < HISTORY_COLUMNS; i++) feat_column_init(&columns[i], history_fields[i].type);
+    for (size_t i = 0; i < rows && status == FEAT_OK; i++) {
+        const feat_version_info *info = &h->infos[h->next + i];
+        if (history_append(columns, feat_catalog_table_of(h->catalog, info->table_id)->name, info)) status = feat_fail_memory(err);
+    }
+    if (status == FEAT_OK) status = batch_out(columns, HISTORY_COLUMNS, rows, out, err);
+    for (size_t i = 0; i < HISTORY_COLUMNS; i++) feat_column_done(&columns[i]);
+    h->next += rows;
+    return status;
+}
+
+feat_status feat_history_stream(feat_db *db, feat_catalog *catalog, const feat_schema *table, struct ArrowArrayStream *out, feat_error *err) {
+    history *h = feat_alloc_zero(1, sizeof *h);
+    if (!h) return feat_fail_memory(err);
+    feat_arena_init(&h->arena);
+    h->catalog = feat_catalog_ref(catalog);
+    size_t n = 0;
+    feat_status status = feat_version_list(db, table ? table->table_id : 0, &h->arena, &h->infos, &n, err);
+    /* A table that the catalog does not know was made after the catalog was read; so was that commit and all behind it. */
+    if (status == FEAT_OK)
+        while (h->n < n && feat_catalog_table_of(catalog, h->infos[h->n].table_id)) h->n++;
+    if (status == FEAT_OK) {
+        const feat_field *fields[HISTORY_COLUMNS];
+        for (size_t i = 0; i < HISTORY_COLUMNS; i++) fields[i] = &history_fields[i];
+        status = stream_out(fields, HISTORY_COLUMNS, NULL, 0, (feat_arrow_producer){history_next, history_free, h}, out, err);
+    }
+    if (status != FEAT_OK) history_free(h);
+    return status;
+}
