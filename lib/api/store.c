@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/fpenv.h"
+#include "column/utf8.h"
 #include "engine/engine.h"
 #include "sql/sql.h"
 
@@ -56,7 +57,7 @@ static feat_status not_found(const feat_scope *scope, const char *name, feat_err
     for (size_t i = 0; i < scope->n_services; i++) names[n++] = scope->services[i]->name;
     const char *near = feat_sql_suggest(name, names, n);
     feat_free(names);
-    return feat_fail(err, FEAT_NOT_FOUND, "there is no table, feature view or feature service '%.200s'%s%s%s", name,
+    return feat_fail(err, FEAT_NOT_FOUND, "there is no table, feature view or feature service '%.*s'%s%s%s", feat_utf8_clip(name, 200), name,
                      near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "column/utf8.h"
 #include "engine/ingest.h"
 #include "math/number.h"
 
@@ -342,7 +343,7 @@ static void append_value(feat_buffer *out, const feat_column *c, size_t row) {
     case FEAT_TYPE_TEXT: {
         feat_text value = feat_column_text(c, row);
         size_t shown = value.length < 64 ? value.length : 64;
-        while (shown < value.length && shown > 0 && ((unsigned char)value.data[shown] & 0xc0) == 0x80) shown--;
+        while (shown < value.length && shown > 0 && feat_utf8_continues(value.data[shown])) shown--;
         feat_buffer_byte(out, '\'');
         if (shown > 0) feat_buffer_append(out, value.data, shown);
         feat_buffer_text(out, shown < value.length ? "...'" : "'");
@@ -373,29 +374,29 @@ static feat_status fail_conflict(const resolution *r, int64_t first_row, feat_er
     int64_t row = first_row + r->row;
     char *key = key_text(r->u->table, r->part, r->row);
     if (!key) return feat_fail_memory(err);
+    int most = feat_utf8_clip(name, 200), shown = feat_utf8_clip(key, 500);
     feat_status status = FEAT_CONSTRAINT;
     switch (r->conflict) {
     case CONFLICT_NONE: break;
     case CONFLICT_PART:
         feat_fail_row(err, status, row,
-                      "table '%.200s', rows %" PRId64 " and %" PRId64 ": two different rows with UNIQUE key %.500s; keep one of them",
-                      name, first_row + r->other, row, key);
+                      "table '%.*s', rows %" PRId64 " and %" PRId64 ": two different rows with UNIQUE key %.*s; keep one of them",
+                      most, name, first_row + r->other, row, shown, key);
         break;
     case CONFLICT_CALL:
         feat_fail_row(err, status, row,
-                      "table '%.200s', row %" PRId64 ": an earlier row of the same write has the UNIQUE key %.500s and differs; keep one of them",
-                      name, row, key);
+                      "table '%.*s', row %" PRId64 ": an earlier row of the same write has the UNIQUE key %.*s and differs; keep one of them",
+                      most, name, row, shown, key);
         break;
     case CONFLICT_DIFFERENT:
         feat_fail_row(err, status, row,
-                      "table '%.200s', row %" PRId64 ": a different row with UNIQUE key %.500s is stored; to replace it, upsert", name, row,
-                      key);
+                      "table '%.*s', row %" PRId64 ": a different row with UNIQUE key %.*s is stored; to replace it, upsert", most, name, row, shown, key);
         break;
     case CONFLICT_STORED:
         feat_fail_row(err, status, row,
-                      "table '%.200s', row %" PRId64
-                      ": a row with UNIQUE key %.500s is stored already; leave it out, or choose another rule for conflicts",
-                      name, row, key);
+                      "table '%.*s', row %" PRId64
+                      ": a row with UNIQUE key %.*s is stored already; leave it out, or choose another rule for conflicts",
+                      most, name, row, shown, key);
         break;
     }
     feat_free(key);

@@ -143,7 +143,8 @@ feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct Arro
     g.unique = (feat_unique){.table = table, .mode = options.mode, .on_conflict = options.on_conflict};
     feat_status status = check_options(table, &options, err);
     if (status != FEAT_OK) {
-        if (rows->release) rows->release(rows);
+        rows->release(rows);
+        rows->release = NULL;
         return status;
     }
     status = feat_arrow_in_open(rows, &g.in, err);

@@ -7,6 +7,7 @@
 #include "base/bitmap.h"
 #include "base/fpenv.h"
 #include "column/arrow.h"
+#include "column/utf8.h"
 #include "engine/engine.h"
 #include "sql/sql.h"
 
@@ -150,7 +151,7 @@ static feat_status unknown_column(const feat_schema *table, const char *name, fe
     for (size_t i = 0; i < table->n_fields; i++) names[i] = table->fields[i].name;
     const char *near = feat_sql_suggest(name, names, table->n_fields);
     feat_free(names);
-    return feat_fail(err, FEAT_NOT_FOUND, "table '%s' has no column '%.200s'%s%s%s", table->name, name, near ? "; did you mean '" : "",
+    return feat_fail(err, FEAT_NOT_FOUND, "table '%s' has no column '%.*s'%s%s%s", table->name, feat_utf8_clip(name, 200), name, near ? "; did you mean '" : "",
                      near ? near : "", near ? "'?" : "");
 }
 

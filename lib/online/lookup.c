@@ -16,7 +16,6 @@ struct feat_lookup {
     feat_db *db;
     feat_env *env;
     MDB_txn *txn;       /* reset between calls: an idle reader pins nothing */
-    bool idle;          /* it is reset */
     MDB_cursor *cursor; /* renewed with the txn */
     const feat_service *service;
     uint64_t epoch;
@@ -29,8 +28,7 @@ struct feat_lookup {
 void feat_lookup_close(feat_lookup *l) {
     if (!l) return;
     if (l->cursor) mdb_cursor_close(l->cursor);
-    if (l->txn && l->idle) feat_env_discard(l->txn);
-    else if (l->txn) feat_env_abort(l->txn);
+    if (l->txn) feat_env_abort(l->txn);
     for (size_t j = 0; l->joins && j < l->service->n_joins; j++) {
         feat_events_done(&l->joins[j].events);
         feat_free(l->joins[j].aggregates);
@@ -95,7 +93,6 @@ feat_status feat_lookup_open(feat_db *db, const feat_service *service, feat_look
     }
     FEAT_GOTO(status, resolve(l, err), fail);
     feat_env_reset(l->txn);
-    l->idle = true;
     *lookup = l;
     return FEAT_OK;
 fail:

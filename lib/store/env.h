@@ -21,8 +21,6 @@ void feat_env_abort(MDB_txn *txn);
 /* For a reader that keeps its handle: reset drops the pages it holds, renew takes the newest again. */
 void feat_env_reset(MDB_txn *txn);
 feat_status feat_env_renew(feat_env *env, MDB_txn *txn, feat_error *err);
-/* Ends a transaction that was reset. */
-void feat_env_discard(MDB_txn *txn);
 /* The environment's default database, opened once. */
 MDB_dbi feat_env_dbi(const feat_env *env);
 /* Environments open in this process, one a file: a second open of a file takes the first one's. A file must have passed the

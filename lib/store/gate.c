@@ -131,6 +131,7 @@ static feat_status decode_meta(gated *g, uint64_t page, meta *m, feat_error *err
     decode_tree(b + 88, &m->trees[1]);
     if (m->map_size > MAP_LIMIT || m->last_page < 1 || m->last_page >= MAP_LIMIT / page_size || u64(b + 24) != 0)
         return corrupt(g, err, "a meta page gives an impossible size");
+    m->trees[0].flags &= (uint16_t)~0x4000u; /* MDB_NOSUBDIR of the environment is kept here */
     FEAT_TRY(check_tree(g, m, &m->trees[0], INTEGER_KEY, err));
     return check_tree(g, m, &m->trees[1], 0, err);
 }

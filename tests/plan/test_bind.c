@@ -198,7 +198,7 @@ START_TEST(chains_of_aliases_stay_linear) {
     char *text = feat_buffer_take_text(&sql);
     ck_assert_int_eq(run(&w, table_sql), FEAT_OK);
     ck_assert_msg(run(&w, text) == FEAT_OK, "%s", w.err.message);
-    ck_assert_int_eq(w.scope.services[0]->code->n_steps, 1999);
+    ck_assert_uint_eq(w.scope.services[0]->code->n_steps, 1999);
     feat_free(text);
     world_done(&w);
 }

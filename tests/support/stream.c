@@ -1,5 +1,5 @@
 #include "support/stream.h"
-#include <ctype.h>
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,160 @@
+/* Reading a table at a version. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/bitmap.h"
+#include "store/catalog.h"
+#include "store/rows.h"
+
+struct feat_table_version {
+    feat_db *db;
+    const feat_schema *schema;
+    feat_manifest manifest;
+    feat_block *block;
+};
+
+static feat_status load(feat_table_version *tv, uint64_t version, feat_error *err) {
+    bool found = false;
+    feat_digest root = {{0}};
+    FEAT_TRY(feat_catalog_manifest(tv->db, tv->schema->table_id, version, &found, &root, err));
+    if (!found) return FEAT_OK;
+    /* Blocks are synced before the catalog names them, so a later transaction of theirs sees all of this version's. */
+    MDB_txn *txn;
+    FEAT_TRY(feat_env_begin(feat_db_blocks(tv->db), false, &txn, err));
+    feat_status status = feat_manifest_load(&tv->manifest, feat_db_blocks(tv->db), txn, &root, err);
+    feat_env_abort(txn);
+    return status;
+}
+
+feat_status feat_table_open(feat_db *db, const feat_schema *schema, uint64_t version, feat_table_version **out, feat_error *err) {
+    FEAT_TRY(feat_db_check(db, err));
+    feat_table_version *tv = feat_alloc_zero(1, sizeof *tv);
+    if (!tv) return feat_fail_memory(err);
+    tv->db = feat_db_ref(db);
+    tv->schema = schema;
+    feat_manifest_init(&tv->manifest, schema->table_id);
+    tv->block = feat_block_new();
+    feat_status status = tv->block ? load(tv, version, err) : feat_fail_memory(err);
+    if (status != FEAT_OK) {
+        feat_table_close(tv);
+        return status;
+    }
+    *out = tv;
+    return FEAT_OK;
+}
+
+void feat_table_close(feat_table_version *tv) {
+    if (!tv) return;
+    feat_manifest_done(&tv->manifest);
+    feat_block_free(tv->block);
+    feat_db_unref(tv->db);
+    feat_free(tv);
+}
+
+int64_t feat_table_rows(const feat_table_version *tv) { return tv->manifest.rows; }
+feat_digest feat_table_digest(const feat_table_version *tv) { return tv->manifest.content; }
+size_t feat_table_segments(const feat_table_version *tv) { return tv->manifest.n_segments; }
+
+feat_segment_info feat_table_segment(const feat_table_version *tv, size_t i) {
+    const feat_segment *s = &tv->manifest.segments[i];
+    return (feat_segment_info){.id = s->id, .version = s->version, .rows = s->rows, .deleted = s->deleted};
+}
+
+static feat_status begin(feat_table_version *tv, feat_rows *rows, feat_error *err) {
+    FEAT_TRY(feat_db_check(tv->db, err));
+    *rows = (feat_rows){.env = feat_db_blocks(tv->db), .manifest = &tv->manifest, .schema = tv->schema, .block = tv->block};
+    return feat_env_begin(rows->env, false, &rows->txn, err);
+}
+
+feat_status feat_table_read(feat_table_version *tv, size_t segment, const uint32_t *columns, size_t n, feat_column *out, feat_error *err) {
+    feat_rows rows;
+    FEAT_TRY(begin(tv, &rows, err));
+    feat_status status = feat_rows_read_segment(&rows, segment, columns, n, out, err);
+    feat_env_abort(rows.txn);
+    return status;
+}
+
+feat_status feat_table_read_rows(feat_table_version *tv, const feat_row_address *addresses, size_t n_rows, const uint32_t *columns, size_t n,
+                                 feat_column *out, feat_error *err) {
+    feat_rows rows;
+    FEAT_TRY(begin(tv, &rows, err));
+    feat_status status = feat_rows_read(&rows, addresses, n_rows, columns, n, out, err);
+    feat_env_abort(rows.txn);
+    return status;
+}
+
+feat_status feat_table_deleted(feat_table_version *tv, size_t segment, const uint8_t **bitmap, feat_error *err) {
+    feat_segment *s = &tv->manifest.segments[segment];
+    if (s->deleted > 0 && !s->bitmap) {
+        feat_rows rows;
+        FEAT_TRY(begin(tv, &rows, err));
+        feat_status status = feat_segment_load_deleted(s, rows.env, rows.txn, err);
+        feat_env_abort(rows.txn);
+        FEAT_TRY(status);
+    }
+    *bitmap = s->bitmap;
+    return FEAT_OK;
+}
+
+/* ---- Difference. ---- */
+
+typedef struct addresses {
+    feat_row_address *rows;
+    size_t n, capacity;
+} addresses;
+
+/* Appends the rows of `s` that are live in `here` and not in `there` (bitmaps of deleted rows; `there` false: none is live). */
+static feat_status add_live(addresses *list, const feat_segment *s, bool exists_there, const uint8_t *there, feat_error *err) {
+    for (uint32_t row = 0; row < s->rows; row++) {
+        if (s->bitmap && feat_bit_get(s->bitmap, row)) continue;
+        if (exists_there && !(there && feat_bit_get(there, row))) continue;
+        if (FEAT_GROW(list->rows, list->capacity, list->n + 1) != 0) return feat_fail_memory(err);
+        list->rows[list->n++] = (feat_row_address){s->id, row};
+    }
+    return FEAT_OK;
+}
+
+static feat_status diff_segment(feat_table_version *a, size_t i, feat_table_version *b, size_t j, addresses *only_a, addresses *only_b,
+                                feat_error *err) {
+    feat_segment *s = i == SIZE_MAX ? NULL : &a->manifest.segments[i], *t = j == SIZE_MAX ? NULL : &b->manifest.segments[j];
+    if (s && t && feat_digest_equal(&s->deletion, &t->deletion)) return FEAT_OK;
+    const uint8_t *unused;
+    if (s) FEAT_TRY(feat_table_deleted(a, i, &unused, err));
+    if (t) FEAT_TRY(feat_table_deleted(b, j, &unused, err));
+    if (s) FEAT_TRY(add_live(only_a, s, t != NULL, t ? t->bitmap : NULL, err));
+    return t ? add_live(only_b, t, s != NULL, s ? s->bitmap : NULL, err) : FEAT_OK;
+}
+
+/* Both lists of segments ascend by id; leaves of equal key hold equal segments at equal places and are passed over whole. */
+static feat_status diff(feat_table_version *older, feat_table_version *newer, addresses *removed, addresses *added, feat_error *err) {
+    const feat_manifest *a = &older->manifest, *b = &newer->manifest;
+    size_t i = 0, j = 0;
+    while (i < a->n_segments || j < b->n_segments) {
+        size_t leaf = i / 64;
+        if (i == j && i % 64 == 0 && leaf < a->n_leaves && leaf < b->n_leaves && feat_digest_equal(&a->leaves[leaf], &b->leaves[leaf])) {
+            i = j = a->n_segments - i < 64 ? a->n_segments : i + 64;
+            continue;
+        }
+        uint64_t id_a = i < a->n_segments ? a->segments[i].id : UINT64_MAX, id_b = j < b->n_segments ? b->segments[j].id : UINT64_MAX;
+        FEAT_TRY(diff_segment(older, id_a <= id_b ? i : SIZE_MAX, newer, id_b <= id_a ? j : SIZE_MAX, removed, added, err));
+        i += id_a <= id_b;
+        j += id_b <= id_a;
+    }
+    return FEAT_OK;
+}
+
+feat_status feat_table_diff(feat_table_version *older, feat_table_version *newer, feat_row_address **added, size_t *n_added,
+                            feat_row_address **removed, size_t *n_removed, feat_error *err) {
+    addresses gone = {0}, come = {0};
+    feat_status status = diff(older, newer, &gone, &come, err);
+    if (status != FEAT_OK) {
+        feat_free(gone.rows);
+        feat_free(come.rows);
+        return status;
+    }
+    *added = come.rows;
+    *n_added = come.n;
+    *removed = gone.rows;
+    *n_removed = gone.n;
+    return FEAT_OK;
+}

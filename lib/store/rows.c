@@ -1,0 +1,160 @@
+#include "store/rows.h"
+
+#include "base/alloc.h"
+#include "store/unique.h"
+
+#define SLICE ((size_t)1 << 20) /* rows read at once: bounds the memory of an order */
+
+static bool is_open(const feat_rows *r, size_t segment) { return r->open && segment == r->manifest->n_segments - 1; }
+
+static feat_status append_nulls(feat_column *out, size_t n, feat_error *err) {
+    for (size_t i = 0; i < n; i++)
+        if (feat_column_append_null(out) != 0) return feat_fail_memory(err);
+    return FEAT_OK;
+}
+
+static feat_status open_block(const feat_rows *r, const feat_segment *s, uint32_t column, bool *absent, feat_error *err) {
+    const feat_field *field = &r->schema->fields[column];
+    const feat_digest *key = feat_segment_block(s, field->id);
+    *absent = !key;
+    return key ? feat_block_open(r->block, r->env, r->txn, key, field->type, s->rows, err) : FEAT_OK;
+}
+
+/* Forgets what a failed call appended. */
+static void rewind_columns(feat_column *out, const size_t *lengths, size_t n) {
+    for (size_t i = 0; i < n; i++) feat_column_truncate(&out[i], lengths[i]);
+}
+
+static feat_status remember(const feat_column *out, size_t n, size_t **lengths, feat_error *err) {
+    size_t *p = feat_alloc_array(n, sizeof *p);
+    if (!p) return feat_fail_memory(err);
+    for (size_t i = 0; i < n; i++) p[i] = out[i].length;
+    *lengths = p;
+    return FEAT_OK;
+}
+
+/* ---- A whole segment. ---- */
+
+static feat_status read_column(const feat_rows *r, size_t segment, uint32_t column, feat_column *out, feat_error *err) {
+    const feat_segment *s = &r->manifest->segments[segment];
+    if (is_open(r, segment))
+        return feat_column_append_range(out, &r->open->columns[column], 0, s->rows) == 0 ? FEAT_OK : feat_fail_memory(err);
+    bool absent;
+    FEAT_TRY(open_block(r, s, column, &absent, err));
+    if (absent) return append_nulls(out, s->rows, err);
+    if (feat_column_reserve(out, s->rows) != 0) return feat_fail_memory(err);
+    for (size_t page = 0; page < r->block->n_pages; page++) {
+        feat_column view;
+        FEAT_TRY(feat_block_read(r->block, page, &view, err));
+        if (feat_column_append_range(out, &view, 0, view.length) != 0) return feat_fail_memory(err);
+    }
+    return FEAT_OK;
+}
+
+feat_status feat_rows_read_segment(const feat_rows *r, size_t segment, const uint32_t *columns, size_t n, feat_column *out, feat_error *err) {
+    size_t *lengths = NULL;
+    FEAT_TRY(remember(out, n, &lengths, err));
+    feat_status status = FEAT_OK;
+    for (size_t i = 0; i < n && status == FEAT_OK; i++) status = read_column(r, segment, columns[i], &out[i], err);
+    if (status != FEAT_OK) rewind_columns(out, lengths, n);
+    feat_free(lengths);
+    return status;
+}
+
+/* ---- Single rows: sorted by place, read page by page, and put back into the order asked for. ---- */
+
+typedef struct order {
+    feat_unique_entry *places; /* hash: index of the segment << 32 | row; segment: place in the request */
+    feat_unique_entry *work;
+    uint32_t *picks;
+    bool sorted; /* the request was */
+    size_t n;
+} order;
+
+static void order_done(order *o) {
+    feat_free(o->places);
+    feat_free(o->work);
+    feat_free(o->picks);
+}
+
+static feat_status order_fill(order *o, const feat_rows *r, const feat_row_address *rows, size_t n, feat_error *err) {
+    o->sorted = true;
+    o->n = n;
+    size_t segment = SIZE_MAX;
+    for (size_t i = 0; i < n; i++) {
+        if (segment == SIZE_MAX || r->manifest->segments[segment].id != rows[i].segment) segment = feat_manifest_find(r->manifest, rows[i].segment);
+        if (segment == SIZE_MAX || rows[i].row >= r->manifest->segments[segment].rows)
+            return feat_fail(err, FEAT_INTERNAL, "row %u of segment %llu does not exist in this version", rows[i].row,
+                             (unsigned long long)rows[i].segment);
+        o->places[i] = (feat_unique_entry){(uint64_t)segment << 32 | rows[i].row, i, 0};
+        o->sorted = o->sorted && (i == 0 || o->places[i - 1].hash <= o->places[i].hash);
+    }
+    if (!o->sorted) feat_unique_sort(o->places, o->work, n);
+    return FEAT_OK;
+}
+
+/* Appends the rows of places[from, to), all of one segment. */
+static feat_status read_places(const feat_rows *r, const order *o, size_t from, size_t to, uint32_t column, feat_column *out, feat_error *err) {
+    size_t segment = (size_t)(o->places[from].hash >> 32);
+    const feat_segment *s = &r->manifest->segments[segment];
+    bool absent = false;
+    if (is_open(r, segment)) {
+        for (size_t i = from; i < to; i++) o->picks[i - from] = (uint32_t)o->places[i].hash;
+        return feat_column_append_rows(out, &r->open->columns[column], o->picks, to - from) == 0 ? FEAT_OK : feat_fail_memory(err);
+    }
+    FEAT_TRY(open_block(r, s, column, &absent, err));
+    if (absent) return append_nulls(out, to - from, err);
+    while (from < to) {
+        size_t page = feat_block_find(r->block, (uint32_t)o->places[from].hash);
+        const feat_block_page *p = &r->block->directory[page];
+        size_t n = 0;
+        for (; from < to && (uint32_t)o->places[from].hash - p->first_row < p->rows; from++)
+            o->picks[n++] = (uint32_t)o->places[from].hash - p->first_row;
+        feat_column view;
+        FEAT_TRY(feat_block_read(r->block, page, &view, err));
+        if (feat_column_append_rows(out, &view, o->picks, n) != 0) return feat_fail_memory(err);
+    }
+    return FEAT_OK;
+}
+
+static feat_status read_sorted(const feat_rows *r, const order *o, uint32_t column, feat_column *out, feat_error *err) {
+    for (size_t from = 0; from < o->n;) {
+        size_t to = from + 1;
+        while (to < o->n && o->places[to].hash >> 32 == o->places[from].hash >> 32) to++;
+        FEAT_TRY(read_places(r, o, from, to, column, out, err));
+        from = to;
+    }
+    return FEAT_OK;
+}
+
+static feat_status read_ordered(const feat_rows *r, const order *o, uint32_t column, feat_column *out, feat_error *err) {
+    if (o->sorted) return read_sorted(r, o, column, out, err);
+    feat_column sorted;
+    feat_column_init(&sorted, r->schema->fields[column].type);
+    feat_status status = read_sorted(r, o, column, &sorted, err);
+    if (status == FEAT_OK) {
+        for (size_t i = 0; i < o->n; i++) o->picks[o->places[i].segment] = (uint32_t)i;
+        if (feat_column_append_rows(out, &sorted, o->picks, o->n) != 0) status = feat_fail_memory(err);
+    }
+    feat_column_done(&sorted);
+    return status;
+}
+
+feat_status feat_rows_read(const feat_rows *r, const feat_row_address *rows, size_t n_rows, const uint32_t *columns, size_t n, feat_column *out,
+                           feat_error *err) {
+    if (n_rows == 0 || n == 0) return FEAT_OK;
+    size_t most = n_rows < SLICE ? n_rows : SLICE, *lengths = NULL;
+    FEAT_TRY(remember(out, n, &lengths, err));
+    order o = {.places = feat_alloc_array(most, sizeof *o.places),
+               .work = feat_alloc_array(most, sizeof *o.work),
+               .picks = feat_alloc_array(most, sizeof *o.picks)};
+    feat_status status = o.places && o.work && o.picks ? FEAT_OK : feat_fail_memory(err);
+    for (size_t at = 0; at < n_rows && status == FEAT_OK; at += most) {
+        status = order_fill(&o, r, rows + at, n_rows - at < most ? n_rows - at : most, err);
+        for (size_t i = 0; i < n && status == FEAT_OK; i++) status = read_ordered(r, &o, columns[i], &out[i], err);
+    }
+    if (status != FEAT_OK) rewind_columns(out, lengths, n);
+    order_done(&o);
+    feat_free(lengths);
+    return status;
+}

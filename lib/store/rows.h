@@ -1,0 +1,23 @@
+/* Reading rows of the segments of a manifest: what a reader of a version and a writer share. */
+#ifndef FEAT_LIB_ROWS_H
+#define FEAT_LIB_ROWS_H
+
+#include "store/block.h"
+#include "store/manifest.h"
+
+typedef struct feat_rows {
+    feat_env *env;
+    MDB_txn *txn;
+    const feat_manifest *manifest;
+    const feat_schema *schema;
+    feat_block *block;
+    const feat_batch *open; /* rows of the last segment, while it has no blocks yet; else NULL */
+} feat_rows;
+
+/* Appends all rows of a segment. On failure `out` is as it was. */
+feat_status feat_rows_read_segment(const feat_rows *r, size_t segment, const uint32_t *columns, size_t n, feat_column *out, feat_error *err);
+/* Appends single rows, in the given order; reads only the pages that hold them. On failure `out` is as it was. */
+feat_status feat_rows_read(const feat_rows *r, const feat_row_address *rows, size_t n_rows, const uint32_t *columns, size_t n, feat_column *out,
+                           feat_error *err);
+
+#endif

@@ -1,0 +1,453 @@
+/* Writing a table: rows become segments, deleted rows bits, and all of it one commit. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/bitmap.h"
+#include "store/catalog.h"
+#include "store/rows.h"
+#include "store/unique.h"
+
+#define SEGMENT_TEXT ((size_t)64 << 20)     /* bytes of text after which a segment ends: bounds the memory of one */
+#define UNIQUE_PENDING ((size_t)4 << 20)    /* entries of the index kept in memory */
+#define DELETE_SLICE 8192                   /* rows whose old values are read at once */
+
+struct feat_table_writer {
+    feat_db *db;
+    const feat_schema *schema;
+    feat_manifest manifest; /* the version being made; its last segment is `open` while that has rows */
+    feat_object_writer objects;
+    feat_batch open; /* rows not yet in blocks */
+    bool is_open;
+    uint64_t first_pending; /* id of this writer's first segment */
+    feat_unique_pending unique;
+    feat_block *block;
+    feat_buffer encoded, scratch;
+    const feat_column **by_id; /* columns of a batch in ascending id order, and those ids */
+    uint32_t *ids, *order;
+    uint64_t version; /* of the commit to come */
+    int64_t added, removed;
+    bool failed; /* part of a change was made: nothing may be committed */
+};
+
+/* ---- Begin and end. ---- */
+
+/* Indices of the fields by ascending id. Ids ascend in declaration order as a rule, so this is one pass. */
+static void sort_fields(feat_table_writer *w) {
+    for (uint32_t i = 0; i < w->schema->n_fields; i++) {
+        uint32_t at = i;
+        for (; at > 0 && w->ids[at - 1] > w->schema->fields[i].id; at--) {
+            w->ids[at] = w->ids[at - 1];
+            w->order[at] = w->order[at - 1];
+        }
+        w->ids[at] = w->schema->fields[i].id;
+        w->order[at] = i;
+    }
+}
+
+static feat_status load_base(feat_table_writer *w, feat_error *err) {
+    feat_commit_record newest;
+    bool found = false;
+    feat_digest root = {{0}};
+    FEAT_TRY(feat_catalog_newest(w->db, &newest, err));
+    w->version = newest.info.version + 1;
+    FEAT_TRY(feat_catalog_manifest(w->db, w->schema->table_id, newest.info.version, &found, &root, err));
+    if (found) {
+        MDB_txn *txn;
+        FEAT_TRY(feat_env_begin(feat_db_blocks(w->db), false, &txn, err));
+        feat_status status = feat_manifest_load(&w->manifest, feat_db_blocks(w->db), txn, &root, err);
+        feat_env_abort(txn);
+        FEAT_TRY(status);
+    }
+    w->first_pending = w->manifest.next_segment;
+    return FEAT_OK;
+}
+
+static feat_status allocate(feat_table_writer *w, feat_error *err) {
+    size_t n = w->schema->n_fields;
+    feat_type *types = feat_alloc_array(n, sizeof *types);
+    w->by_id = feat_alloc_array(n, sizeof *w->by_id);
+    w->ids = feat_alloc_array(n, sizeof *w->ids);
+    w->order = feat_alloc_array(n, sizeof *w->order);
+    w->block = feat_block_new();
+    feat_status status = types && w->by_id && w->ids && w->order && w->block ? FEAT_OK : feat_fail_memory(err);
+    if (status == FEAT_OK) {
+        for (size_t i = 0; i < n; i++) types[i] = w->schema->fields[i].type;
+        status = feat_batch_init(&w->open, types, n, err);
+    }
+    feat_free(types);
+    if (status == FEAT_OK) sort_fields(w);
+    return status;
+}
+
+feat_status feat_table_writer_begin(feat_db *db, const feat_schema *schema, feat_table_writer **out, feat_error *err) {
+    FEAT_TRY(feat_db_check_locked(db, err));
+    feat_table_writer *w = feat_alloc_zero(1, sizeof *w);
+    if (!w) return feat_fail_memory(err);
+    w->db = feat_db_ref(db);
+    w->schema = schema;
+    feat_manifest_init(&w->manifest, schema->table_id);
+    feat_object_writer_init(&w->objects, feat_db_blocks(db));
+    feat_status status = allocate(w, err);
+    if (status == FEAT_OK) status = load_base(w, err);
+    if (status != FEAT_OK) {
+        feat_table_writer_abort(w);
+        return status;
+    }
+    *out = w;
+    return FEAT_OK;
+}
+
+void feat_table_writer_abort(feat_table_writer *w) {
+    if (!w) return;
+    feat_object_writer_abort(&w->objects);
+    feat_unique_pending_done(&w->unique);
+    feat_manifest_done(&w->manifest);
+    feat_batch_done(&w->open);
+    feat_block_free(w->block);
+    feat_buffer_done(&w->encoded);
+    feat_buffer_done(&w->scratch);
+    feat_free(w->by_id);
+    feat_free(w->ids);
+    feat_free(w->order);
+    feat_db_unref(w->db);
+    feat_free(w);
+}
+
+static feat_status usable(const feat_table_writer *w, feat_error *err) {
+    FEAT_TRY(feat_db_check_locked(w->db, err));
+    if (w->failed) return feat_fail(err, FEAT_INTERNAL, "a write that failed halfway goes on: it can only be aborted");
+    return FEAT_OK;
+}
+
+/* ---- Unique keys. ---- */
+
+bool feat_unique_key(const feat_schema *schema, const feat_batch *rows, size_t row, feat_buffer *key, uint64_t *hash) {
+    feat_buffer_clear(key);
+    for (size_t i = 0; i < schema->n_unique; i++) {
+        const feat_column *c = &rows->columns[schema->unique[i]];
+        if (feat_column_is_null(c, row)) return false;
+        feat_key_append(key, c, row);
+    }
+    if (schema->n_unique == 0) return false;
+    *hash = feat_hash64(key->data ? key->data : (unsigned char *)"", key->size);
+    return true;
+}
+
+static feat_status index_rows(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, uint64_t segment, uint32_t first_row,
+                              feat_error *err) {
+    if (w->schema->n_unique == 0) return FEAT_OK;
+    feat_unique_entry *entries = feat_alloc_array(n, sizeof *entries), *work = feat_alloc_array(n, sizeof *work);
+    feat_status status = entries && work ? FEAT_OK : feat_fail_memory(err);
+    size_t count = 0;
+    for (size_t i = 0; i < n && status == FEAT_OK; i++) {
+        uint64_t hash;
+        if (feat_unique_key(w->schema, rows, start + i, &w->scratch, &hash))
+            entries[count++] = (feat_unique_entry){hash, segment, first_row + (uint32_t)i};
+        if (w->scratch.failed) status = feat_fail_memory(err);
+    }
+    if (status == FEAT_OK) feat_unique_sort(entries, work, count);
+    feat_free(work);
+    if (status != FEAT_OK) {
+        feat_free(entries);
+        return status;
+    }
+    FEAT_TRY(feat_unique_pending_add(&w->unique, entries, count, err));
+    if (feat_unique_pending_size(&w->unique) < UNIQUE_PENDING) return FEAT_OK;
+    return feat_unique_spill(&w->unique, &w->manifest, &w->objects, err);
+}
+
+/* ---- Adding rows. ---- */
+
+static feat_segment *last_segment(feat_table_writer *w) { return &w->manifest.segments[w->manifest.n_segments - 1]; }
+
+static feat_status open_segment(feat_table_writer *w, feat_error *err) {
+    feat_manifest *m = &w->manifest;
+    if (FEAT_GROW(m->segments, m->segments_capacity, m->n_segments + 1) != 0) return feat_fail_memory(err);
+    m->segments[m->n_segments++] = (feat_segment){.id = m->next_segment++, .version = w->version, .changed = true};
+    w->is_open = true;
+    return FEAT_OK;
+}
+
+/* Makes blocks of rows [start, start + n), which are those of the open segment. */
+static feat_status write_blocks(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, feat_error *err) {
+    feat_block_ref *blocks = feat_arena_array(&w->manifest.arena, w->schema->n_fields, sizeof *blocks);
+    if (!blocks) return feat_fail_memory(err);
+    for (size_t i = 0; i < w->schema->n_fields; i++) {
+        feat_buffer_clear(&w->encoded);
+        FEAT_TRY(feat_block_encode(w->block, &rows->columns[w->order[i]], start, n, &w->encoded, err));
+        blocks[i].column = w->ids[i];
+        FEAT_TRY(feat_object_put(&w->objects, w->encoded.data, w->encoded.size, &blocks[i].key, err));
+    }
+    feat_segment *s = last_segment(w);
+    s->blocks = blocks;
+    s->n_blocks = (uint32_t)w->schema->n_fields;
+    w->is_open = false;
+    return FEAT_OK;
+}
+
+static feat_status close_segment(feat_table_writer *w, feat_error *err) {
+    if (!w->is_open) return FEAT_OK;
+    FEAT_TRY(write_blocks(w, &w->open, 0, w->open.length, err));
+    feat_batch_clear(&w->open);
+    return FEAT_OK;
+}
+
+static size_t text_bytes(const feat_batch *rows, size_t start, size_t n) {
+    size_t total = 0;
+    for (size_t i = 0; i < rows->n_columns; i++)
+        if (rows->columns[i].offsets) total += (size_t)(rows->columns[i].offsets[start + n] - rows->columns[i].offsets[start]);
+    return total;
+}
+
+/* How many of the `n` rows from `start` on still fit a segment that has `used` rows and `text` bytes of text. */
+static size_t rows_that_fit(const feat_batch *rows, size_t start, size_t n, size_t used, size_t text) {
+    size_t room = FEAT_SEGMENT_ROWS - used;
+    if (n > room) n = room;
+    if (text + text_bytes(rows, start, n) <= SEGMENT_TEXT) return n;
+    size_t low = 0, high = n; /* low fits, high does not */
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (text + text_bytes(rows, start, middle) <= SEGMENT_TEXT) low = middle;
+        else high = middle;
+    }
+    return low > 0 || used > 0 ? low : 1; /* a row too large for any segment has one of its own */
+}
+
+static feat_status add_digests(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, bool subtract, feat_error *err) {
+    for (size_t i = 0; i < w->schema->n_fields; i++) w->by_id[i] = &rows->columns[w->order[i]];
+    for (size_t i = 0; i < n; i++) {
+        feat_digest d = feat_row_digest(w->by_id, w->ids, w->schema->n_fields, start + i, &w->scratch);
+        if (subtract) feat_digest_sub(&w->manifest.content, &d);
+        else feat_digest_add(&w->manifest.content, &d);
+    }
+    return w->scratch.failed ? feat_fail_memory(err) : FEAT_OK;
+}
+
+/* A part that fills a segment by itself goes to blocks as it is; smaller ones gather in `open`. */
+static feat_status add_part(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, bool whole, feat_error *err) {
+    if (!w->is_open) FEAT_TRY(open_segment(w, err));
+    feat_segment *s = last_segment(w);
+    FEAT_TRY(index_rows(w, rows, start, n, s->id, s->rows, err));
+    FEAT_TRY(add_digests(w, rows, start, n, false, err));
+    if (whole) {
+        FEAT_TRY(write_blocks(w, rows, start, n, err));
+    } else {
+        for (size_t i = 0; i < rows->n_columns; i++)
+            if (feat_column_append_range(&w->open.columns[i], &rows->columns[i], start, n) != 0) return feat_fail_memory(err);
+        w->open.length += n;
+    }
+    s->rows += (uint32_t)n;
+    w->manifest.rows += (int64_t)n;
+    w->added += (int64_t)n;
+    return FEAT_OK;
+}
+
+static feat_status add_rows(feat_table_writer *w, const feat_batch *rows, feat_error *err) {
+    for (size_t at = 0; at < rows->length;) {
+        size_t used = w->is_open ? w->open.length : 0;
+        size_t n = rows_that_fit(rows, at, rows->length - at, used, used > 0 ? text_bytes(&w->open, 0, used) : 0);
+        bool full = n < rows->length - at || used + n == FEAT_SEGMENT_ROWS;
+        if (n > 0) FEAT_TRY(add_part(w, rows, at, n, full && used == 0, err));
+        if (full) FEAT_TRY(close_segment(w, err));
+        at += n;
+    }
+    return FEAT_OK;
+}
+
+static feat_status check_batch(const feat_table_writer *w, const feat_batch *rows, feat_error *err) {
+    bool good = rows->n_columns == w->schema->n_fields;
+    for (size_t i = 0; good && i < rows->n_columns; i++)
+        good = rows->columns[i].type == w->schema->fields[i].type && rows->columns[i].length == rows->length;
+    return good ? FEAT_OK : feat_fail(err, FEAT_INTERNAL, "the rows do not have the columns of table '%s'", w->schema->name);
+}
+
+feat_status feat_table_writer_add(feat_table_writer *w, const feat_batch *rows, feat_error *err) {
+    FEAT_TRY(usable(w, err));
+    FEAT_TRY(check_batch(w, rows, err));
+    feat_status status = add_rows(w, rows, err);
+    w->failed = status != FEAT_OK;
+    return status;
+}
+
+/* ---- Reading what is there, base and pending. ---- */
+
+bool feat_table_writer_pending(const feat_table_writer *w, feat_row_address row) { return row.segment >= w->first_pending; }
+
+typedef struct reading {
+    feat_rows rows;
+    MDB_txn *own;
+} reading;
+
+static feat_status begin_reading(feat_table_writer *w, reading *r, feat_error *err) {
+    r->rows = (feat_rows){.env = feat_db_blocks(w->db), .manifest = &w->manifest, .schema = w->schema, .block = w->block,
+                          .open = w->is_open ? &w->open : NULL};
+    return feat_object_writer_txn(&w->objects, &r->rows.txn, &r->own, err);
+}
+
+static void end_reading(reading *r) {
+    if (r->own) feat_env_abort(r->own);
+}
+
+feat_status feat_table_writer_read_rows(feat_table_writer *w, const feat_row_address *addresses, size_t n_rows, const uint32_t *columns, size_t n,
+                                        feat_column *out, feat_error *err) {
+    reading r;
+    FEAT_TRY(usable(w, err));
+    FEAT_TRY(begin_reading(w, &r, err));
+    feat_status status = feat_rows_read(&r.rows, addresses, n_rows, columns, n, out, err);
+    end_reading(&r);
+    return status;
+}
+
+/* Keeps the hits on live rows. */
+static feat_status drop_dead(feat_table_writer *w, const reading *r, feat_unique_hits *hits, feat_error *err) {
+    size_t kept = 0;
+    for (size_t i = 0; i < hits->n; i++) {
+        size_t at = feat_manifest_find(&w->manifest, hits->entries[i].segment);
+        if (at == SIZE_MAX || hits->entries[i].row >= w->manifest.segments[at].rows)
+            return feat_fail(err, FEAT_CORRUPT, "the unique index names a row that does not exist; restore the store from a copy");
+        feat_segment *s = &w->manifest.segments[at];
+        if (s->deleted > 0) FEAT_TRY(feat_segment_load_deleted(s, r->rows.env, r->rows.txn, err));
+        if (s->bitmap && feat_bit_get(s->bitmap, hits->entries[i].row)) continue;
+        hits->entries[kept++] = hits->entries[i];
+    }
+    hits->n = kept;
+    return FEAT_OK;
+}
+
+static feat_status sort_hits(feat_unique_hits *hits, feat_unique_hit **out, feat_error *err) {
+    feat_unique_entry *work = feat_alloc_array(hits->n, sizeof *work);
+    feat_unique_hit *sorted = feat_alloc_array(hits->n, sizeof *sorted);
+    if (!work || !sorted) {
+        feat_free(work);
+        feat_free(sorted);
+        return feat_fail_memory(err);
+    }
+    feat_unique_sort(hits->entries, work, hits->n);
+    for (size_t i = 0; i < hits->n; i++)
+        sorted[i] = (feat_unique_hit){(size_t)hits->entries[i].hash, {hits->entries[i].segment, hits->entries[i].row}};
+    feat_free(work);
+    *out = sorted;
+    return FEAT_OK;
+}
+
+feat_status feat_table_writer_probe(feat_table_writer *w, const uint64_t *hashes, size_t n, feat_unique_hit **out, size_t *n_hits, feat_error *err) {
+    reading r;
+    feat_unique_hits hits = {0};
+    FEAT_TRY(usable(w, err));
+    FEAT_TRY(begin_reading(w, &r, err));
+    feat_status status = feat_unique_probe_pending(&w->unique, hashes, n, &hits, err);
+    for (size_t i = 0; i < w->manifest.n_runs && status == FEAT_OK; i++)
+        status = feat_unique_probe_run(r.rows.env, r.rows.txn, &w->manifest.runs[i], hashes, n, &hits, err);
+    if (status == FEAT_OK) status = drop_dead(w, &r, &hits, err);
+    end_reading(&r);
+    if (status == FEAT_OK) status = sort_hits(&hits, out, err);
+    if (status == FEAT_OK) *n_hits = hits.n;
+    feat_free(hits.entries);
+    return status;
+}
+
+/* ---- Deleting. ---- */
+
+/* The digest of the table loses the digests of the rows. */
+static feat_status subtract(feat_table_writer *w, const reading *r, const feat_row_address *rows, size_t n, feat_error *err) {
+    feat_type *types = feat_alloc_array(w->schema->n_fields, sizeof *types);
+    uint32_t *all = feat_alloc_array(w->schema->n_fields, sizeof *all);
+    feat_batch old = {0};
+    feat_status status = types && all ? FEAT_OK : feat_fail_memory(err);
+    if (status == FEAT_OK) {
+        for (uint32_t i = 0; i < w->schema->n_fields; i++) {
+            all[i] = i;
+            types[i] = w->schema->fields[i].type;
+        }
+        status = feat_batch_init(&old, types, w->schema->n_fields, err);
+    }
+    for (size_t at = 0; at < n && status == FEAT_OK; at += DELETE_SLICE) {
+        size_t part = n - at < DELETE_SLICE ? n - at : DELETE_SLICE;
+        feat_batch_clear(&old);
+        status = feat_rows_read(&r->rows, rows + at, part, all, w->schema->n_fields, old.columns, err);
+        if (status == FEAT_OK) status = add_digests(w, &old, 0, part, true, err);
+    }
+    feat_batch_done(&old);
+    feat_free(types);
+    feat_free(all);
+    return status;
+}
+
+static feat_status mark(feat_table_writer *w, const reading *r, const feat_row_address *rows, size_t n, feat_error *err) {
+    for (size_t i = 0; i < n; i++) {
+        size_t at = feat_manifest_find(&w->manifest, rows[i].segment);
+        if (at == SIZE_MAX || rows[i].row >= w->manifest.segments[at].rows)
+            return feat_fail(err, FEAT_INTERNAL, "a row to delete does not exist");
+        feat_segment *s = &w->manifest.segments[at];
+        if (!s->bitmap) {
+            FEAT_TRY(feat_segment_load_deleted(s, r->rows.env, r->rows.txn, err));
+            if (!s->bitmap) s->bitmap = feat_alloc_zero(FEAT_SEGMENT_ROWS / 8, 1);
+            if (!s->bitmap) return feat_fail_memory(err);
+        }
+        if (feat_bit_get(s->bitmap, rows[i].row)) return feat_fail(err, FEAT_INTERNAL, "a row to delete is deleted already");
+        feat_bit_set(s->bitmap, rows[i].row);
+        s->deleted++;
+        s->changed = true;
+    }
+    w->manifest.rows -= (int64_t)n;
+    w->removed += (int64_t)n;
+    return FEAT_OK;
+}
+
+feat_status feat_table_writer_delete(feat_table_writer *w, const feat_row_address *rows, size_t n, feat_error *err) {
+    reading r;
+    FEAT_TRY(usable(w, err));
+    FEAT_TRY(begin_reading(w, &r, err));
+    feat_status status = subtract(w, &r, rows, n, err);
+    if (status == FEAT_OK) status = mark(w, &r, rows, n, err);
+    end_reading(&r);
+    w->failed = status != FEAT_OK;
+    return status;
+}
+
+/* ---- Committing. ---- */
+
+static feat_status load_bitmaps(feat_table_writer *w, feat_error *err) {
+    reading r;
+    FEAT_TRY(begin_reading(w, &r, err));
+    feat_status status = FEAT_OK;
+    for (size_t i = 0; i < w->manifest.n_segments && status == FEAT_OK; i++)
+        if (w->manifest.segments[i].deleted > 0) status = feat_segment_load_deleted(&w->manifest.segments[i], r.rows.env, r.rows.txn, err);
+    end_reading(&r);
+    return status;
+}
+
+static feat_status commit(feat_table_writer *w, feat_operation operation, int64_t known_at, feat_version_info *done, feat_error *err) {
+    feat_commit_record record;
+    FEAT_TRY(usable(w, err));
+    FEAT_TRY(feat_catalog_newest(w->db, &record, err));
+    if (record.info.version + 1 != w->version) return feat_fail(err, FEAT_INTERNAL, "another commit was made while this one was written");
+    if (w->added == 0 && w->removed == 0) {
+        *done = record.info;
+        return FEAT_OK;
+    }
+    FEAT_TRY(feat_commit_check_time(&record.info, known_at, err)); /* before anything is written */
+    FEAT_TRY(close_segment(w, err));
+    if (feat_unique_merge_width(&w->unique, &w->manifest) > 0) FEAT_TRY(load_bitmaps(w, err));
+    FEAT_TRY(feat_unique_merge(&w->unique, &w->manifest, &w->objects, err));
+    record = (feat_commit_record){.info = {.known_time = known_at,
+                                           .table_id = w->schema->table_id,
+                                           .operation = operation,
+                                           .rows_added = w->added,
+                                           .rows_removed = w->removed,
+                                           .rows = w->manifest.rows,
+                                           .content = w->manifest.content}};
+    FEAT_TRY(feat_manifest_store(&w->manifest, &w->objects, &record.manifest, err));
+    FEAT_TRY(feat_object_writer_commit(&w->objects, err));
+    FEAT_TRY(feat_catalog_commit(w->db, &record, err));
+    *done = record.info;
+    return FEAT_OK;
+}
+
+feat_status feat_table_writer_commit(feat_table_writer *w, feat_operation operation, int64_t known_at, feat_version_info *done, feat_error *err) {
+    feat_version_info info;
+    feat_status status = commit(w, operation, known_at, &info, err);
+    feat_table_writer_abort(w);
+    if (status == FEAT_OK) *done = info;
+    return status;
+}

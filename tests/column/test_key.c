@@ -1,0 +1,114 @@
+/* Key encodings and digests of rows. */
+#include "support.h"
+
+static feat_buffer encoded(const feat_column *c, size_t row) {
+    feat_buffer b;
+    feat_buffer_init(&b);
+    feat_key_append(&b, c, row);
+    ck_assert(!b.failed);
+    return b;
+}
+
+static int compare_bytes(const feat_buffer *a, const feat_buffer *b) {
+    int order = memcmp(a->data, b->data, a->size < b->size ? a->size : b->size);
+    if (order == 0) order = (a->size > b->size) - (a->size < b->size);
+    return (order > 0) - (order < 0);
+}
+
+/* Order of values, with -0 = +0. */
+static int compare_values(const feat_column *c, size_t i, size_t j) {
+    if (c->type == FEAT_TYPE_DOUBLE && !feat_column_is_null(c, i) && !feat_column_is_null(c, j) &&
+        feat_column_double(c, i) == 0 && feat_column_double(c, j) == 0)
+        return 0;
+    return feat_column_compare(c, i, c, j);
+}
+
+START_TEST(test_key_order) {
+    static const struct {
+        const char *data;
+        size_t length;
+    } texts[] = {{"", 0}, {"\0", 1}, {"\0\0", 2}, {"\0\1", 2}, {"\0\xff", 2}, {"\1", 1}, {"a", 1}, {"a\0", 2}, {"a\0b", 3}, {"a\1", 2}, {"aa", 2}, {"\xff", 1}};
+    for (size_t t = 0; t < COUNT(all_types); t++) {
+        feat_column c;
+        feat_column_init(&c, all_types[t]);
+        if (c.type == FEAT_TYPE_TEXT)
+            for (size_t i = 0; i < COUNT(texts); i++)
+                ck_assert_int_eq(feat_column_append_text(&c, texts[i].data, texts[i].length), 0);
+        if (c.type == FEAT_TYPE_DOUBLE) {
+            ck_assert_int_eq(feat_column_append_double(&c, feat_double_of_bits(UINT64_C(0xffffffffffffffff))), 0);
+            ck_assert_int_eq(feat_column_append_double(&c, 1e308 * 10), 0);
+            ck_assert_int_eq(feat_column_append_double(&c, -1e308 * 10), 0);
+        }
+        while (c.length < 120) append_random(&c);
+        for (size_t i = 0; i < c.length; i++)
+            for (size_t j = 0; j < c.length; j++) {
+                feat_buffer a = encoded(&c, i), b = encoded(&c, j);
+                ck_assert_int_eq(compare_bytes(&a, &b), compare_values(&c, i, j));
+                bool prefix = a.size < b.size && memcmp(a.data, b.data, a.size) == 0;
+                ck_assert(!prefix);
+                feat_buffer_done(&a);
+                feat_buffer_done(&b);
+            }
+        feat_column_done(&c);
+    }
+}
+END_TEST
+
+/* The bytes themselves: they are stored. */
+START_TEST(test_key_bytes) {
+    feat_buffer b;
+    feat_buffer_init(&b);
+    feat_key_append_int(&b, 1);
+    feat_key_append_int(&b, -1);
+    feat_key_append_null(&b);
+    feat_key_append_double(&b, -0.0);
+    feat_key_append_text(&b, "a\0b", 3);
+    feat_key_append_text(&b, NULL, 0);
+    static const unsigned char wanted[] = {1, 0x80, 0, 0, 0, 0,   0, 0,   1,    1, 0x7f, 0xff, 0xff, 0xff, 0xff,
+                                           0xff, 0xff, 0xff, 0, 1, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 'a', 0, 0xff,
+                                           'b', 0, 1, 1, 0, 1};
+    ck_assert_uint_eq(b.size, sizeof wanted);
+    ck_assert(memcmp(b.data, wanted, sizeof wanted) == 0);
+    feat_buffer_done(&b);
+}
+END_TEST
+
+START_TEST(test_digest) {
+    feat_batch row;
+    feat_buffer scratch, bytes;
+    feat_buffer_init(&scratch);
+    feat_buffer_init(&bytes);
+    ck_assert_int_eq(feat_batch_init(&row, all_types, COUNT(all_types), NULL), FEAT_OK);
+    feat_column *c = row.columns; /* BOOLEAN, BIGINT, DOUBLE, TEXT, DATE, TIMESTAMP */
+    ck_assert(feat_column_append_int(&c[0], 1) == 0 && feat_column_append_null(&c[1]) == 0);
+    ck_assert(feat_column_append_double(&c[2], feat_double_of_bits(UINT64_C(0xfff0000000000001))) == 0);
+    ck_assert(feat_column_append_text(&c[3], "hi", 2) == 0 && feat_column_append_int(&c[4], -2) == 0);
+    ck_assert(feat_column_append_int(&c[5], 7) == 0);
+    const feat_column *columns[] = {&c[0], &c[1], &c[2], &c[3], &c[4], &c[5]};
+    const uint32_t ids[] = {1, 2, 3, 5, 8, 258};
+    static const unsigned char wanted[] = {1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f,
+                                           5, 0, 0, 0, 3, 2, 0, 0, 0, 0, 0, 0, 0, 'h', 'i', 8, 0, 0, 0, 1, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                           2, 1, 0, 0, 1, 7, 0, 0, 0, 0, 0, 0, 0};
+    feat_digest d = feat_row_digest(columns, ids, COUNT(ids), 0, &scratch), same = feat_digest_of(wanted, sizeof wanted);
+    ck_assert(!scratch.failed && scratch.size == sizeof wanted && memcmp(scratch.data, wanted, sizeof wanted) == 0);
+    ck_assert(feat_digest_equal(&d, &same));
+    d = feat_row_digest(columns + 1, ids + 1, 1, 0, &scratch); /* all NULL */
+    same = feat_digest_of("", 0);
+    ck_assert(feat_digest_equal(&d, &same) && !scratch.failed);
+    feat_buffer_done(&scratch);
+    feat_alloc_fail_after(1);
+    feat_row_digest(columns, ids, COUNT(ids), 0, &scratch);
+    feat_alloc_fail_after(0);
+    ck_assert(scratch.failed);
+    d = feat_row_digest(columns, ids, COUNT(ids), 0, &scratch);
+    same = feat_digest_of(wanted, sizeof wanted);
+    ck_assert(!scratch.failed && feat_digest_equal(&d, &same));
+    feat_batch_done(&row);
+    feat_buffer_done(&scratch);
+}
+END_TEST
+
+int main(void) {
+    const TTest *const tests[] = {test_key_order, test_key_bytes, test_digest};
+    return run_suite("column/key", tests, COUNT(tests));
+}
