@@ -42,7 +42,7 @@ def definitions():
 
 def plain(table):
     """A training set as lists of Python values, exact for every type."""
-    return table.to_arrow().to_pylist()
+    return table.to_pylist()
 
 
 def row_bits(row, features):
@@ -128,7 +128,7 @@ def replay(path, lines, rows, step):
         for version, picks in by_version.items():
             expected = store.training_set(SERVICE, batch.iloc[picks], timestamp="asof", version=version, status=True)
             features = [name for name in expected.columns if name not in rows.columns and not name.endswith("__status")]
-            for i, row in zip(picks, plain(expected)):
+            for i, row in zip(picks, plain(expected.to_arrow())):
                 for name, want, got in zip(features, row_bits(row, features), answers[i][1:], strict=True):
                     compared += 1
                     if want != got:
@@ -158,7 +158,7 @@ def correct(store, before, rows, lines, step):
         tagged = snapshot.version
     same = again.combine_chunks().equals(before.combine_chunks()) and raw(again) == raw(before)
     step(f"tag 'model-1' (version {tagged}) rebuilds the old training set byte for byte: {'yes' if same else 'NO'}")
-    old, new = plain(before), plain(store.training_set(SERVICE, rows, timestamp="asof"))
+    old, new = plain(before), plain(store.training_set(SERVICE, rows, timestamp="asof").to_arrow())
     features = [name for name in before.column_names if name not in rows.columns]
     changed = {name: sum(bits(a[name]) != bits(b[name]) for a, b in zip(old, new)) for name in features}
     touched = [i for i, (a, b) in enumerate(zip(old, new)) if any(bits(a[name]) != bits(b[name]) for name in features)]

@@ -1,6 +1,6 @@
 /* What the tests of this layer share: a random source, and Arrow arrays and streams made by hand. Every buffer is an
- * allocation of exactly its size, so that AddressSanitizer sees a read outside of it; `support_live` counts what was made
- * and not released. */
+ * allocation of exactly its size, so that AddressSanitizer sees a read outside of it; `support_live` counts what was
+ * made and not released. */
 #ifndef FEAT_TESTS_COLUMN_SUPPORT_H
 #define FEAT_TESTS_COLUMN_SUPPORT_H
 
@@ -230,8 +230,7 @@ static inline void append_random(feat_column *c) {
     static const double reals[] = {0.0, -0.0, 1.5, -1e300, 0x1p-1074, 1.0 / 3};
     int failed = 0;
     if (random_below(5) == 0) failed = feat_column_append_null(c);
-    else
-        switch (c->type) {
+    else switch (c->type) {
         case FEAT_TYPE_TEXT: {
             const char *word = words[random_below(COUNT(words))];
             failed = feat_column_append_text(c, word, strlen(word));

@@ -56,7 +56,8 @@ static size_t reference_prefix(const unsigned char *p, size_t n) {
 
 START_TEST(test_utf8) {
     unsigned char text[40];
-    for (uint32_t bits = 0; bits < 1u << 24; bits += bits < 0x800000 ? 7 : 1) { /* all that begin with a non-ASCII byte */
+    for (uint32_t bits = 0; bits < 1u << 24;
+         bits += bits < 0x800000 ? 7 : 1) { /* all that begin with a non-ASCII byte */
         text[0] = (unsigned char)(bits >> 16);
         text[1] = (unsigned char)(bits >> 8);
         text[2] = (unsigned char)bits;
@@ -228,12 +229,12 @@ START_TEST(test_order) {
         feat_column_init(&c, type);
         for (size_t i = 0; i < n; i++) {
             int64_t v = type == FEAT_TYPE_BOOLEAN ? (int64_t)i - 1 : ((int64_t)i - 4) * 1000000;
-            int failed = i == 0                      ? feat_column_append_null(&c)
-                         : type == FEAT_TYPE_DOUBLE ? feat_column_append_double(
-                                                          &c, i == N - 1 ? feat_double_of_bits(UINT64_C(0xfff8000000000001))
-                                                                         : doubles[i])
-                         : type == FEAT_TYPE_TEXT   ? feat_column_append_text(&c, texts[i], strlen(texts[i]))
-                                                    : feat_column_append_int(&c, v);
+            int failed = i == 0 ? feat_column_append_null(&c)
+                         : type == FEAT_TYPE_DOUBLE
+                             ? feat_column_append_double(
+                                   &c, i == N - 1 ? feat_double_of_bits(UINT64_C(0xfff8000000000001)) : doubles[i])
+                         : type == FEAT_TYPE_TEXT ? feat_column_append_text(&c, texts[i], strlen(texts[i]))
+                                                  : feat_column_append_int(&c, v);
             ck_assert_int_eq(failed, 0);
         }
         for (size_t i = 0; i < n; i++)

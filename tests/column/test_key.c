@@ -27,7 +27,8 @@ START_TEST(test_key_order) {
     static const struct {
         const char *data;
         size_t length;
-    } texts[] = {{"", 0}, {"\0", 1}, {"\0\0", 2}, {"\0\1", 2}, {"\0\xff", 2}, {"\1", 1}, {"a", 1}, {"a\0", 2}, {"a\0b", 3}, {"a\1", 2}, {"aa", 2}, {"\xff", 1}};
+    } texts[] = {{"", 0},  {"\0", 1},  {"\0\0", 2}, {"\0\1", 2}, {"\0\xff", 2}, {"\1", 1},
+                 {"a", 1}, {"a\0", 2}, {"a\0b", 3}, {"a\1", 2},  {"aa", 2},     {"\xff", 1}};
     for (size_t t = 0; t < COUNT(all_types); t++) {
         feat_column c;
         feat_column_init(&c, all_types[t]);
@@ -64,9 +65,9 @@ START_TEST(test_key_bytes) {
     feat_key_append_double(&b, -0.0);
     feat_key_append_text(&b, "a\0b", 3);
     feat_key_append_text(&b, NULL, 0);
-    static const unsigned char wanted[] = {1, 0x80, 0, 0, 0, 0,   0, 0,   1,    1, 0x7f, 0xff, 0xff, 0xff, 0xff,
-                                           0xff, 0xff, 0xff, 0, 1, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 'a', 0, 0xff,
-                                           'b', 0, 1, 1, 0, 1};
+    static const unsigned char wanted[] = {1,    0x80, 0,    0,    0,    0,    0,   0,    1, 1, 0x7f, 0xff, 0xff,
+                                           0xff, 0xff, 0xff, 0xff, 0xff, 0,    1,   0x80, 0, 0, 0,    0,    0,
+                                           0,    0,    1,    'a',  0,    0xff, 'b', 0,    1, 1, 0,    1};
     ck_assert_uint_eq(b.size, sizeof wanted);
     ck_assert(memcmp(b.data, wanted, sizeof wanted) == 0);
     feat_buffer_done(&b);
@@ -86,10 +87,12 @@ START_TEST(test_digest) {
     ck_assert(feat_column_append_int(&c[5], 7) == 0);
     const feat_column *columns[] = {&c[0], &c[1], &c[2], &c[3], &c[4], &c[5]};
     const uint32_t ids[] = {1, 2, 3, 5, 8, 258};
-    static const unsigned char wanted[] = {1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f,
-                                           5, 0, 0, 0, 3, 2, 0, 0, 0, 0, 0, 0, 0, 'h', 'i', 8, 0, 0, 0, 1, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                                           2, 1, 0, 0, 1, 7, 0, 0, 0, 0, 0, 0, 0};
-    feat_digest d = feat_row_digest(columns, ids, COUNT(ids), 0, &scratch), same = feat_digest_of(wanted, sizeof wanted);
+    static const unsigned char wanted[] = {
+        1,    0,    0,    0,    1,    1,    0,    0,    0, 0, 0, 0, 0, 3, 0, 0, 0,   2,   0, 0, 0, 0, 0,
+        0,    0xf8, 0x7f, 5,    0,    0,    0,    3,    2, 0, 0, 0, 0, 0, 0, 0, 'h', 'i', 8, 0, 0, 0, 1,
+        0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 1, 0, 0, 1, 7, 0, 0, 0,   0,   0, 0, 0};
+    feat_digest d = feat_row_digest(columns, ids, COUNT(ids), 0, &scratch),
+                same = feat_digest_of(wanted, sizeof wanted);
     ck_assert(!scratch.failed && scratch.size == sizeof wanted && memcmp(scratch.data, wanted, sizeof wanted) == 0);
     ck_assert(feat_digest_equal(&d, &same));
     d = feat_row_digest(columns + 1, ids + 1, 1, 0, &scratch); /* all NULL */

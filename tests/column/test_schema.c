@@ -8,13 +8,31 @@ START_TEST(test_types) {
         const char *name;
         int type; /* 0: none */
     } names[] = {
-        {"BIGINT", FEAT_TYPE_BIGINT},   {"bigint", FEAT_TYPE_BIGINT},       {"Int8", FEAT_TYPE_BIGINT},
-        {"LONG", FEAT_TYPE_BIGINT},     {"double", FEAT_TYPE_DOUBLE},       {"DOUBLE PRECISION", FEAT_TYPE_DOUBLE},
-        {"float8", FEAT_TYPE_DOUBLE},   {"TEXT", FEAT_TYPE_TEXT},           {"varchar", FEAT_TYPE_TEXT},
-        {"string", FEAT_TYPE_TEXT},     {"BOOL", FEAT_TYPE_BOOLEAN},        {"boolean", FEAT_TYPE_BOOLEAN},
-        {"date", FEAT_TYPE_DATE},       {"timestamp", FEAT_TYPE_TIMESTAMP}, {"TimestampTZ", FEAT_TYPE_TIMESTAMP},
-        {"datetime", FEAT_TYPE_TIMESTAMP}, {"INTEGER", 0}, {"int", 0}, {"REAL", 0}, {"FLOAT", 0}, {"BIGINTS", 0},
-        {"BIGIN", 0}, {"", 0}, {"DECIMAL(3,1)", 0}, {"BIGINT[]", 0},
+        {"BIGINT", FEAT_TYPE_BIGINT},
+        {"bigint", FEAT_TYPE_BIGINT},
+        {"Int8", FEAT_TYPE_BIGINT},
+        {"LONG", FEAT_TYPE_BIGINT},
+        {"double", FEAT_TYPE_DOUBLE},
+        {"DOUBLE PRECISION", FEAT_TYPE_DOUBLE},
+        {"float8", FEAT_TYPE_DOUBLE},
+        {"TEXT", FEAT_TYPE_TEXT},
+        {"varchar", FEAT_TYPE_TEXT},
+        {"string", FEAT_TYPE_TEXT},
+        {"BOOL", FEAT_TYPE_BOOLEAN},
+        {"boolean", FEAT_TYPE_BOOLEAN},
+        {"date", FEAT_TYPE_DATE},
+        {"timestamp", FEAT_TYPE_TIMESTAMP},
+        {"TimestampTZ", FEAT_TYPE_TIMESTAMP},
+        {"datetime", FEAT_TYPE_TIMESTAMP},
+        {"INTEGER", 0},
+        {"int", 0},
+        {"REAL", 0},
+        {"FLOAT", 0},
+        {"BIGINTS", 0},
+        {"BIGIN", 0},
+        {"", 0},
+        {"DECIMAL(3,1)", 0},
+        {"BIGINT[]", 0},
     };
     for (size_t i = 0; i < COUNT(names); i++) {
         feat_type type = FEAT_TYPE_DATE;
@@ -38,19 +56,30 @@ START_TEST(test_types) {
 }
 END_TEST
 
-static feat_field fields[] = {
-    {"purchase_id", FEAT_TYPE_BIGINT, 1, true}, {"user_id", FEAT_TYPE_BIGINT, 2, true}, {"amount", FEAT_TYPE_DOUBLE, 3, false},
-    {"größe", FEAT_TYPE_TEXT, 70000, false},    {"at", FEAT_TYPE_TIMESTAMP, 70001, true}};
+static feat_field fields[] = {{"purchase_id", FEAT_TYPE_BIGINT, 1, true},
+                              {"user_id", FEAT_TYPE_BIGINT, 2, true},
+                              {"amount", FEAT_TYPE_DOUBLE, 3, false},
+                              {"größe", FEAT_TYPE_TEXT, 70000, false},
+                              {"at", FEAT_TYPE_TIMESTAMP, 70001, true}};
 static uint32_t key[] = {1, 3}, unique_key[] = {0};
 
 static feat_schema sample(void) {
-    return (feat_schema){.name = "purchases", .table_id = 9, .fields = fields, .n_fields = COUNT(fields), .key = key, .n_key = 2, .time = 4,
-                         .delay_us = INT64_C(86400000000), .unique = unique_key, .n_unique = 1};
+    return (feat_schema){.name = "purchases",
+                         .table_id = 9,
+                         .fields = fields,
+                         .n_fields = COUNT(fields),
+                         .key = key,
+                         .n_key = 2,
+                         .time = 4,
+                         .delay_us = INT64_C(86400000000),
+                         .unique = unique_key,
+                         .n_unique = 1};
 }
 
 static void check_same(const feat_schema *a, const feat_schema *b) {
     ck_assert_str_eq(a->name, b->name);
-    ck_assert(a->table_id == b->table_id && a->n_fields == b->n_fields && a->time == b->time && a->delay_us == b->delay_us);
+    ck_assert(a->table_id == b->table_id && a->n_fields == b->n_fields && a->time == b->time &&
+              a->delay_us == b->delay_us);
     for (size_t i = 0; i < a->n_fields; i++) {
         ck_assert_str_eq(a->fields[i].name, b->fields[i].name);
         ck_assert(a->fields[i].type == b->fields[i].type && a->fields[i].id == b->fields[i].id &&
@@ -160,8 +189,9 @@ START_TEST(test_hostile_bytes) {
         size_t size = random_below(8) ? b.size : random_below(b.size + 1);
         unsigned char *bytes = copy_of(b.data, size);
         for (size_t k = 1 + random_below(4); k > 0 && size > 0; k--)
-            bytes[random_below(size)] = random_below(3) ? (unsigned char)random_bits()
-                                                        : (unsigned char)(0xc0 + random_below(32)); /* tags with lengths */
+            bytes[random_below(size)] = random_below(3)
+                                            ? (unsigned char)random_bits()
+                                            : (unsigned char)(0xc0 + random_below(32)); /* tags with lengths */
         feat_arena arena;
         feat_arena_init(&arena);
         feat_schema *read = NULL;

@@ -61,7 +61,8 @@ def as_input(kind: str) -> Any:
         return frame.lazy() if kind == "polars lazy" else frame
     if kind == "duckdb":
         duckdb = pytest.importorskip("duckdb")
-        return duckdb.sql("FROM table")
+        rows = table
+        return duckdb.sql("FROM rows")
     raise AssertionError(kind)
 
 
