@@ -9,7 +9,8 @@
 static feat_status resolve(feat_db *db, const char *call, const feat_at *at, uint64_t *version, feat_error *err) {
     feat_at newest = FEAT_AT_INIT;
     if (!at) at = &newest;
-    if (at->size != sizeof *at) return feat_fail(err, FEAT_ARGUMENT, "%s: the size of 'at' is not one that this library knows", call);
+    if (at->size != sizeof *at)
+        return feat_fail(err, FEAT_ARGUMENT, "%s: the size of 'at' is not one that this library knows", call);
     if ((int)at->kind < FEAT_AT_NEWEST || at->kind > FEAT_AT_TAG)
         return feat_fail(err, FEAT_ARGUMENT, "%s: %d is no way to name a version", call, (int)at->kind);
     if (at->kind == FEAT_AT_TAG && !at->tag) return feat_fail(err, FEAT_ARGUMENT, "%s: the tag must not be NULL", call);
@@ -38,7 +39,8 @@ void feat_snapshot_close(feat_snapshot *snap) {
 uint64_t feat_snapshot_version(const feat_snapshot *snap) { return snap->version; }
 
 /* The catalog and, unless `name` is NULL, a table of it. */
-static feat_status load(feat_db *db, const char *name, feat_catalog **catalog, const feat_schema **table, feat_error *err) {
+static feat_status load(feat_db *db, const char *name, feat_catalog **catalog, const feat_schema **table,
+                        feat_error *err) {
     feat_catalog *loaded = NULL;
     FEAT_TRY(feat_db_check(db, err));
     FEAT_TRY(feat_catalog_load(db, &loaded, err));
@@ -48,31 +50,37 @@ static feat_status load(feat_db *db, const char *name, feat_catalog **catalog, c
     return status;
 }
 
-feat_status feat_snapshot_scan(feat_snapshot *snap, const char *table, const feat_scan_options *opt, struct ArrowArrayStream *out,
-                               feat_error *err) {
+feat_status feat_snapshot_scan(feat_snapshot *snap, const char *table, const feat_scan_options *opt,
+                               struct ArrowArrayStream *out, feat_error *err) {
     feat_scan_options options = FEAT_SCAN_OPTIONS_INIT;
     feat_catalog *catalog = NULL;
     const feat_schema *schema = NULL;
-    if (!snap || !table || !out) return feat_fail(err, FEAT_ARGUMENT, "feat_snapshot_scan: snap, table and out must not be NULL");
+    if (!snap || !table || !out)
+        return feat_fail(err, FEAT_ARGUMENT, "feat_snapshot_scan: snap, table and out must not be NULL");
     if (opt && opt->size != sizeof *opt)
-        return feat_fail(err, FEAT_ARGUMENT, "feat_snapshot_scan: the options' size is not one that this library knows");
+        return feat_fail(err, FEAT_ARGUMENT,
+                         "feat_snapshot_scan: the options' size is not one that this library knows");
     if (opt) options = *opt;
     if (!options.columns && options.n_columns > 0)
-        return feat_fail(err, FEAT_ARGUMENT, "feat_snapshot_scan: %zu columns are wanted and their names are NULL", options.n_columns);
+        return feat_fail(err, FEAT_ARGUMENT, "feat_snapshot_scan: %zu columns are wanted and their names are NULL",
+                         options.n_columns);
     feat_fpenv saved;
     feat_fpenv_enter(&saved);
     feat_status status = load(snap->db, table, &catalog, &schema, err);
-    if (status == FEAT_OK) status = feat_scan(snap->db, catalog, schema, snap->version, options.columns, options.n_columns, out, err);
+    if (status == FEAT_OK)
+        status = feat_scan(snap->db, catalog, schema, snap->version, options.columns, options.n_columns, out, err);
     feat_catalog_unref(catalog);
     feat_fpenv_leave(&saved);
     return status;
 }
 
-feat_status feat_snapshot_digest(feat_snapshot *snap, const char *table, char digest[FEAT_DIGEST_SIZE], int64_t *rows, feat_error *err) {
+feat_status feat_snapshot_digest(feat_snapshot *snap, const char *table, char digest[FEAT_DIGEST_SIZE], int64_t *rows,
+                                 feat_error *err) {
     feat_catalog *catalog = NULL;
     const feat_schema *schema = NULL;
     feat_table_version *version = NULL;
-    if (!snap || !table || !digest) return feat_fail(err, FEAT_ARGUMENT, "feat_snapshot_digest: snap, table and digest must not be NULL");
+    if (!snap || !table || !digest)
+        return feat_fail(err, FEAT_ARGUMENT, "feat_snapshot_digest: snap, table and digest must not be NULL");
     feat_fpenv saved;
     feat_fpenv_enter(&saved);
     feat_status status = load(snap->db, table, &catalog, &schema, err);

@@ -12,7 +12,8 @@
 feat_status feat_open(const char *path, const feat_open_options *opt, feat_store **store, feat_error *err) {
     feat_open_options options = FEAT_OPEN_OPTIONS_INIT;
     if (!path || !store) return feat_fail(err, FEAT_ARGUMENT, "feat_open: path and store must not be NULL");
-    if (opt && opt->size != sizeof *opt) return feat_fail(err, FEAT_ARGUMENT, "feat_open: the options' size is not one that this library knows");
+    if (opt && opt->size != sizeof *opt)
+        return feat_fail(err, FEAT_ARGUMENT, "feat_open: the options' size is not one that this library knows");
     if (opt) options = *opt;
     if (options.mode != FEAT_MODE_CREATE && options.mode != FEAT_MODE_WRITE && options.mode != FEAT_MODE_READ)
         return feat_fail(err, FEAT_ARGUMENT, "feat_open: %d is no mode", (int)options.mode);
@@ -57,8 +58,9 @@ static feat_status not_found(const feat_scope *scope, const char *name, feat_err
     for (size_t i = 0; i < scope->n_services; i++) names[n++] = scope->services[i]->name;
     const char *near = feat_sql_suggest(name, names, n);
     feat_free(names);
-    return feat_fail(err, FEAT_NOT_FOUND, "there is no table, feature view or feature service '%.*s'%s%s%s", feat_utf8_clip(name, 200), name,
-                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return feat_fail(err, FEAT_NOT_FOUND, "there is no table, feature view or feature service '%.*s'%s%s%s",
+                     feat_utf8_clip(name, 200), name, near ? "; did you mean '" : "", near ? near : "",
+                     near ? "'?" : "");
 }
 
 static feat_status explain(const feat_scope *scope, const char *name, feat_buffer *out, feat_error *err) {
@@ -74,7 +76,8 @@ static feat_status explain(const feat_scope *scope, const char *name, feat_buffe
 }
 
 feat_status feat_explain(feat_store *store, const char *name, char **text, feat_error *err) {
-    if (!store || !name || !text) return feat_fail(err, FEAT_ARGUMENT, "feat_explain: store, name and text must not be NULL");
+    if (!store || !name || !text)
+        return feat_fail(err, FEAT_ARGUMENT, "feat_explain: store, name and text must not be NULL");
     FEAT_TRY(feat_db_check(store->db, err));
     feat_catalog *catalog = NULL;
     feat_buffer out;

@@ -8,7 +8,8 @@
 static feat_status check_arguments(feat_snapshot *snap, const char *service, struct ArrowArrayStream *spine,
                                    const feat_training_options *opt, struct ArrowArrayStream *out, feat_error *err) {
     if (!snap || !service || !spine || !spine->release || !out)
-        return feat_fail(err, FEAT_ARGUMENT, "feat_training_set: snap, service, a spine that is not released and out are needed");
+        return feat_fail(err, FEAT_ARGUMENT,
+                         "feat_training_set: snap, service, a spine that is not released and out are needed");
     if (opt && opt->size != sizeof *opt)
         return feat_fail(err, FEAT_ARGUMENT, "feat_training_set: the options' size is not one that this library knows");
     if (opt && opt->on_error != FEAT_ON_ERROR_FAIL && opt->on_error != FEAT_ON_ERROR_NULL)
@@ -16,8 +17,8 @@ static feat_status check_arguments(feat_snapshot *snap, const char *service, str
     return feat_db_check(snap->db, err);
 }
 
-feat_status feat_training_set(feat_snapshot *snap, const char *service, struct ArrowArrayStream *spine, const feat_training_options *opt,
-                              struct ArrowArrayStream *out, feat_error *err) {
+feat_status feat_training_set(feat_snapshot *snap, const char *service, struct ArrowArrayStream *spine,
+                              const feat_training_options *opt, struct ArrowArrayStream *out, feat_error *err) {
     feat_training_options defaults = FEAT_TRAINING_OPTIONS_INIT;
     feat_status status = check_arguments(snap, service, spine, opt, out, err);
     if (status == FEAT_OK) {
@@ -27,7 +28,9 @@ feat_status feat_training_set(feat_snapshot *snap, const char *service, struct A
         feat_fpenv_enter(&saved);
         status = feat_catalog_load(snap->db, &catalog, err);
         if (status == FEAT_OK) status = feat_catalog_service(catalog, service, &found, err);
-        if (status == FEAT_OK) status = feat_training_build(snap->db, catalog, found, snap->version, spine, opt ? opt : &defaults, out, err);
+        if (status == FEAT_OK)
+            status =
+                feat_training_build(snap->db, catalog, found, snap->version, spine, opt ? opt : &defaults, out, err);
         feat_catalog_unref(catalog);
         feat_fpenv_leave(&saved);
     }

@@ -5,8 +5,8 @@
 #include "base/fpenv.h"
 #include "engine/engine.h"
 
-static feat_status write_locked(feat_db *db, const char *table, struct ArrowArrayStream *rows, const feat_write_options *opt,
-                                feat_commit *done, feat_error *err) {
+static feat_status write_locked(feat_db *db, const char *table, struct ArrowArrayStream *rows,
+                                const feat_write_options *opt, feat_commit *done, feat_error *err) {
     feat_catalog *catalog = NULL;
     const feat_schema *schema = NULL;
     feat_commit commit;
@@ -22,16 +22,17 @@ static feat_status write_locked(feat_db *db, const char *table, struct ArrowArra
     return status;
 }
 
-static feat_status check_arguments(feat_store *store, const char *table, struct ArrowArrayStream *rows, const feat_write_options *opt,
-                                   feat_error *err) {
+static feat_status check_arguments(feat_store *store, const char *table, struct ArrowArrayStream *rows,
+                                   const feat_write_options *opt, feat_error *err) {
     if (!store || !table || !rows || !rows->release)
         return feat_fail(err, FEAT_ARGUMENT, "feat_write: store, table and a stream that is not released are needed");
-    if (opt && opt->size != sizeof *opt) return feat_fail(err, FEAT_ARGUMENT, "feat_write: the options' size is not one that this library knows");
+    if (opt && opt->size != sizeof *opt)
+        return feat_fail(err, FEAT_ARGUMENT, "feat_write: the options' size is not one that this library knows");
     return feat_db_check(store->db, err);
 }
 
-feat_status feat_write(feat_store *store, const char *table, struct ArrowArrayStream *rows, const feat_write_options *opt,
-                       feat_commit *done, feat_error *err) {
+feat_status feat_write(feat_store *store, const char *table, struct ArrowArrayStream *rows,
+                       const feat_write_options *opt, feat_commit *done, feat_error *err) {
     feat_status status = check_arguments(store, table, rows, opt, err);
     if (status == FEAT_OK) status = feat_db_lock(store->db, store->busy_timeout_ms, err);
     if (status == FEAT_OK) {

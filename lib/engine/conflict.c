@@ -1,5 +1,6 @@
-/* The rule of the UNIQUE key. Keys are found by hash and always compared by value. Within a call one key may come twice only with equal
- * rows, wherever the parts begin and end; so what an earlier part decided about a stored row that it left in place is remembered. */
+/* The rule of the UNIQUE key. Keys are found by hash and always compared by value. Within a call one key may come twice
+ * only with equal rows, wherever the parts begin and end; so what an earlier part decided about a stored row that it
+ * left in place is remembered. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -97,7 +98,8 @@ typedef enum conflict_kind {
 typedef struct resolution {
     feat_unique *u;
     const feat_batch *part;
-    feat_sort_item *items, *scratch; /* (hash of the key, row); after the first pass one for each key, the first row with it */
+    feat_sort_item *items,
+        *scratch; /* (hash of the key, row); after the first pass one for each key, the first row with it */
     size_t n_items;
     uint64_t *hashes; /* distinct, ascending */
     size_t *first;    /* first[i]: item where hashes[i] begins; first[n_hashes] = n_items */
@@ -133,10 +135,8 @@ static void resolution_done(resolution *r) {
 
 static bool same_key(const feat_schema *table, const feat_batch *a, size_t row_a, const feat_batch *b, size_t row_b) {
     for (size_t i = 0; i < table->n_unique; i++) {
-        const feat_column *x = &a->columns[table->unique[i]], *y = &b->columns[table->unique[i]];
-        if (feat_column_compare(x, row_a, y, row_b) == 0) continue;
-        /* The key takes -0 and +0 for one value, the order of rows does not. */
-        if (x->type != FEAT_TYPE_DOUBLE || feat_column_double(x, row_a) != feat_column_double(y, row_b)) return false;
+        uint32_t field = table->unique[i];
+        if (feat_column_compare(&a->columns[field], row_a, &b->columns[field], row_b) != 0) return false;
     }
     return true;
 }
@@ -173,7 +173,8 @@ static feat_status hash_keys(resolution *r, feat_error *err) {
     return FEAT_OK;
 }
 
-/* Keeps the first row of each key. Rows of one hash stand together; of those with the hash but another key there are next to none. */
+/* Keeps the first row of each key. Rows of one hash stand together; of those with the hash but another key there are
+ * next to none. */
 static void drop_repeated(resolution *r) {
     size_t n = 0, n_hashes = 0;
     for (size_t i = 0; i < r->n_items; i++) {
@@ -380,23 +381,28 @@ static feat_status fail_conflict(const resolution *r, int64_t first_row, feat_er
     case CONFLICT_NONE: break;
     case CONFLICT_PART:
         feat_fail_row(err, status, row,
-                      "table '%.*s', rows %" PRId64 " and %" PRId64 ": two different rows with UNIQUE key %.*s; keep one of them",
+                      "table '%.*s', rows %" PRId64 " and %" PRId64
+                      ": two different rows with UNIQUE key %.*s; keep one of them",
                       most, name, first_row + r->other, row, shown, key);
         break;
     case CONFLICT_CALL:
         feat_fail_row(err, status, row,
-                      "table '%.*s', row %" PRId64 ": an earlier row of the same write has the UNIQUE key %.*s and differs; keep one of them",
+                      "table '%.*s', row %" PRId64
+                      ": an earlier row of the same write has the UNIQUE key %.*s and differs; keep one of them",
                       most, name, row, shown, key);
         break;
     case CONFLICT_DIFFERENT:
         feat_fail_row(err, status, row,
-                      "table '%.*s', row %" PRId64 ": a different row with UNIQUE key %.*s is stored; to replace it, upsert", most, name, row, shown, key);
+                      "table '%.*s', row %" PRId64
+                      ": a different row with UNIQUE key %.*s is stored; to replace it, upsert",
+                      most, name, row, shown, key);
         break;
     case CONFLICT_STORED:
-        feat_fail_row(err, status, row,
-                      "table '%.*s', row %" PRId64
-                      ": a row with UNIQUE key %.*s is stored already; leave it out, or choose another rule for conflicts",
-                      most, name, row, shown, key);
+        feat_fail_row(
+            err, status, row,
+            "table '%.*s', row %" PRId64
+            ": a row with UNIQUE key %.*s is stored already; leave it out, or choose another rule for conflicts",
+            most, name, row, shown, key);
         break;
     }
     feat_free(key);
@@ -422,8 +428,8 @@ static feat_status resolve(resolution *r, int64_t first_row, feat_error *err) {
     return FEAT_OK;
 }
 
-feat_status feat_unique_resolve(feat_unique *u, const feat_batch *part, int64_t first_row, uint32_t *kept, size_t *n_kept,
-                                feat_error *err) {
+feat_status feat_unique_resolve(feat_unique *u, const feat_batch *part, int64_t first_row, uint32_t *kept,
+                                size_t *n_kept, feat_error *err) {
     resolution r = {.u = u, .part = part};
     feat_buffer_init(&r.key);
     feat_status status = resolve(&r, first_row, err);

@@ -1,5 +1,5 @@
-/* Rows in: a stream is cut into parts, and each part is checked, freed of conflicts, sorted and handed to the store. Nothing is visible
- * before the commit at the end. */
+/* Rows in: a stream is cut into parts, and each part is checked, freed of conflicts, sorted and handed to the store.
+ * Nothing is visible before the commit at the end. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -13,10 +13,10 @@ typedef struct ingest {
     feat_table_writer *writer;
     feat_unique unique;
     size_t part_rows;
-    char *what;             /* "table 'purchases'" */
+    char *what; /* "table 'purchases'" */
     bool *optional;
-    feat_batch pulled;      /* the stream's current batch */
-    size_t used;            /* rows of it that are in a part */
+    feat_batch pulled; /* the stream's current batch */
+    size_t used;       /* rows of it that are in a part */
     bool end;
     feat_batch part, chunk; /* rows as they came; sorted rows for one segment */
     uint32_t *kept, *order;
@@ -42,10 +42,12 @@ static feat_status check_options(const feat_schema *table, const feat_write_opti
     if (opt->mode != FEAT_WRITE_APPEND && opt->mode != FEAT_WRITE_UPSERT)
         return feat_fail(err, FEAT_ARGUMENT, "table '%s': %d is no mode of writing", table->name, (int)opt->mode);
     if ((int)opt->on_conflict < FEAT_CONFLICT_SKIP_IDENTICAL || opt->on_conflict > FEAT_CONFLICT_REPLACE)
-        return feat_fail(err, FEAT_ARGUMENT, "table '%s': %d is no rule for conflicts", table->name, (int)opt->on_conflict);
+        return feat_fail(err, FEAT_ARGUMENT, "table '%s': %d is no rule for conflicts", table->name,
+                         (int)opt->on_conflict);
     if (opt->mode == FEAT_WRITE_UPSERT && table->n_unique == 0)
         return feat_fail(err, FEAT_ARGUMENT,
-                         "table '%s' has no UNIQUE key, which tells an upsert what to replace; append instead, or define the table with UNIQUE (...)",
+                         "table '%s' has no UNIQUE key, which tells an upsert what to replace; append instead, or "
+                         "define the table with UNIQUE (...)",
                          table->name);
     return FEAT_OK;
 }
@@ -100,7 +102,8 @@ static feat_status next_part(ingest *g, feat_error *err) {
         }
         size_t take = left < room ? left : room;
         for (size_t i = 0; i < g->part.n_columns; i++)
-            if (feat_column_append_range(&g->part.columns[i], &g->pulled.columns[i], g->used, take)) return feat_fail_memory(err);
+            if (feat_column_append_range(&g->part.columns[i], &g->pulled.columns[i], g->used, take))
+                return feat_fail_memory(err);
         g->part.length += take;
         g->used += take;
     }
@@ -117,7 +120,8 @@ static feat_status write_part(ingest *g, int64_t first_row, feat_error *err) {
         size_t length = n - start < FEAT_INGEST_SEGMENT_ROWS ? n - start : FEAT_INGEST_SEGMENT_ROWS;
         feat_batch_clear(&g->chunk);
         for (size_t i = 0; i < g->part.n_columns; i++)
-            if (feat_column_append_rows(&g->chunk.columns[i], &g->part.columns[i], g->kept + start, length)) return feat_fail_memory(err);
+            if (feat_column_append_rows(&g->chunk.columns[i], &g->part.columns[i], g->kept + start, length))
+                return feat_fail_memory(err);
         g->chunk.length = length;
         FEAT_TRY(feat_table_writer_add(g->writer, &g->chunk, err));
     }
@@ -135,8 +139,8 @@ static feat_status run(ingest *g, feat_db *db, feat_error *err) {
     }
 }
 
-feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows, const feat_write_options *opt,
-                              size_t part_rows, feat_commit *done, feat_error *err) {
+feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
+                              const feat_write_options *opt, size_t part_rows, feat_commit *done, feat_error *err) {
     feat_write_options options = FEAT_WRITE_OPTIONS_INIT;
     if (opt) options = *opt;
     ingest g = {.table = table, .part_rows = part_rows};
@@ -168,7 +172,7 @@ feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct Arro
     return status;
 }
 
-feat_status feat_ingest(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows, const feat_write_options *opt, feat_commit *done,
-                        feat_error *err) {
+feat_status feat_ingest(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
+                        const feat_write_options *opt, feat_commit *done, feat_error *err) {
     return feat_ingest_parts(db, table, rows, opt, FEAT_INGEST_PART_ROWS, done, err);
 }

@@ -4,13 +4,14 @@
 
 #include "engine/engine.h"
 
-/* Rows that are checked, sorted and encoded together: enough for long runs of one entity, few enough to bound the memory. */
-#define FEAT_INGEST_PART_ROWS ((size_t)524288)
+/* Rows that are checked, sorted and encoded together: enough for long runs of one entity, few enough to bound the
+ * memory. */
+#define FEAT_INGEST_PART_ROWS    ((size_t)524288)
 #define FEAT_INGEST_SEGMENT_ROWS ((size_t)65536)
 
 /* feat_ingest with parts of `part_rows` rows. What is stored and what is refused does not depend on it. */
-feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows, const feat_write_options *opt,
-                              size_t part_rows, feat_commit *done, feat_error *err);
+feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
+                              const feat_write_options *opt, size_t part_rows, feat_commit *done, feat_error *err);
 
 /* ---- Sorting. ---- */
 
@@ -21,10 +22,12 @@ typedef struct feat_sort_item {
 
 /* Stable, by key; `scratch` has room for `n` items. */
 void feat_sort_keys(feat_sort_item *items, feat_sort_item *scratch, size_t n);
-/* Sorts items[0..n) (their `row` are rows of `rows`) by `columns` in order, each in feat_column_compare's order. Stable. */
-feat_status feat_sort_rows(const feat_batch *rows, const uint32_t *columns, size_t n_columns, feat_sort_item *items, size_t n, feat_error *err);
-/* The order in which the rows of a table are stored: entity key, event time, unique key, then the rest; each column once.
- * `order` has room for n_fields numbers. */
+/* Sorts items[0..n) (their `row` are rows of `rows`) by `columns` in order, each in feat_column_compare's order.
+ * Stable. */
+feat_status feat_sort_rows(const feat_batch *rows, const uint32_t *columns, size_t n_columns, feat_sort_item *items,
+                           size_t n, feat_error *err);
+/* The order in which the rows of a table are stored: entity key, event time, unique key, then the rest; each column
+ * once. `order` has room for n_fields numbers. */
 void feat_table_order(const feat_schema *table, uint32_t *order);
 
 /* ---- Unique keys. ---- */
@@ -41,9 +44,11 @@ typedef struct feat_unique {
     int64_t rows_replaced, rows_skipped;
 } feat_unique;
 
-/* Decides for each row of a part whether it is written: rows[0..*n_kept) of `kept` (room for all) are those, ascending. Stored rows that
- * are replaced are deleted. `first_row` is the number of the part's first row in the input, for messages. */
-feat_status feat_unique_resolve(feat_unique *u, const feat_batch *part, int64_t first_row, uint32_t *kept, size_t *n_kept, feat_error *err);
+/* Decides for each row of a part whether it is written: rows[0..*n_kept) of `kept` (room for all) are those, ascending.
+ * Stored rows that are replaced are deleted. `first_row` is the number of the part's first row in the input, for
+ * messages. */
+feat_status feat_unique_resolve(feat_unique *u, const feat_batch *part, int64_t first_row, uint32_t *kept,
+                                size_t *n_kept, feat_error *err);
 void feat_unique_done(feat_unique *u);
 
 #endif

@@ -59,8 +59,8 @@ typedef struct scan {
     uint32_t *fields; /* of the table */
     feat_column *columns;
     size_t n_columns;
-    size_t segment;  /* the next one to read */
-    uint32_t *live;  /* rows of the current one that are not deleted; NULL: all are live */
+    size_t segment; /* the next one to read */
+    uint32_t *live; /* rows of the current one that are not deleted; NULL: all are live */
     size_t n_live, next;
 } scan;
 
@@ -151,8 +151,9 @@ static feat_status unknown_column(const feat_schema *table, const char *name, fe
     for (size_t i = 0; i < table->n_fields; i++) names[i] = table->fields[i].name;
     const char *near = feat_sql_suggest(name, names, table->n_fields);
     feat_free(names);
-    return feat_fail(err, FEAT_NOT_FOUND, "table '%s' has no column '%.*s'%s%s%s", table->name, feat_utf8_clip(name, 200), name, near ? "; did you mean '" : "",
-                     near ? near : "", near ? "'?" : "");
+    return feat_fail(err, FEAT_NOT_FOUND, "table '%s' has no column '%.*s'%s%s%s", table->name,
+                     feat_utf8_clip(name, 200), name, near ? "; did you mean '" : "", near ? near : "",
+                     near ? "'?" : "");
 }
 
 /* `names` NULL: all columns. */
@@ -164,7 +165,8 @@ static feat_status scan_choose(scan *s, const char *const *names, size_t n, feat
     for (size_t i = 0; i < n; i++) {
         int field = (int)i;
         if (names) {
-            if (!names[i]) return feat_fail(err, FEAT_ARGUMENT, "table '%s': the name of column %zu is NULL", s->table->name, i);
+            if (!names[i])
+                return feat_fail(err, FEAT_ARGUMENT, "table '%s': the name of column %zu is NULL", s->table->name, i);
             field = feat_schema_find(s->table, names[i]);
             if (field < 0) return unknown_column(s->table, names[i], err);
         }
@@ -182,13 +184,14 @@ static feat_status scan_stream(scan *s, uint64_t version, struct ArrowArrayStrea
     snprintf(number, sizeof number, "%" PRIu64, version);
     const char *metadata[] = {"libfeat.table", s->table->name, "libfeat.version", number};
     for (size_t i = 0; i < s->n_columns; i++) fields[i] = &s->table->fields[s->fields[i]];
-    feat_status status = stream_out(fields, s->n_columns, metadata, 2, (feat_arrow_producer){scan_next, scan_free, s}, out, err);
+    feat_status status =
+        stream_out(fields, s->n_columns, metadata, 2, (feat_arrow_producer){scan_next, scan_free, s}, out, err);
     feat_free(fields);
     return status;
 }
 
-feat_status feat_scan(feat_db *db, feat_catalog *catalog, const feat_schema *table, uint64_t version, const char *const *columns,
-                      size_t n_columns, struct ArrowArrayStream *out, feat_error *err) {
+feat_status feat_scan(feat_db *db, feat_catalog *catalog, const feat_schema *table, uint64_t version,
+                      const char *const *columns, size_t n_columns, struct ArrowArrayStream *out, feat_error *err) {
     scan *s = feat_alloc_zero(1, sizeof *s);
     if (!s) return feat_fail_memory(err);
     s->db = feat_db_ref(db);
@@ -204,10 +207,10 @@ feat_status feat_scan(feat_db *db, feat_catalog *catalog, const feat_schema *tab
 /* ---- History. ---- */
 
 static const feat_field history_fields[] = {
-    {"version", FEAT_TYPE_BIGINT, 1, true},      {"known_time", FEAT_TYPE_TIMESTAMP, 2, true},
-    {"table", FEAT_TYPE_TEXT, 3, true},          {"operation", FEAT_TYPE_TEXT, 4, true},
-    {"rows_added", FEAT_TYPE_BIGINT, 5, true},   {"rows_removed", FEAT_TYPE_BIGINT, 6, true},
-    {"rows", FEAT_TYPE_BIGINT, 7, true},         {"digest", FEAT_TYPE_TEXT, 8, true},
+    {"version", FEAT_TYPE_BIGINT, 1, true},    {"known_time", FEAT_TYPE_TIMESTAMP, 2, true},
+    {"table", FEAT_TYPE_TEXT, 3, true},        {"operation", FEAT_TYPE_TEXT, 4, true},
+    {"rows_added", FEAT_TYPE_BIGINT, 5, true}, {"rows_removed", FEAT_TYPE_BIGINT, 6, true},
+    {"rows", FEAT_TYPE_BIGINT, 7, true},       {"digest", FEAT_TYPE_TEXT, 8, true},
 };
 enum { HISTORY_COLUMNS = sizeof history_fields / sizeof *history_fields };
 
@@ -230,7 +233,8 @@ static int history_append(feat_column *c, const char *table, const feat_version_
     char digest[FEAT_DIGEST_TEXT_SIZE];
     feat_digest_format(&info->content, digest);
     return feat_column_append_int(&c[0], (int64_t)info->version) || feat_column_append_int(&c[1], info->known_time) ||
-           feat_column_append_text(&c[2], table, strlen(table)) || feat_column_append_text(&c[3], operation, strlen(operation)) ||
+           feat_column_append_text(&c[2], table, strlen(table)) ||
+           feat_column_append_text(&c[3], operation, strlen(operation)) ||
            feat_column_append_int(&c[4], info->rows_added) || feat_column_append_int(&c[5], info->rows_removed) ||
            feat_column_append_int(&c[6], info->rows) || feat_column_append_text(&c[7], digest, strlen(digest));
 }
@@ -247,7 +251,8 @@ static feat_status history_next(void *state, struct ArrowArray *out, feat_error 
     for (size_t i = 0; i < HISTORY_COLUMNS; i++) feat_column_init(&columns[i], history_fields[i].type);
     for (size_t i = 0; i < rows && status == FEAT_OK; i++) {
         const feat_version_info *info = &h->infos[h->next + i];
-        if (history_append(columns, feat_catalog_table_of(h->catalog, info->table_id)->name, info)) status = feat_fail_memory(err);
+        if (history_append(columns, feat_catalog_table_of(h->catalog, info->table_id)->name, info))
+            status = feat_fail_memory(err);
     }
     if (status == FEAT_OK) status = batch_out(columns, HISTORY_COLUMNS, rows, out, err);
     for (size_t i = 0; i < HISTORY_COLUMNS; i++) feat_column_done(&columns[i]);
@@ -255,20 +260,23 @@ static feat_status history_next(void *state, struct ArrowArray *out, feat_error 
     return status;
 }
 
-feat_status feat_history_stream(feat_db *db, feat_catalog *catalog, const feat_schema *table, struct ArrowArrayStream *out, feat_error *err) {
+feat_status feat_history_stream(feat_db *db, feat_catalog *catalog, const feat_schema *table,
+                                struct ArrowArrayStream *out, feat_error *err) {
     history *h = feat_alloc_zero(1, sizeof *h);
     if (!h) return feat_fail_memory(err);
     feat_arena_init(&h->arena);
     h->catalog = feat_catalog_ref(catalog);
     size_t n = 0;
     feat_status status = feat_version_list(db, table ? table->table_id : 0, &h->arena, &h->infos, &n, err);
-    /* A table that the catalog does not know was made after the catalog was read; so was that commit and all behind it. */
+    /* A table that the catalog does not know was made after the catalog was read; so was that commit and all behind it.
+     */
     if (status == FEAT_OK)
         while (h->n < n && feat_catalog_table_of(catalog, h->infos[h->n].table_id)) h->n++;
     if (status == FEAT_OK) {
         const feat_field *fields[HISTORY_COLUMNS];
         for (size_t i = 0; i < HISTORY_COLUMNS; i++) fields[i] = &history_fields[i];
-        status = stream_out(fields, HISTORY_COLUMNS, NULL, 0, (feat_arrow_producer){history_next, history_free, h}, out, err);
+        status = stream_out(fields, HISTORY_COLUMNS, NULL, 0, (feat_arrow_producer){history_next, history_free, h}, out,
+                            err);
     }
     if (status != FEAT_OK) history_free(h);
     return status;

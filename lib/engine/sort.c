@@ -1,6 +1,6 @@
-/* The order of stored rows. Column after column: within each run of rows that are equal so far, the next column's values become 64-bit
- * keys in number order, and the run is sorted by them. Real tables are nearly decided after entity and time, so that the later columns
- * cost little; and no comparison ever walks a row. */
+/* The order of stored rows. Column after column: within each run of rows that are equal so far, the next column's
+ * values become 64-bit keys in number order, and the run is sorted by them. Real tables are nearly decided after entity
+ * and time, so that the later columns cost little; and no comparison ever walks a row. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -9,11 +9,12 @@
 
 /* ---- Sorting by key. ---- */
 
-/* Below this many items the sort is by insertion, from it on up to the next bound by merging, above by digits. Measured. */
+/* Below this many items the sort is by insertion, from it on up to the next bound by merging, above by digits.
+ * Measured. */
 #define INSERTION_MAX 24
-#define MERGE_MAX 1024
-#define DIGIT_BITS 11
-#define DIGITS 6 /* of 11 bits: 64 bits and a little */
+#define MERGE_MAX     1024
+#define DIGIT_BITS    11
+#define DIGITS        6 /* of 11 bits: 64 bits and a little */
 
 /* With `text` items of equal key are compared by their values there: the key is only a prefix. */
 static inline bool goes_before(const feat_sort_item *a, const feat_sort_item *b, const feat_column *text) {
@@ -40,7 +41,8 @@ static inline void sort_by_merging(feat_sort_item *items, feat_sort_item *scratc
             size_t middle = n - start < width ? n : start + width;
             size_t end = n - start < 2 * width ? n : start + 2 * width;
             size_t left = start, right = middle, at = start;
-            while (left < middle && right < end) to[at++] = goes_before(&from[right], &from[left], text) ? from[right++] : from[left++];
+            while (left < middle && right < end)
+                to[at++] = goes_before(&from[right], &from[left], text) ? from[right++] : from[left++];
             memcpy(to + at, from + left, (middle - left) * sizeof *to);
             memcpy(to + at + (middle - left), from + right, (end - right) * sizeof *to);
         }
@@ -86,8 +88,8 @@ void feat_sort_keys(feat_sort_item *items, feat_sort_item *scratch, size_t n) {
 
 /* ---- Keys of values. ---- */
 
-/* The first seven bytes, then how many there are: eight says that the text goes on. Number order is text order as far as it reaches,
- * and a shorter text comes before one that goes on with zeros. */
+/* The first seven bytes, then how many there are: eight says that the text goes on. Number order is text order as far
+ * as it reaches, and a shorter text comes before one that goes on with zeros. */
 static uint64_t text_key(feat_text text) {
     unsigned char bytes[8] = {0};
     uint64_t key = 0;
@@ -133,7 +135,8 @@ static size_t nulls_first(const feat_column *c, feat_sort_item *items, feat_sort
     return nulls;
 }
 
-/* Sorts one run by one column and marks in tied[0..n) which items are equal to the one before; tied[0] stays. True when any is. */
+/* Sorts one run by one column and marks in tied[0..n) which items are equal to the one before; tied[0] stays. True when
+ * any is. */
 static bool sort_run(const feat_column *c, feat_sort_item *items, feat_sort_item *scratch, uint8_t *tied, size_t n) {
     size_t nulls = nulls_first(c, items, scratch, n);
     bool any = nulls > 1;
@@ -144,7 +147,8 @@ static bool sort_run(const feat_column *c, feat_sort_item *items, feat_sort_item
     fill_keys(c, items, n);
     feat_sort_keys(items, scratch, n);
     for (size_t start = 0, end; start < n; start = end) {
-        for (end = start + 1; end < n && items[end].key == items[start].key; end++) {}
+        for (end = start + 1; end < n && items[end].key == items[start].key; end++) {
+        }
         if (start > 0) tied[start] = 0;
         bool goes_on = c->type == FEAT_TYPE_TEXT && text_goes_on(items[start].key) && end - start > 1;
         if (goes_on) sort_by_merging(items + start, scratch, end - start, c);
@@ -156,8 +160,8 @@ static bool sort_run(const feat_column *c, feat_sort_item *items, feat_sort_item
     return any;
 }
 
-feat_status feat_sort_rows(const feat_batch *rows, const uint32_t *columns, size_t n_columns, feat_sort_item *items, size_t n,
-                           feat_error *err) {
+feat_status feat_sort_rows(const feat_batch *rows, const uint32_t *columns, size_t n_columns, feat_sort_item *items,
+                           size_t n, feat_error *err) {
     if (n < 2) return FEAT_OK;
     feat_sort_item *scratch = feat_alloc_array(n, sizeof *scratch);
     uint8_t *tied = feat_alloc(n); /* tied[i]: item i equals item i - 1 in all columns so far */
@@ -172,8 +176,10 @@ feat_status feat_sort_rows(const feat_batch *rows, const uint32_t *columns, size
     for (size_t c = 0; c < n_columns && any; c++) {
         any = false;
         for (size_t start = 0, end; start < n; start = end) {
-            for (end = start + 1; end < n && tied[end]; end++) {}
-            if (end - start > 1) any |= sort_run(&rows->columns[columns[c]], items + start, scratch, tied + start, end - start);
+            for (end = start + 1; end < n && tied[end]; end++) {
+            }
+            if (end - start > 1)
+                any |= sort_run(&rows->columns[columns[c]], items + start, scratch, tied + start, end - start);
         }
     }
     feat_free(scratch);

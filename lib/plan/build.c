@@ -103,6 +103,7 @@ uint32_t feat_build_cast(feat_builder *b, uint32_t node, feat_type type, bool as
     if (from->kind == FEAT_NODE_CONST && from->is_null && asked) return feat_build_null(b, type);
     if (from->kind == FEAT_NODE_CONST && from->type == FEAT_TYPE_TEXT && !from->is_null) return read_constant(b, node, type);
     if (from->type == FEAT_TYPE_BIGINT && type == FEAT_TYPE_DOUBLE) {
+        if (from->kind == FEAT_NODE_CONST && from->is_null) return feat_build_null(b, type);
         if (from->kind == FEAT_NODE_CONST) return feat_build_double(b, (double)from->constant.i);
         return exact_operation(b, FEAT_OP_CAST_IF, type, node);
     }

@@ -281,7 +281,7 @@ static bool dictionary_encode(feat_page *page, feat_buffer *out) {
     uint16_t slots[SLOTS], first[ENTRIES_MAX]; /* slots: entry + 1; first: row of the entry */
     memset(slots, 0, sizeof slots);
     size_t entries = 0, most = page->rows / 2 < ENTRIES_MAX ? page->rows / 2 : ENTRIES_MAX;
-    int64_t lengths[ENTRIES_MAX], *numbers = page->work;
+    int64_t lengths[ENTRIES_MAX] = {0}, *numbers = page->work;
     for (size_t i = 0; i < page->rows; i++) {
         const char *text = page->text + page->offsets[i];
         size_t length = (size_t)(page->offsets[i + 1] - page->offsets[i]);

@@ -16,7 +16,7 @@
     "CREATE TABLE purchases (id BIGINT NOT NULL, who TEXT NOT NULL, amount DOUBLE, at TIMESTAMP NOT NULL, "            \
     "ENTITY KEY (who), EVENT TIME (at), UNIQUE (id))"
 #define HEADER "id BIGINT, who TEXT, amount DOUBLE, at TIMESTAMP\n"
-#define ROWS HEADER "1, ann, 1.5, 10\n2, bob, NULL, 20\n"
+#define ROWS   HEADER "1, ann, 1.5, 10\n2, bob, NULL, 20\n"
 
 static char path[64];
 static feat_error err;
@@ -216,7 +216,7 @@ START_TEST(test_arguments) {
 }
 END_TEST
 
-START_TEST(test_read_only_and_busy) {
+START_TEST(test_read_only) {
     feat_store *store = open_store(), *reader = NULL;
     struct ArrowArrayStream stream;
     feat_open_options options = FEAT_OPEN_OPTIONS_INIT;
@@ -265,7 +265,7 @@ int main(void) {
     tcase_add_test(tests, test_round_trip);
     tcase_add_test(tests, test_names_that_are_not_there);
     tcase_add_test(tests, test_arguments);
-    tcase_add_test(tests, test_read_only_and_busy);
+    tcase_add_test(tests, test_read_only);
     tcase_add_test(tests, test_no_handle_survives_fork);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

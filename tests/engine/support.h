@@ -59,7 +59,8 @@ static inline void shop_close(shop *s) {
 }
 
 /* Writes a stream (which is consumed) under the lock. */
-static inline feat_status shop_write(shop *s, struct ArrowArrayStream *stream, size_t part_rows, const feat_write_options *opt, feat_commit *done) {
+static inline feat_status shop_write(shop *s, struct ArrowArrayStream *stream, size_t part_rows,
+                                     const feat_write_options *opt, feat_commit *done) {
     memset(&s->err, 0, sizeof s->err);
     feat_status status = feat_db_lock(s->db, 0, &s->err);
     ck_assert_int_eq(status, FEAT_OK);
@@ -69,8 +70,8 @@ static inline feat_status shop_write(shop *s, struct ArrowArrayStream *stream, s
     return status;
 }
 
-static inline feat_status shop_put(shop *s, const char *literal, size_t batch_rows, size_t part_rows, const feat_write_options *opt,
-                                   feat_commit *done) {
+static inline feat_status shop_put(shop *s, const char *literal, size_t batch_rows, size_t part_rows,
+                                   const feat_write_options *opt, feat_commit *done) {
     struct ArrowArrayStream stream;
     ck_assert_int_eq(test_stream(literal, batch_rows, &stream), FEAT_OK);
     return shop_write(s, &stream, part_rows, opt, done);
@@ -115,7 +116,8 @@ static inline shop_state shop_state_of(shop *s) {
 
 static inline void check_unchanged(shop *s, const shop_state *before, const char *what) {
     shop_state now = shop_state_of(s);
-    ck_assert_msg(now.version == before->version && now.rows == before->rows && feat_digest_equal(&now.digest, &before->digest),
+    ck_assert_msg(now.version == before->version && now.rows == before->rows &&
+                      feat_digest_equal(&now.digest, &before->digest),
                   "%s: the store changed", what);
 }
 

@@ -100,7 +100,8 @@ START_TEST(test_large_segments_and_deletes) {
     ck_assert_int_eq(feat_batch_init(&rows, types, 4, NULL), FEAT_OK);
     for (int64_t i = 0; i < ROWS; i++) {
         int failed = feat_column_append_int(&rows.columns[0], i) | feat_column_append_text(&rows.columns[1], "x", 1) |
-                     feat_column_append_double(&rows.columns[2], (double)i) | feat_column_append_int(&rows.columns[3], i);
+                     feat_column_append_double(&rows.columns[2], (double)i) |
+                     feat_column_append_int(&rows.columns[3], i);
         ck_assert_int_eq(failed, 0);
     }
     rows.length = ROWS;
@@ -121,7 +122,8 @@ START_TEST(test_large_segments_and_deletes) {
             ck_assert_int_gt(batch.length, 0);
             ck_assert_int_le(batch.length, 65536);
             const int64_t *ids = batch.children[0]->buffers[1];
-            for (int64_t i = 0; i < batch.length; i++, total++) ck_assert_int_eq(seen[ids[batch.children[0]->offset + i]]++, 0);
+            for (int64_t i = 0; i < batch.length; i++, total++)
+                ck_assert_int_eq(seen[ids[batch.children[0]->offset + i]]++, 0);
             batch.release(&batch);
         }
         stream.release(&stream);
@@ -167,7 +169,8 @@ START_TEST(test_history) {
     digest = shop_digest(&s, NULL);
     feat_digest_format(&digest, second);
     snprintf(expected, sizeof expected,
-             "version BIGINT, known_time TIMESTAMP, table TEXT, operation TEXT, rows_added BIGINT, rows_removed BIGINT, rows BIGINT, digest TEXT\n"
+             "version BIGINT, known_time TIMESTAMP, table TEXT, operation TEXT, rows_added BIGINT, rows_removed "
+             "BIGINT, rows BIGINT, digest TEXT\n"
              "1, 1000, purchases, append, 3, 0, 3, %s\n2, 2000, purchases, upsert, 2, 1, 4, %s\n",
              first, second);
     for (int all = 0; all < 2; all++) {
@@ -201,7 +204,8 @@ START_TEST(test_without_memory) {
                 ck_assert_uint_eq(rows, history ? 2 : 4);
                 break;
             }
-            ck_assert_msg(status == FEAT_MEMORY || status == FEAT_IO, "allocation %lld: %d", (long long)at, (int)status);
+            ck_assert_msg(status == FEAT_MEMORY || status == FEAT_IO, "allocation %lld: %d", (long long)at,
+                          (int)status);
         }
     shop_close(&s);
 }

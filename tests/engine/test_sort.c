@@ -21,12 +21,14 @@ enum { MAX_COLUMNS = 4 };
 /* A value of one of `distinct` kinds, so that ties of every length come up. */
 static void append_random(feat_column *c, size_t distinct) {
     static const double reals[] = {0.0, -0.0, 1.5, -1.5, 1e300, -1e300, 5e-324, 0.1};
-    static const char *const texts[] = {"", "a", "ab", "abcdefg", "abcdefgh", "abcdefghi", "abcdefgz", "b", "\xc3\xa9", "abcdef"};
+    static const char *const texts[] = {"",          "a",        "ab", "abcdefg",  "abcdefgh",
+                                        "abcdefghi", "abcdefgz", "b",  "\xc3\xa9", "abcdef"};
     static const char zeros[] = "abc\0\0\0\0\0\0";
     uint64_t pick = below(distinct);
     int failed = 0;
     if (below(8) == 0) failed = feat_column_append_null(c);
-    else if (c->type == FEAT_TYPE_DOUBLE) failed = feat_column_append_double(c, pick < 8 ? reals[pick] : (double)(int64_t)random_bits());
+    else if (c->type == FEAT_TYPE_DOUBLE)
+        failed = feat_column_append_double(c, pick < 8 ? reals[pick] : (double)(int64_t)random_bits());
     else if (c->type == FEAT_TYPE_TEXT && below(4) == 0) failed = feat_column_append_text(c, zeros, 3 + below(6));
     else if (c->type == FEAT_TYPE_TEXT) failed = feat_column_append_text(c, texts[pick % 10], strlen(texts[pick % 10]));
     else if (c->type == FEAT_TYPE_BOOLEAN) failed = feat_column_append_int(c, (int64_t)below(2));
@@ -65,7 +67,8 @@ static void check_sort(const feat_type *types, size_t n_columns, size_t n, size_
     qsort(expected, n, sizeof *expected, compare_rows);
     ck_assert_int_eq(feat_sort_rows(&rows, columns, n_columns, items, n, NULL), FEAT_OK);
     for (size_t i = 0; i < n; i++)
-        ck_assert_msg(items[i].row == expected[i], "%zu rows, %zu columns: row %u at %zu, not %u", n, n_columns, items[i].row, i, expected[i]);
+        ck_assert_msg(items[i].row == expected[i], "%zu rows, %zu columns: row %u at %zu, not %u", n, n_columns,
+                      items[i].row, i, expected[i]);
     free(items);
     free(expected);
     feat_batch_done(&rows);
@@ -74,7 +77,8 @@ static void check_sort(const feat_type *types, size_t n_columns, size_t n, size_
 START_TEST(test_sort_rows) {
     static const size_t lengths[] = {0, 1, 2, 3, 23, 24, 25, 100, 1023, 1025, 5000};
     static const size_t distinct[] = {1, 2, 10, 1000};
-    static const feat_type types[] = {FEAT_TYPE_BIGINT, FEAT_TYPE_TEXT, FEAT_TYPE_DOUBLE, FEAT_TYPE_BOOLEAN, FEAT_TYPE_DATE, FEAT_TYPE_TIMESTAMP};
+    static const feat_type types[] = {FEAT_TYPE_BIGINT,  FEAT_TYPE_TEXT, FEAT_TYPE_DOUBLE,
+                                      FEAT_TYPE_BOOLEAN, FEAT_TYPE_DATE, FEAT_TYPE_TIMESTAMP};
     for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++)
         for (size_t d = 0; d < sizeof distinct / sizeof *distinct; d++)
             for (int round = 0; round < 8; round++) {
@@ -95,7 +99,8 @@ START_TEST(test_sort_keys_is_stable) {
             for (size_t i = 0; i < n; i++) items[i] = (feat_sort_item){random_bits() >> shift, (uint32_t)i};
             feat_sort_keys(items, items + n, n);
             for (size_t i = 1; i < n; i++)
-                ck_assert(items[i - 1].key < items[i].key || (items[i - 1].key == items[i].key && items[i - 1].row < items[i].row));
+                ck_assert(items[i - 1].key < items[i].key ||
+                          (items[i - 1].key == items[i].key && items[i - 1].row < items[i].row));
             free(items);
         }
 }

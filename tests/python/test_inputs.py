@@ -192,6 +192,7 @@ def test_large_input(store: Any) -> None:
 
 
 BLOCKED = """
+import sys
 class Block:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in sys.argv[2].split(","):

@@ -93,7 +93,7 @@ def test_results_as_other_packages_see_them(filled: Any) -> None:
     assert train.to_polars()["n_30d"].to_list() == WANT["n_30d"]
     assert polars.DataFrame(train).shape == (3, len(train.columns))
     duckdb = pytest.importorskip("duckdb")
-    assert duckdb.sql("SELECT sum(n_30d) FROM train").fetchone() == (3,)
+    assert duckdb.sql("SELECT sum(n_30d) FROM train").fetchall() == [(3,)]
 
 
 def test_results_outlive_everything(path: Path) -> None:

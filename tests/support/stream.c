@@ -37,24 +37,31 @@ static int append_field(feat_column *c, feat_text field) {
     double real = 0;
     if (is(field, "NULL")) return feat_column_append_null(c);
     switch (c->type) {
-    case FEAT_TYPE_TEXT: return is(field, "''") ? feat_column_append_text(c, "", 0) : feat_column_append_text(c, field.data, field.length);
+    case FEAT_TYPE_TEXT:
+        return is(field, "''") ? feat_column_append_text(c, "", 0)
+                               : feat_column_append_text(c, field.data, field.length);
     case FEAT_TYPE_BOOLEAN:
         if (!is(field, "true") && !is(field, "false")) malformed("not a boolean", field.data, field.length);
         return feat_column_append_int(c, is(field, "true"));
     case FEAT_TYPE_DOUBLE:
         if (is(field, "nan")) real = feat_double_of_bits(FEAT_NAN_BITS);
-        else if (is(field, "inf") || is(field, "-inf")) real = feat_double_of_bits(field.data[0] == '-' ? 0xfff0000000000000u : 0x7ff0000000000000u);
-        else if (feat_number_parse_double(field.data, field.length, &real)) malformed("not a double", field.data, field.length);
+        else if (is(field, "inf") || is(field, "-inf"))
+            real = feat_double_of_bits(field.data[0] == '-' ? 0xfff0000000000000u : 0x7ff0000000000000u);
+        else if (feat_number_parse_double(field.data, field.length, &real))
+            malformed("not a double", field.data, field.length);
         return feat_column_append_double(c, real);
     case FEAT_TYPE_BIGINT:
-        if (feat_number_parse_int64(field.data, field.length, &number)) malformed("not an integer", field.data, field.length);
+        if (feat_number_parse_int64(field.data, field.length, &number))
+            malformed("not an integer", field.data, field.length);
         return feat_column_append_int(c, number);
     case FEAT_TYPE_DATE:
-        if (feat_number_parse_int64(field.data, field.length, &number) == FEAT_NUMBER_OK) return feat_column_append_int(c, number);
+        if (feat_number_parse_int64(field.data, field.length, &number) == FEAT_NUMBER_OK)
+            return feat_column_append_int(c, number);
         if (!feat_parse_date(field.data, field.length, &days)) malformed("not a date", field.data, field.length);
         return feat_column_append_int(c, days);
     case FEAT_TYPE_TIMESTAMP:
-        if (feat_number_parse_int64(field.data, field.length, &number) && !feat_parse_timestamp(field.data, field.length, &number))
+        if (feat_number_parse_int64(field.data, field.length, &number) &&
+            !feat_parse_timestamp(field.data, field.length, &number))
             malformed("not a timestamp", field.data, field.length);
         return feat_column_append_int(c, number);
     }
@@ -171,7 +178,8 @@ static feat_status schema_of(const char *const *names, const feat_batch *rows, s
     return status;
 }
 
-feat_status test_stream_of_batch(const char *const *names, const feat_batch *rows, size_t batch_rows, struct ArrowArrayStream *out) {
+feat_status test_stream_of_batch(const char *const *names, const feat_batch *rows, size_t batch_rows,
+                                 struct ArrowArrayStream *out) {
     feat_type types[64];
     source *s = feat_alloc_zero(1, sizeof *s);
     struct ArrowSchema schema = {0};
@@ -184,7 +192,8 @@ feat_status test_stream_of_batch(const char *const *names, const feat_batch *row
     s->rows.length = rows->length;
     s->batch_rows = batch_rows;
     if (status == FEAT_OK) status = schema_of(names, rows, &schema);
-    if (status == FEAT_OK) status = feat_arrow_out_stream(&schema, (feat_arrow_producer){source_next, source_free, s}, out, NULL);
+    if (status == FEAT_OK)
+        status = feat_arrow_out_stream(&schema, (feat_arrow_producer){source_next, source_free, s}, out, NULL);
     if (status != FEAT_OK) {
         if (schema.release) schema.release(&schema);
         source_free(s);
@@ -238,7 +247,8 @@ static void wrap(struct ArrowArrayStream *stream, wrapper settings, struct Arrow
     *out = (struct ArrowArrayStream){wrapper_schema, wrapper_next, wrapper_error, wrapper_release, w};
 }
 
-void test_stream_failing(struct ArrowArrayStream *stream, size_t after, int errno_value, const char *message, struct ArrowArrayStream *out) {
+void test_stream_failing(struct ArrowArrayStream *stream, size_t after, int errno_value, const char *message,
+                         struct ArrowArrayStream *out) {
     wrap(stream, (wrapper){.left = after, .fails = 1, .errno_value = errno_value, .message = message}, out);
 }
 
@@ -318,7 +328,8 @@ feat_status test_stream_text(struct ArrowArrayStream *stream, int sorted, char *
     if (status == FEAT_OK) {
         feat_buffer out;
         feat_buffer_init(&out);
-        for (size_t i = 0; i < rows.n_columns; i++) feat_buffer_printf(&out, "%s%s %s", i ? ", " : "", fields[i].name, feat_type_name(fields[i].type));
+        for (size_t i = 0; i < rows.n_columns; i++)
+            feat_buffer_printf(&out, "%s%s %s", i ? ", " : "", fields[i].name, feat_type_name(fields[i].type));
         feat_buffer_byte(&out, '\n');
         size_t header = out.size;
         for (size_t row = 0; row < rows.length; row++)

@@ -311,7 +311,44 @@ _WIDEN = {
 }
 
 
+#: Python types whose values are as numpy wants them; a list of one of these and None needs no look at each value.
+_UNIFORM = {int: (c.TYPE_BIGINT, np.int64), float: (c.TYPE_DOUBLE, np.float64), bool: (c.TYPE_BOOLEAN, np.uint8)}
+
+
+def _from_uniform(values: Sequence[Any], nan_is_null: bool) -> Optional[Plain]:
+    """A list of values of one type and None; None when it is not that simple."""
+    types = set(map(type, values))
+    has_null = type(None) in types
+    types.discard(type(None))
+    only = types.pop() if len(types) == 1 else None
+    if only is str:
+        kind, dtype = c.TYPE_TEXT, np.uint8
+    elif only in _UNIFORM and not (nan_is_null and only is float):
+        kind, dtype = _UNIFORM[only]
+    else:
+        return None
+    present = None
+    if has_null:
+        present = np.fromiter((v is not None for v in values), np.uint8, len(values))
+        values = [only() if v is None else v for v in values]
+    try:
+        if kind == c.TYPE_TEXT:
+            return _text(kind, present, [v.encode("utf-8") for v in values])
+        return Plain(kind, present, np.array(values, dtype=dtype), None)
+    except (OverflowError, UnicodeEncodeError):
+        return None  # the careful way finds the row
+
+
+def _text(kind: int, present: Optional[np.ndarray], parts: List[bytes]) -> Plain:
+    offsets = np.zeros(len(parts) + 1, dtype=np.int64)
+    np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)), out=offsets[1:])
+    return Plain(kind, present, np.frombuffer(b"".join(parts) + b"\0", dtype=np.uint8), offsets)
+
+
 def _from_objects(values: Sequence[Any], nan_is_null: bool) -> Plain:
+    uniform = _from_uniform(values, nan_is_null)
+    if uniform is not None:
+        return uniform
     kind, present = 0, np.ones(len(values), dtype=np.uint8)
     for i, value in enumerate(values):
         if _missing(value, nan_is_null) or (isinstance(value, np.datetime64) and np.isnat(value)):
@@ -339,10 +376,7 @@ def _from_objects(values: Sequence[Any], nan_is_null: bool) -> Plain:
             raise SchemaError(f"row {i}: {failure}", "SCHEMA", row=i) from None
     mask = None if present.all() else present
     if kind == c.TYPE_TEXT:
-        parts = [_utf8(text, i) for i, text in enumerate(encoded)]
-        offsets = np.zeros(len(parts) + 1, dtype=np.int64)
-        np.cumsum([len(p) for p in parts], out=offsets[1:])
-        return Plain(kind, mask, np.frombuffer(b"".join(parts) + b"\0", dtype=np.uint8), offsets)
+        return _text(kind, mask, [_utf8(text, i) for i, text in enumerate(encoded)])
     dtype = {c.TYPE_BOOLEAN: np.uint8, c.TYPE_DOUBLE: np.float64, c.TYPE_DATE: np.int32}.get(kind, np.int64)
     return Plain(kind, mask, np.array(encoded, dtype=dtype), None)
 
