@@ -182,11 +182,15 @@ static int compare_slot(const feat_event_slot *a, size_t i, const feat_event_slo
 }
 
 /* Slots decide last: for the view such events are interchangeable, but a list of events is then one byte string. */
-int feat_events_compare(const feat_events *a, size_t i, const feat_events *b, size_t j) {
-    if (a->time[i] != b->time[j]) return a->time[i] < b->time[j] ? -1 : 1;
+static int compare_contents(const feat_events *a, size_t i, const feat_events *b, size_t j) {
     int order = compare_ties(a, i, b, j);
     for (size_t s = 0; order == 0 && s < a->n_slots; s++) order = compare_slot(&a->slots[s], i, &b->slots[s], j);
     return order;
+}
+
+int feat_events_compare(const feat_events *a, size_t i, const feat_events *b, size_t j) {
+    if (a->time[i] != b->time[j]) return a->time[i] < b->time[j] ? -1 : 1;
+    return compare_contents(a, i, b, j);
 }
 
 static bool same_value(const feat_event_slot *a, size_t i, const feat_event_slot *b, size_t j) {
@@ -223,7 +227,7 @@ typedef struct sort_item {
 
 static inline bool item_after(const feat_events *events, const sort_item *a, const sort_item *b) {
     if (a->time != b->time) return a->time > b->time;
-    return events->n_ties != 0 && compare_ties(events, a->number, events, b->number) > 0;
+    return compare_contents(events, a->number, events, b->number) > 0;
 }
 
 #define INSERTION_RUN 16

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/bitmap.h"
 
 #define META_MAGIC UINT32_C(0xBEEFC0DE)
 #define META_VERSION 1
@@ -191,19 +192,29 @@ typedef struct walk {
     bool free_tree;
     uint64_t pages, entries;
     uint64_t file_pages;
+    uint8_t *owned;   /* a bit a page: each has one owner, a tree or the list of free pages */
     uint8_t *buffers; /* one page a level */
     uint8_t *list;    /* of free pages */
     size_t list_capacity;
 } walk;
 
+static feat_status own_pages(walk *w, uint64_t first, uint64_t n, feat_error *err) {
+    for (uint64_t page = first; page < first + n; page++) {
+        if (feat_bit_get(w->owned, (size_t)page)) return corrupt(&w->g, err, "a page has two owners");
+        feat_bit_set(w->owned, (size_t)page);
+    }
+    return FEAT_OK;
+}
+
 /* A record of the tree of free pages: a count, then page numbers, descending. A wrong one would hand out a page in use. */
-static feat_status check_free_list(const walk *w, const uint8_t *data, size_t size, feat_error *err) {
+static feat_status check_free_list(walk *w, const uint8_t *data, size_t size, feat_error *err) {
     uint64_t n = size >= 8 ? u64(data) : 0;
     if (size < 8 || size % 8 != 0 || n > size / 8 - 1) return corrupt(&w->g, err, "a list of free pages has the wrong length");
     uint64_t last = w->m->last_page + 1;
     for (uint64_t i = 0; i < n; i++) {
         uint64_t page = u64(data + 8 + 8 * i);
         if (page < 2 || page >= last) return corrupt(&w->g, err, "a list of free pages names an impossible page");
+        FEAT_TRY(own_pages(w, page, 1, err));
         last = page;
     }
     return FEAT_OK;
@@ -221,7 +232,13 @@ static feat_status check_data(walk *w, const uint8_t *node, size_t room, feat_er
         uint64_t first = u64(data), n = (PAGE_HEADER - 1 + size) / w->g.page_size + 1;
         if (first < 2 || first > w->m->last_page || n > w->m->last_page - first + 1 || first + n > w->file_pages)
             return corrupt(&w->g, err, "the file was cut or damaged: a value lies behind its end");
+        FEAT_TRY(own_pages(w, first, n, err));
         if (!w->free_tree) return FEAT_OK;
+        /* LMDB frees these runs by the length in their header. */
+        uint8_t header[PAGE_HEADER];
+        FEAT_TRY(read_at(&w->g, first * w->g.page_size, header, sizeof header, err));
+        if (u64(header) != first || u16(header + 10) != PAGE_OVERFLOW || u32(header + 12) != n)
+            return corrupt(&w->g, err, "a list of free pages has a damaged header");
         if (size > w->list_capacity && FEAT_GROW(w->list, w->list_capacity, (size_t)size) != 0) return feat_fail_memory(err);
         FEAT_TRY(read_at(&w->g, first * w->g.page_size + PAGE_HEADER, w->list, (size_t)size, err));
         data = w->list;
@@ -241,8 +258,8 @@ static feat_status walk_page(walk *w, uint64_t number, unsigned level, feat_erro
     uint8_t *p = w->buffers + (size_t)(level - 1) * size;
     if (number < 2 || number > w->m->last_page || number >= w->file_pages)
         return corrupt(&w->g, err, "the file was cut or damaged: a page lies behind its end");
-    /* More pages than the meta counts means that a page has two owners. */
-    if (++w->pages > w->t->pages) return corrupt(&w->g, err, "a tree has more pages than its meta says");
+    FEAT_TRY(own_pages(w, number, 1, err));
+    w->pages++;
     FEAT_TRY(read_at(&w->g, number * size, p, size, err));
     uint32_t lower = u16(p + 12), upper = u16(p + 14), count = (lower - PAGE_HEADER) / 2;
     if (u64(p) != number || u16(p + 10) != (level == 1 ? PAGE_LEAF : PAGE_BRANCH))
@@ -279,6 +296,8 @@ static feat_status walk_trees(walk *w, uint64_t txn_id, feat_error *err) {
     w->m = &metas[metas[1].txn_id == txn_id && metas[0].txn_id != txn_id];
     if (w->m->txn_id != txn_id) return feat_fail(err, FEAT_BUSY, "'%s' changes while it is opened; try again", w->g.path);
     w->file_pages = w->g.length / w->g.page_size;
+    w->owned = feat_alloc_zero(feat_bitmap_size((size_t)w->m->last_page + 1), 1);
+    if (!w->owned) return feat_fail_memory(err);
     for (int i = 0; i < 2; i++) {
         w->t = &w->m->trees[i];
         w->free_tree = i == 0;
@@ -300,6 +319,7 @@ feat_status feat_gate_walk(const char *path, uint64_t txn_id, feat_error *err) {
     feat_status status = walk_trees(&w, txn_id, err);
     feat_free(w.buffers);
     feat_free(w.list);
+    feat_free(w.owned);
     close(w.g.fd);
     return status;
 }

@@ -217,10 +217,11 @@ static feat_status add_digests(feat_table_writer *w, const feat_batch *rows, siz
     for (size_t i = 0; i < w->schema->n_fields; i++) w->by_id[i] = &rows->columns[w->order[i]];
     for (size_t i = 0; i < n; i++) {
         feat_digest d = feat_row_digest(w->by_id, w->ids, w->schema->n_fields, start + i, &w->scratch);
+        if (w->scratch.failed) return feat_fail_memory(err);
         if (subtract) feat_digest_sub(&w->manifest.content, &d);
         else feat_digest_add(&w->manifest.content, &d);
     }
-    return w->scratch.failed ? feat_fail_memory(err) : FEAT_OK;
+    return FEAT_OK;
 }
 
 /* A part that fills a segment by itself goes to blocks as it is; smaller ones gather in `open`. */

@@ -129,8 +129,8 @@ static void support_schema_release(struct ArrowSchema *schema) {
 
 static inline struct ArrowSchema make_schema(const char *format, const char *name) {
     support_live++;
-    return (struct ArrowSchema){.format = strdup(format),
-                                .name = name ? strdup(name) : NULL,
+    return (struct ArrowSchema){.format = copy_of(format, strlen(format) + 1),
+                                .name = name ? copy_of(name, strlen(name) + 1) : NULL,
                                 .flags = ARROW_FLAG_NULLABLE,
                                 .release = support_schema_release};
 }

@@ -1,8 +1,6 @@
 /* Streams: binding columns by name, pulling batches, and what goes out, round trips included. */
 #include "support.h"
 
-#include "column/arrow_convert.h"
-
 /* ---- Opening and binding. ---- */
 
 static struct ArrowArrayStream stream_of_names(const char *const *names, size_t n) {
@@ -368,7 +366,6 @@ static feat_status source_next(void *state, struct ArrowArray *out, feat_error *
     return FEAT_OK;
 }
 
-/* Rows skipped are read by the model as well: it replays the same random numbers. */
 static void source_free(void *state) {
     source *s = state;
     if (s->freed) *s->freed = true;
@@ -442,7 +439,7 @@ START_TEST(test_round_trip) {
         ck_assert(freed && !stream.release);
         random_state = seed;
         size_t at = 0, row = 0;
-        while (slices && at < b.length) { /* as source_next draws */
+        while (slices && at < b.length) { /* the same random numbers tell which rows were left out */
             size_t n = random_below(300);
             if (n > b.length - at) n = b.length - at;
             size_t skip = random_below(n + 1);

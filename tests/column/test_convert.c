@@ -1,8 +1,6 @@
 /* Every conversion from Arrow that is accepted, at offsets and with nulls, and each message of those that are not. */
 #include "support.h"
 
-#include "column/arrow_convert.h"
-
 enum { ROWS = 150 };
 
 /* Where the rows of a case lie: `offset` elements of the child and `skipped` of the batch come before them. */

@@ -48,8 +48,7 @@ static inline void copy_tree(const char *from, const char *to) {
 
 #define OK(expr)                                                                                                       \
     do {                                                                                                               \
-        feat_error ok_error = {.code = FEAT_OK};                                                                       \
-        feat_error *err = &ok_error;                                                                                   \
+        feat_error ok_error = {.code = FEAT_OK}, *err = &ok_error;                                                     \
         (void)err;                                                                                                     \
         feat_status ok_status = (expr);                                                                                \
         ck_assert_msg(ok_status == FEAT_OK, "%s: %s: %s", #expr, feat_status_name(ok_status), ok_error.message);       \
@@ -57,8 +56,7 @@ static inline void copy_tree(const char *from, const char *to) {
 
 #define FAILS(expr, expected, part)                                                                                    \
     do {                                                                                                               \
-        feat_error fails_error = {.code = FEAT_OK};                                                                    \
-        feat_error *err = &fails_error;                                                                                \
+        feat_error fails_error = {.code = FEAT_OK}, *err = &fails_error;                                               \
         (void)err;                                                                                                     \
         feat_status fails_status = (expr);                                                                             \
         ck_assert_msg(fails_status == (expected), "%s: %s, not %s: %s", #expr, feat_status_name(fails_status),         \

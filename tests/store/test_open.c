@@ -255,7 +255,7 @@ START_TEST(read_only_directory) {
     feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
     write_rows(db, &schema, 0, 10, 10);
     feat_db_unref(db);
-    char command[600];
+    char command[1024];
     snprintf(command, sizeof command, "chmod 755 '%s' '%s/s' && chmod 666 '%s'/s/*", directory, directory, directory);
     ck_assert_int_eq(system(command), 0);
     int rc = in_child(open_as_other, path_in("s"));

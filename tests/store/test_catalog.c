@@ -1,0 +1,201 @@
+/* Definitions, numbers of tables, versions by number, time and tag. */
+#include "base/clock.h"
+#include "store/catalog.h"
+#include "support.h"
+
+START_TEST(definitions) {
+    feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
+    static const size_t sizes[] = {0, 5, 32768, 32700, 70000, 1 << 20};
+    enum { N = sizeof sizes / sizeof *sizes };
+    char *record = malloc(1 << 20), names[N][40], *long_name = malloc(100001);
+    for (size_t i = 0; i < 1 << 20; i++) record[i] = (char)random_bits();
+    memset(long_name, 'n', 100000);
+    long_name[100000] = 0;
+    feat_def defs[N];
+    for (size_t i = 0; i < N; i++) {
+        snprintf(names[i], sizeof names[i], "name %zu \xc3\xa9", i);
+        defs[i] = (feat_def){(feat_def_kind)(1 + i % 4), i == 4 ? long_name : names[i], (uint32_t)i + 1, {{(uint8_t)i, 9}}, record + i, sizes[i]};
+        if (sizes[i] == 1 << 20) defs[i].record = record;
+    }
+    feat_arena arena;
+    feat_arena_init(&arena);
+    feat_def *loaded = NULL;
+    size_t n = 7;
+    OK(feat_defs_load(db, &arena, &loaded, &n, err));
+    ck_assert_uint_eq(n, 0);
+    FAILS(feat_defs_commit(db, defs, 2, err), FEAT_INTERNAL, "without the writer lock");
+    OK(feat_db_lock(db, 0, err));
+    OK(feat_defs_commit(db, defs, 2, err));
+    OK(feat_defs_commit(db, defs + 2, N - 2, err));
+    uint32_t table = 0;
+    for (uint32_t i = 1; i < 5; i++) {
+        OK(feat_table_id_next(db, &table, err));
+        ck_assert_uint_eq(table, i);
+    }
+    feat_db_unref(db);
+    db = open_db(path_in("s"), FEAT_MODE_WRITE);
+    OK(feat_db_lock(db, 0, err));
+    OK(feat_table_id_next(db, &table, err));
+    ck_assert_uint_eq(table, 5);
+    OK(feat_defs_load(db, &arena, &loaded, &n, err));
+    ck_assert_uint_eq(n, N);
+    for (size_t i = 0; i < N; i++) {
+        ck_assert_int_eq(loaded[i].kind, defs[i].kind);
+        ck_assert_str_eq(loaded[i].name, defs[i].name);
+        ck_assert_uint_eq(loaded[i].number, defs[i].number);
+        ck_assert(feat_digest_equal(&loaded[i].fingerprint, &defs[i].fingerprint));
+        ck_assert_uint_eq(loaded[i].record_size, sizes[i]);
+        ck_assert_int_eq(memcmp(loaded[i].record, defs[i].record, sizes[i]), 0);
+    }
+    feat_arena_done(&arena);
+    free(record);
+    free(long_name);
+    feat_db_unref(db);
+}
+END_TEST
+
+static feat_version_info commit_at(feat_db *db, uint32_t table, int64_t known_at) {
+    static int64_t number;
+    feat_schema schema = every_schema(table);
+    feat_table_writer *w = NULL;
+    feat_version_info info;
+    feat_batch b;
+    every_batch(&b);
+    fill_rows(&b, number++, 1);
+    OK(feat_db_lock(db, 0, err));
+    OK(feat_table_writer_begin(db, &schema, &w, err));
+    OK(feat_table_writer_add(w, &b, err));
+    OK(feat_table_writer_commit(w, FEAT_OPERATION_APPEND, known_at, &info, err));
+    feat_db_unlock(db);
+    feat_batch_done(&b);
+    return info;
+}
+
+static uint64_t resolve_time(feat_db *db, int64_t time) {
+    feat_at at = FEAT_AT_INIT;
+    uint64_t version = 0;
+    at.kind = FEAT_AT_TIME;
+    at.time = time;
+    OK(feat_version_resolve(db, &at, &version, err));
+    return version;
+}
+
+START_TEST(versions) {
+    feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
+    feat_at at = FEAT_AT_INIT;
+    uint64_t version = 9;
+    OK(feat_version_resolve(db, NULL, &version, err));
+    ck_assert_uint_eq(version, 0);
+    OK(feat_version_resolve(db, &at, &version, err));
+    ck_assert_uint_eq(version, 0);
+    at.kind = FEAT_AT_TIME;
+    FAILS(feat_version_resolve(db, &at, &version, err), FEAT_NOT_FOUND, "no commit yet");
+    /* Times before 1970, too, are in order. */
+    static const int64_t times[] = {-5000000, -1, 1, 2, 1000};
+    for (int i = 0; i < 5; i++) ck_assert_int_eq(commit_at(db, (uint32_t)i % 2 + 1, times[i]).known_time, times[i]);
+    for (int64_t t = -2; t < 1010; t++) ck_assert_uint_eq(resolve_time(db, t), t < -1 ? 1 : t < 1 ? 2 : t < 2 ? 3 : t < 1000 ? 4 : 5);
+    ck_assert_uint_eq(resolve_time(db, INT64_MAX), 5);
+    ck_assert_uint_eq(resolve_time(db, -5000000), 1);
+    at.time = -5000001;
+    FAILS(feat_version_resolve(db, &at, &version, err), FEAT_NOT_FOUND, "first commit became known at 1969-12-31 23:59:55");
+    int64_t before = feat_clock_now();
+    feat_version_info info = commit_at(db, 1, 0);
+    ck_assert(info.known_time >= before && info.known_time <= feat_clock_now());
+    /* The clock behind the newest commit: time goes on by a microsecond. */
+    int64_t future = feat_clock_now() + 1000000000;
+    commit_at(db, 1, future);
+    ck_assert_int_eq(commit_at(db, 1, 0).known_time, future + 1);
+
+    at.kind = FEAT_AT_VERSION;
+    at.version = 8;
+    OK(feat_version_resolve(db, &at, &version, err));
+    ck_assert_uint_eq(version, 8);
+    at.version = 9;
+    FAILS(feat_version_resolve(db, &at, &version, err), FEAT_NOT_FOUND, "the newest is 8");
+    at.kind = (feat_at_kind)77;
+    FAILS(feat_version_resolve(db, &at, &version, err), FEAT_ARGUMENT, "77");
+
+    feat_arena arena;
+    feat_arena_init(&arena);
+    feat_version_info *infos = NULL;
+    size_t n = 0;
+    OK(feat_version_list(db, 0, &arena, &infos, &n, err));
+    ck_assert_uint_eq(n, 8);
+    for (size_t i = 0; i < n; i++) ck_assert(infos[i].version == i + 1 && infos[i].parent == i && infos[i].rows_added == 1);
+    OK(feat_version_list(db, 2, &arena, &infos, &n, err));
+    ck_assert_uint_eq(n, 2);
+    ck_assert(infos[0].version == 2 && infos[1].version == 4 && infos[1].rows == 2);
+    OK(feat_version_list(db, 3, &arena, &infos, &n, err));
+    ck_assert_uint_eq(n, 0);
+    feat_arena_done(&arena);
+    feat_db_unref(db);
+}
+END_TEST
+
+/* Each record holds the digest of the one before. */
+START_TEST(chain) {
+    feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
+    for (int i = 0; i < 3; i++) commit_at(db, 1, 0);
+    MDB_txn *txn = NULL;
+    OK(feat_env_begin(feat_db_catalog(db), false, &txn, err));
+    feat_digest previous = {{0}};
+    for (uint64_t v = 1; v <= 3; v++) {
+        feat_catalog_key key = feat_catalog_key1(FEAT_KEY_COMMIT, v);
+        feat_cursor payload;
+        bool found = false;
+        OK(feat_catalog_get(db, txn, &key, FEAT_KIND_COMMIT, "commit", &found, &payload, err));
+        ck_assert(found && payload.end - payload.at == 128);
+        feat_commit_record record;
+        OK(feat_commit_read(db, txn, v, &record, err));
+        ck_assert(feat_digest_equal(&record.previous, &previous));
+        previous = feat_digest_of(payload.at, 128);
+    }
+    feat_env_abort(txn);
+    feat_db_unref(db);
+}
+END_TEST
+
+START_TEST(tags) {
+    feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
+    commit_at(db, 1, 0);
+    commit_at(db, 1, 0);
+    feat_at at = FEAT_AT_INIT;
+    uint64_t version = 0;
+    at.kind = FEAT_AT_TAG;
+    FAILS(feat_version_resolve(db, &at, &version, err), FEAT_ARGUMENT, "name");
+    at.tag = "model";
+    FAILS(feat_version_resolve(db, &at, &version, err), FEAT_NOT_FOUND, "there is no tag 'model'; the store has none");
+    FAILS(feat_tag_put(db, "model", 1, err), FEAT_INTERNAL, "lock");
+    OK(feat_db_lock(db, 0, err));
+    OK(feat_tag_put(db, "model", 1, err));
+    OK(feat_tag_put(db, "model", 1, err));
+    FAILS(feat_tag_put(db, "model", 2, err), FEAT_EXISTS, "'model' names version 1 and never moves");
+    FAILS(feat_tag_put(db, "future", 3, err), FEAT_NOT_FOUND, "the newest is 2");
+    FAILS(feat_tag_put(db, "", 1, err), FEAT_ARGUMENT, "1 to");
+    OK(feat_tag_put(db, "empty", 0, err));
+    OK(feat_tag_put(db, "Model", 2, err));
+    OK(feat_version_resolve(db, &at, &version, err));
+    ck_assert_uint_eq(version, 1);
+    at.tag = "Model";
+    OK(feat_version_resolve(db, &at, &version, err));
+    ck_assert_uint_eq(version, 2);
+    at.tag = "modell";
+    FAILS(feat_version_resolve(db, &at, &version, err), FEAT_NOT_FOUND, "'Model'");
+    char name[32];
+    for (int i = 0; i < 300; i++) {
+        snprintf(name, sizeof name, "tag-%d", i);
+        OK(feat_tag_put(db, name, (uint64_t)i % 3, err));
+    }
+    for (int i = 0; i < 300; i++) {
+        snprintf(name, sizeof name, "tag-%d", i);
+        at.tag = name;
+        OK(feat_version_resolve(db, &at, &version, err));
+        ck_assert_uint_eq(version, (uint64_t)i % 3);
+    }
+    at.tag = "nothing";
+    FAILS(feat_version_resolve(db, &at, &version, err), FEAT_NOT_FOUND, ", ...");
+    feat_db_unref(db);
+}
+END_TEST
+
+RUN("store/catalog", definitions, versions, chain, tags)
