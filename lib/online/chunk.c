@@ -130,6 +130,7 @@ static feat_status decode_texts(feat_cursor *in, feat_text *texts, size_t n, fea
 
 static feat_status decode_slot(feat_cursor *in, feat_event_slot *slot, size_t first, size_t n, feat_arena *arena, feat_error *err) {
     uint8_t flags = feat_cursor_byte(in);
+    if (n == 0) return FEAT_OK;
     memset(slot->state + first, FEAT_STATE_VALUE, n);
     if (flags & FLAG_STATE) {
         const uint8_t *states = feat_cursor_bytes(in, n);

@@ -8,17 +8,17 @@
 #include "column/bits.h"
 #include "math/number.h"
 
-#define BLOCK_VERSION 1
-#define HEADER_SIZE 20
-#define PAGE_SIZE 44 /* of an entry of the directory */
-#define CODEC_RAW 0
-#define CODEC_ZSTD 1
-#define ZSTD_LEVEL 3
-#define ZSTD_LEAST 64 /* smaller pages gain nothing */
+#define BLOCK_VERSION   1
+#define HEADER_SIZE     20
+#define PAGE_SIZE       44 /* of an entry of the directory */
+#define CODEC_RAW       0
+#define CODEC_ZSTD      1
+#define ZSTD_LEVEL      3
+#define ZSTD_LEAST      64 /* smaller pages gain nothing */
 #define STATISTICS_TEXT 32
-#define HAS_RANGE 1
-#define MIN_TIGHT 2
-#define MAX_TIGHT 4
+#define HAS_RANGE       1
+#define MIN_TIGHT       2
+#define MAX_TIGHT       4
 
 feat_block *feat_block_new(void) { return feat_alloc_zero(1, sizeof(feat_block)); }
 
@@ -141,7 +141,8 @@ static void fill_page(feat_block *b, const feat_column *c, size_t start, size_t 
 }
 
 /* Appends one page to b->pages; its directory entry to `directory`. */
-static feat_status encode_page(feat_block *b, const feat_column *c, size_t start, size_t n, range *r, feat_buffer *directory, feat_error *err) {
+static feat_status encode_page(feat_block *b, const feat_column *c, size_t start, size_t n, range *r,
+                               feat_buffer *directory, feat_error *err) {
     feat_buffer *raw = &b->raw, *packed = &b->packed;
     size_t nulls = c->validity ? n - feat_bits_count(c->validity, start, n) : 0;
     uint8_t encoding = 0, codec = CODEC_RAW;
@@ -180,7 +181,8 @@ static feat_status encode_page(feat_block *b, const feat_column *c, size_t start
     return FEAT_OK;
 }
 
-feat_status feat_block_encode(feat_block *b, const feat_column *c, size_t start, size_t rows, feat_buffer *out, feat_error *err) {
+feat_status feat_block_encode(feat_block *b, const feat_column *c, size_t start, size_t rows, feat_buffer *out,
+                              feat_error *err) {
     feat_buffer directory, statistics;
     feat_buffer_init(&directory);
     feat_buffer_init(&statistics);
@@ -239,8 +241,9 @@ static feat_status read_directory(feat_block *b, uint64_t directory_at, feat_err
         p->checksum = feat_cursor_u64(&in);
         p->at = feat_cursor_u64(&in);
         uint64_t room = b->object.size - base;
-        if (p->rows == 0 || p->rows > FEAT_PAGE_ROWS || p->nulls > p->rows || p->at > room || p->stored > room - p->at ||
-            p->codec > CODEC_ZSTD || (p->codec == CODEC_RAW ? p->raw != p->stored : p->raw > FEAT_CODEC_MAX))
+        if (p->rows == 0 || p->rows > FEAT_PAGE_ROWS || p->nulls > p->rows || p->at > room ||
+            p->stored > room - p->at || p->codec > CODEC_ZSTD ||
+            (p->codec == CODEC_RAW ? p->raw != p->stored : p->raw > FEAT_CODEC_MAX))
             return malformed(err, "its directory contradicts itself");
         p->at += base;
         rows += p->rows;
@@ -250,7 +253,8 @@ static feat_status read_directory(feat_block *b, uint64_t directory_at, feat_err
     return FEAT_OK;
 }
 
-feat_status feat_block_open(feat_block *b, feat_env *env, MDB_txn *txn, const feat_digest *key, feat_type type, uint32_t rows, feat_error *err) {
+feat_status feat_block_open(feat_block *b, feat_env *env, MDB_txn *txn, const feat_digest *key, feat_type type,
+                            uint32_t rows, feat_error *err) {
     FEAT_TRY(feat_object_open(env, txn, key, "block", &b->object, err));
     uint8_t head[HEADER_SIZE];
     if (b->object.size < HEADER_SIZE) return malformed(err, "it is too short");
@@ -258,7 +262,8 @@ feat_status feat_block_open(feat_block *b, feat_env *env, MDB_txn *txn, const fe
     feat_cursor in;
     feat_cursor_init(&in, head, sizeof head);
     uint8_t version = feat_cursor_byte(&in);
-    if (version != BLOCK_VERSION) return feat_fail(err, FEAT_CORRUPT, "a block has the unknown version %u; use a newer library", version);
+    if (version != BLOCK_VERSION)
+        return feat_fail(err, FEAT_CORRUPT, "a block has the unknown version %u; use a newer library", version);
     b->type = type;
     if (feat_cursor_byte(&in) != (uint8_t)type) return malformed(err, "it is of another type than its column");
     feat_cursor_bytes(&in, 2);
@@ -266,7 +271,8 @@ feat_status feat_block_open(feat_block *b, feat_env *env, MDB_txn *txn, const fe
     b->nulls = feat_cursor_u32(&in);
     b->n_pages = feat_cursor_u32(&in);
     uint32_t directory_at = feat_cursor_u32(&in);
-    if (b->rows != rows || rows > FEAT_SEGMENT_ROWS || b->n_pages > rows) return malformed(err, "it has another number of rows than its segment");
+    if (b->rows != rows || rows > FEAT_SEGMENT_ROWS || b->n_pages > rows)
+        return malformed(err, "it has another number of rows than its segment");
     if (directory_at < HEADER_SIZE || directory_at > b->object.size) return malformed(err, "its directory is cut");
     return read_directory(b, directory_at, err);
 }
@@ -346,7 +352,8 @@ feat_status feat_block_read(feat_block *b, size_t number, feat_column *view, fea
         skip = feat_bitmap_size(p->rows);
         if (size < skip) return malformed(err, "a page is too short");
         memcpy(b->validity, bytes, skip);
-        if (feat_bits_count(b->validity, 0, p->rows) != p->rows - p->nulls) return malformed(err, "the NULLs of a page do not add up");
+        if (feat_bits_count(b->validity, 0, p->rows) != p->rows - p->nulls)
+            return malformed(err, "the NULLs of a page do not add up");
     }
     b->page.type = b->type;
     b->page.rows = p->rows;

@@ -1,5 +1,5 @@
-/* A block: one column of a segment, at most 65,536 rows, in pages that are encoded, compressed and checksummed alone, so that
- * a single row costs one page. See doc/format.md. */
+/* A block: one column of a segment, at most 65,536 rows, in pages that are encoded, compressed and checksummed alone,
+ * so that a single row costs one page. See doc/format.md. */
 #ifndef FEAT_LIB_BLOCK_H
 #define FEAT_LIB_BLOCK_H
 
@@ -32,10 +32,12 @@ feat_block *feat_block_new(void); /* NULL: no memory */
 void feat_block_free(feat_block *b);
 
 /* Appends the block of rows [start, start + rows) of `c` to `out`. */
-feat_status feat_block_encode(feat_block *b, const feat_column *c, size_t start, size_t rows, feat_buffer *out, feat_error *err);
+feat_status feat_block_encode(feat_block *b, const feat_column *c, size_t start, size_t rows, feat_buffer *out,
+                              feat_error *err);
 
 /* Opens a stored block; it must have this type and number of rows. Valid within the transaction. */
-feat_status feat_block_open(feat_block *b, feat_env *env, MDB_txn *txn, const feat_digest *key, feat_type type, uint32_t rows, feat_error *err);
+feat_status feat_block_open(feat_block *b, feat_env *env, MDB_txn *txn, const feat_digest *key, feat_type type,
+                            uint32_t rows, feat_error *err);
 /* Page that holds `row` < rows. */
 size_t feat_block_find(const feat_block *b, uint32_t row);
 /* A view on the values of a page: borrowed until the next call. */

@@ -30,8 +30,8 @@ feat_catalog_key feat_catalog_key2(char kind, uint64_t a, unsigned a_bytes, uint
 
 feat_catalog_key feat_catalog_key1(char kind, uint64_t number) { return feat_catalog_key2(kind, number, 8, 0, 0); }
 
-feat_status feat_catalog_get(feat_db *db, MDB_txn *txn, const feat_catalog_key *key, uint32_t kind, const char *what, bool *found,
-                             feat_cursor *payload, feat_error *err) {
+feat_status feat_catalog_get(feat_db *db, MDB_txn *txn, const feat_catalog_key *key, uint32_t kind, const char *what,
+                             bool *found, feat_cursor *payload, feat_error *err) {
     MDB_val k = {key->size, (void *)(uintptr_t)key->bytes}, v;
     int rc = mdb_get(txn, feat_env_dbi(feat_db_catalog(db)), &k, &v);
     *found = rc != MDB_NOTFOUND;
@@ -44,8 +44,8 @@ feat_status feat_catalog_get(feat_db *db, MDB_txn *txn, const feat_catalog_key *
     return FEAT_OK;
 }
 
-feat_status feat_catalog_put(feat_db *db, MDB_txn *txn, const feat_catalog_key *key, uint32_t kind, const void *payload, size_t size,
-                             feat_error *err) {
+feat_status feat_catalog_put(feat_db *db, MDB_txn *txn, const feat_catalog_key *key, uint32_t kind, const void *payload,
+                             size_t size, feat_error *err) {
     MDB_val k = {key->size, (void *)(uintptr_t)key->bytes}, v = {FEAT_ENVELOPE_SIZE + size, NULL};
     int rc = mdb_put(txn, feat_env_dbi(feat_db_catalog(db)), &k, &v, MDB_RESERVE);
     if (rc != 0) return feat_env_fail(err, rc, "writing the catalog");
@@ -54,8 +54,8 @@ feat_status feat_catalog_put(feat_db *db, MDB_txn *txn, const feat_catalog_key *
     return FEAT_OK;
 }
 
-feat_status feat_catalog_floor(feat_db *db, MDB_txn *txn, const feat_catalog_key *key, size_t prefix, bool *found, feat_catalog_key *at,
-                               feat_error *err) {
+feat_status feat_catalog_floor(feat_db *db, MDB_txn *txn, const feat_catalog_key *key, size_t prefix, bool *found,
+                               feat_catalog_key *at, feat_error *err) {
     MDB_cursor *cursor;
     int rc = mdb_cursor_open(txn, feat_env_dbi(feat_db_catalog(db)), &cursor);
     if (rc != 0) return feat_env_fail(err, rc, "reading the catalog");
@@ -79,8 +79,8 @@ static feat_status malformed(feat_error *err, const char *what) {
     return feat_fail(err, FEAT_CORRUPT, "%s is malformed; restore the store from a copy", what);
 }
 
-/* ---- Commit records: u64 version, parent; i64 known time; u32 table, operation; i64 rows added, removed, after; content
- * digest; manifest's root; digest of the record before; 24 zeros. ---- */
+/* ---- Commit records: u64 version, parent; i64 known time; u32 table, operation; i64 rows added, removed, after;
+ * content digest; manifest's root; digest of the record before; 24 zeros. ---- */
 
 static void encode_commit(const feat_commit_record *r, feat_buffer *out) {
     feat_buffer_u64(out, r->info.version);
@@ -109,7 +109,9 @@ feat_status feat_commit_read(feat_db *db, MDB_txn *txn, uint64_t version, feat_c
     feat_cursor in;
     bool found;
     FEAT_TRY(feat_catalog_get(db, txn, &key, FEAT_KIND_COMMIT, "commit record", &found, &in, err));
-    if (!found) return feat_fail(err, FEAT_CORRUPT, "the record of commit %llu is missing; restore the store from a copy", (unsigned long long)version);
+    if (!found)
+        return feat_fail(err, FEAT_CORRUPT, "the record of commit %llu is missing; restore the store from a copy",
+                         (unsigned long long)version);
     feat_commit_record r = {.info = {.version = feat_cursor_u64(&in)}};
     r.info.parent = feat_cursor_u64(&in);
     r.info.known_time = (int64_t)feat_cursor_u64(&in);
@@ -121,7 +123,8 @@ feat_status feat_commit_read(feat_db *db, MDB_txn *txn, uint64_t version, feat_c
     r.info.content = take_digest(&in);
     r.manifest = take_digest(&in);
     r.previous = take_digest(&in);
-    if (in.failed || r.info.version != version || (operation != FEAT_OPERATION_APPEND && operation != FEAT_OPERATION_UPSERT))
+    if (in.failed || r.info.version != version ||
+        (operation != FEAT_OPERATION_APPEND && operation != FEAT_OPERATION_UPSERT))
         return malformed(err, "a commit record");
     r.info.operation = (feat_operation)operation;
     *record = r;
@@ -146,12 +149,13 @@ feat_status feat_catalog_newest(feat_db *db, feat_commit_record *record, feat_er
     return status;
 }
 
-static feat_status find_manifest(feat_db *db, MDB_txn *txn, uint32_t table_id, uint64_t version, bool *found, feat_digest *root, feat_error *err) {
+static feat_status find_manifest(feat_db *db, MDB_txn *txn, uint32_t table_id, uint64_t version, bool *found,
+                                 feat_digest *root, feat_error *err) {
     feat_commit_record newest;
     FEAT_TRY(feat_commit_newest(db, txn, &newest, err));
     if (version > newest.info.version)
-        return feat_fail(err, FEAT_NOT_FOUND, "there is no version %llu; the newest is %llu", (unsigned long long)version,
-                         (unsigned long long)newest.info.version);
+        return feat_fail(err, FEAT_NOT_FOUND, "there is no version %llu; the newest is %llu",
+                         (unsigned long long)version, (unsigned long long)newest.info.version);
     feat_catalog_key key = feat_catalog_key2(FEAT_KEY_MANIFEST, table_id, 4, version, 8), at;
     FEAT_TRY(feat_catalog_floor(db, txn, &key, 5, found, &at, err));
     if (!*found) return FEAT_OK;
@@ -163,7 +167,8 @@ static feat_status find_manifest(feat_db *db, MDB_txn *txn, uint32_t table_id, u
     return FEAT_OK;
 }
 
-feat_status feat_catalog_manifest(feat_db *db, uint32_t table_id, uint64_t version, bool *found, feat_digest *root, feat_error *err) {
+feat_status feat_catalog_manifest(feat_db *db, uint32_t table_id, uint64_t version, bool *found, feat_digest *root,
+                                  feat_error *err) {
     MDB_txn *txn;
     FEAT_TRY(feat_db_check(db, err));
     FEAT_TRY(feat_env_begin(feat_db_catalog(db), false, &txn, err));
@@ -200,12 +205,14 @@ static feat_status chain(const feat_commit_record *before, feat_commit_record *r
 feat_status feat_commit_check_time(const feat_version_info *newest, int64_t known_at, feat_error *err) {
     if (newest->version == 0) return FEAT_OK;
     if (newest->known_time == INT64_MAX)
-        return feat_fail(err, FEAT_ARGUMENT, "the newest commit has the last known time there is: no commit can follow it");
+        return feat_fail(err, FEAT_ARGUMENT,
+                         "the newest commit has the last known time there is: no commit can follow it");
     if (known_at == 0 || known_at > newest->known_time) return FEAT_OK;
     char given[FEAT_TIME_TEXT_SIZE], last[FEAT_TIME_TEXT_SIZE];
     feat_format_timestamp(known_at, given);
     feat_format_timestamp(newest->known_time, last);
-    return feat_fail(err, FEAT_ARGUMENT, "known_at %s is not above that of the newest commit, %s; known times only rise", given, last);
+    return feat_fail(err, FEAT_ARGUMENT,
+                     "known_at %s is not above that of the newest commit, %s; known times only rise", given, last);
 }
 
 static feat_status put_commit(feat_db *db, MDB_txn *txn, const feat_commit_record *r, feat_error *err) {
@@ -213,7 +220,8 @@ static feat_status put_commit(feat_db *db, MDB_txn *txn, const feat_commit_recor
     feat_buffer_init(&bytes);
     encode_commit(r, &bytes);
     feat_catalog_key key = feat_catalog_key1(FEAT_KEY_COMMIT, r->info.version);
-    feat_status status = bytes.failed ? feat_fail_memory(err) : feat_catalog_put(db, txn, &key, FEAT_KIND_COMMIT, bytes.data, bytes.size, err);
+    feat_status status = bytes.failed ? feat_fail_memory(err)
+                                      : feat_catalog_put(db, txn, &key, FEAT_KIND_COMMIT, bytes.data, bytes.size, err);
     feat_buffer_done(&bytes);
     FEAT_TRY(status);
     key = feat_catalog_key2(FEAT_KEY_MANIFEST, r->info.table_id, 4, r->info.version, 8);

@@ -48,7 +48,8 @@ feat_status feat_db_check(const feat_db *db, feat_error *err) {
 
 feat_status feat_db_check_locked(const feat_db *db, feat_error *err) {
     FEAT_TRY(feat_db_check(db, err));
-    if (atomic_load(&db->lock_fd) < 0) return feat_fail(err, FEAT_INTERNAL, "'%s': a change without the writer lock", db->path);
+    if (atomic_load(&db->lock_fd) < 0)
+        return feat_fail(err, FEAT_INTERNAL, "'%s': a change without the writer lock", db->path);
     return FEAT_OK;
 }
 
@@ -69,8 +70,8 @@ void feat_db_unref(feat_db *db) {
     feat_free(db);
 }
 
-/* ---- The writer lock: a lock of the open file description, so that two handles of one process exclude each other as two
- * processes do, and a killed process leaves nothing behind. ---- */
+/* ---- The writer lock: a lock of the open file description, so that two handles of one process exclude each other as
+ * two processes do, and a killed process leaves nothing behind. ---- */
 
 static int64_t now_ms(void) {
     struct timespec ts;
@@ -88,7 +89,8 @@ static int try_lock(int fd) {
 }
 
 feat_status feat_db_lock(feat_db *db, uint32_t timeout_ms, feat_error *err) {
-    if (!db->writable) return feat_fail(err, FEAT_READ_ONLY, "'%s' is open for reading: open it for writing to change it", db->path);
+    if (!db->writable)
+        return feat_fail(err, FEAT_READ_ONLY, "'%s' is open for reading: open it for writing to change it", db->path);
     /* Creation locks before there are environments. */
     if (db->catalog) FEAT_TRY(feat_db_check(db, err));
     int fd = open(db->files[FILE_LOCK], O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -102,7 +104,8 @@ feat_status feat_db_lock(feat_db *db, uint32_t timeout_ms, feat_error *err) {
         if (rc != EAGAIN || left <= 0) {
             close(fd);
             if (rc != EAGAIN) return feat_fail_os(err, rc, "locking '%s'", db->files[FILE_LOCK]);
-            return feat_fail(err, FEAT_BUSY, "'%s': another writer holds the store (waited %u ms); try again or raise the busy timeout",
+            return feat_fail(err, FEAT_BUSY,
+                             "'%s': another writer holds the store (waited %u ms); try again or raise the busy timeout",
                              db->path, (unsigned)timeout_ms);
         }
         int64_t pause = pause_ms < left ? pause_ms : left;
@@ -160,8 +163,10 @@ static feat_status check_format(const feat_db *db, feat_error *err) {
         if (c.failed || memcmp(id, FEAT_FORMAT_ID, 8) != 0)
             status = feat_fail(err, FEAT_FORMAT, "'%s' is no libfeat store: its format record is another's", db->path);
         else if (version != FEAT_FORMAT_VERSION)
-            status = feat_fail(err, FEAT_FORMAT, "'%s' has format version %u; this library reads version %d: use the library that made it",
-                               db->path, version, FEAT_FORMAT_VERSION);
+            status =
+                feat_fail(err, FEAT_FORMAT,
+                          "'%s' has format version %u; this library reads version %d: use the library that made it",
+                          db->path, version, FEAT_FORMAT_VERSION);
     }
     feat_env_abort(txn);
     return status;
@@ -227,7 +232,8 @@ static feat_status create_files(feat_db *db, bool made, feat_error *err) {
 static feat_status create_if_missing(feat_db *db, feat_error *err) {
     bool made = mkdir(db->path, 0700) == 0, may = false;
     if (!made && errno != EEXIST)
-        return errno == ENOENT ? feat_fail(err, FEAT_NOT_FOUND, "'%s' cannot be made: the directory above it does not exist", db->path)
+        return errno == ENOENT ? feat_fail(err, FEAT_NOT_FOUND,
+                                           "'%s' cannot be made: the directory above it does not exist", db->path)
                                : feat_fail_os(err, errno, "making the directory '%s'", db->path);
     struct stat st;
     if (stat(db->path, &st) == 0 && !S_ISDIR(st.st_mode))
@@ -235,7 +241,8 @@ static feat_status create_if_missing(feat_db *db, feat_error *err) {
     if (access(db->files[FILE_CATALOG], F_OK) == 0) return FEAT_OK;
     FEAT_TRY(may_create(db->path, &may, err));
     if (!may)
-        return feat_fail(err, FEAT_FORMAT, "'%s' is no libfeat store: it holds other files; name an empty or a new directory", db->path);
+        return feat_fail(err, FEAT_FORMAT,
+                         "'%s' is no libfeat store: it holds other files; name an empty or a new directory", db->path);
     return create_files(db, made, err);
 }
 
@@ -243,19 +250,23 @@ static feat_status find_store(feat_db *db, feat_mode mode, feat_error *err) {
     if (mode == FEAT_MODE_CREATE) FEAT_TRY(create_if_missing(db, err));
     struct stat st;
     if (stat(db->path, &st) != 0)
-        return errno == ENOENT ? feat_fail(err, FEAT_NOT_FOUND, "there is no store at '%s'; open it in create mode to make one", db->path)
+        return errno == ENOENT ? feat_fail(err, FEAT_NOT_FOUND,
+                                           "there is no store at '%s'; open it in create mode to make one", db->path)
                                : feat_fail_os(err, errno, "opening '%s'", db->path);
     if (!S_ISDIR(st.st_mode))
         return feat_fail(err, FEAT_FORMAT, "'%s' is no libfeat store: it is a file, a store is a directory", db->path);
     if (stat(db->files[FILE_CATALOG], &st) != 0) {
         if (errno == EACCES) return feat_fail_os(err, errno, "opening '%s'", db->path);
-        return feat_fail(err, FEAT_FORMAT, "'%s' is no libfeat store: it has no %s", db->path, file_names[FILE_CATALOG]);
+        return feat_fail(err, FEAT_FORMAT, "'%s' is no libfeat store: it has no %s", db->path,
+                         file_names[FILE_CATALOG]);
     }
     if (stat(db->files[FILE_BLOCKS], &st) != 0)
-        return feat_fail(err, FEAT_CORRUPT, "'%s' has no %s; restore the store from a copy", db->path, file_names[FILE_BLOCKS]);
+        return feat_fail(err, FEAT_CORRUPT, "'%s' has no %s; restore the store from a copy", db->path,
+                         file_names[FILE_BLOCKS]);
     FEAT_TRY(feat_gate_filesystem(db->path, err));
     if (mode != FEAT_MODE_READ && access(db->path, W_OK) != 0)
-        return feat_fail(err, FEAT_READ_ONLY, "the directory '%s' cannot be written; open the store for reading", db->path);
+        return feat_fail(err, FEAT_READ_ONLY, "the directory '%s' cannot be written; open the store for reading",
+                         db->path);
     return FEAT_OK;
 }
 
@@ -265,7 +276,8 @@ static feat_status open_envs(feat_db *db, feat_error *err) {
     feat_status status = feat_env_open(db->files[FILE_BLOCKS], db->writable, FEAT_ENV_MAP_SIZE, &db->blocks, err);
     /* The catalog has shown that this is a store; so what is wrong with its blocks is damage. */
     if (status != FEAT_FORMAT) return status;
-    return feat_fail(err, FEAT_CORRUPT, "'%s' is damaged: it is no file of a store, though its catalog is; restore the store from a copy",
+    return feat_fail(err, FEAT_CORRUPT,
+                     "'%s' is damaged: it is no file of a store, though its catalog is; restore the store from a copy",
                      db->files[FILE_BLOCKS]);
 }
 

@@ -3,10 +3,11 @@
 
 #include "store/catalog.h"
 
-#define PART_SIZE ((size_t)32 << 10)
+#define PART_SIZE     ((size_t)32 << 10)
 #define COUNTER_TABLE 1
 
-/* The bytes of a definition, over all its parts: u32 kind, u32 number, fingerprint, u32 length of the name, name, record. */
+/* The bytes of a definition, over all its parts: u32 kind, u32 number, fingerprint, u32 length of the name, name,
+ * record. */
 static void encode(const feat_def *def, feat_buffer *out) {
     feat_buffer_u32(out, (uint32_t)def->kind);
     feat_buffer_u32(out, def->number);
@@ -29,7 +30,8 @@ static feat_status decode(const feat_buffer *bytes, feat_arena *arena, feat_def 
     if (fingerprint) memcpy(def->fingerprint.bytes, fingerprint, 16);
     uint32_t length = feat_cursor_u32(&in);
     const char *name = feat_cursor_bytes(&in, length);
-    if (in.failed || kind < FEAT_DEF_TABLE || kind > FEAT_DEF_DEPLOYMENT || memchr(name, 0, length)) return malformed(err);
+    if (in.failed || kind < FEAT_DEF_TABLE || kind > FEAT_DEF_DEPLOYMENT || memchr(name, 0, length))
+        return malformed(err);
     def->kind = (feat_def_kind)kind;
     def->name = feat_arena_strndup(arena, name, length);
     def->record_size = (size_t)(in.end - in.at);
@@ -52,14 +54,16 @@ static feat_status put_parts(feat_db *db, MDB_txn *txn, uint64_t sequence, const
         feat_buffer_clear(&part);
         feat_buffer_u32(&part, (uint32_t)parts);
         feat_buffer_append(&part, bytes->data + i * PART_SIZE, n);
-        status = part.failed ? feat_fail_memory(err) : feat_catalog_put(db, txn, &key, FEAT_KIND_DEFINITION, part.data, part.size, err);
+        status = part.failed ? feat_fail_memory(err)
+                             : feat_catalog_put(db, txn, &key, FEAT_KIND_DEFINITION, part.data, part.size, err);
     }
     feat_buffer_done(&part);
     return status;
 }
 
 /* found = false behind the last definition. */
-static feat_status get_parts(feat_db *db, MDB_txn *txn, uint64_t sequence, bool *found, feat_buffer *out, feat_error *err) {
+static feat_status get_parts(feat_db *db, MDB_txn *txn, uint64_t sequence, bool *found, feat_buffer *out,
+                             feat_error *err) {
     uint32_t parts = 1;
     feat_buffer_clear(out);
     for (uint32_t i = 0; i < parts; i++) {
@@ -89,7 +93,8 @@ static feat_status next_sequence(feat_db *db, MDB_txn *txn, uint64_t *sequence, 
 }
 
 /* Walks from the first definition on: the greatest key says how many there must be, but is not believed for memory. */
-static feat_status load(feat_db *db, MDB_txn *txn, feat_arena *arena, feat_buffer *bytes, feat_buffer *all, feat_error *err) {
+static feat_status load(feat_db *db, MDB_txn *txn, feat_arena *arena, feat_buffer *bytes, feat_buffer *all,
+                        feat_error *err) {
     uint64_t end;
     FEAT_TRY(next_sequence(db, txn, &end, err));
     for (uint64_t sequence = 1;; sequence++) {
@@ -151,12 +156,14 @@ static feat_status take_number(feat_db *db, MDB_txn *txn, uint32_t *number, feat
     bool found;
     FEAT_TRY(feat_catalog_get(db, txn, &key, FEAT_KIND_COUNTER, "counter", &found, &in, err));
     uint64_t next = found ? feat_cursor_be64(&in) : 1;
-    if (found && in.failed) return feat_fail(err, FEAT_CORRUPT, "a counter is malformed; restore the store from a copy");
+    if (found && in.failed)
+        return feat_fail(err, FEAT_CORRUPT, "a counter is malformed; restore the store from a copy");
     if (next == 0 || next > UINT32_MAX) return feat_fail(err, FEAT_LIMIT, "the store has given all numbers of tables");
     feat_buffer bytes;
     feat_buffer_init(&bytes);
     feat_buffer_be64(&bytes, next + 1);
-    feat_status status = bytes.failed ? feat_fail_memory(err) : feat_catalog_put(db, txn, &key, FEAT_KIND_COUNTER, bytes.data, bytes.size, err);
+    feat_status status = bytes.failed ? feat_fail_memory(err)
+                                      : feat_catalog_put(db, txn, &key, FEAT_KIND_COUNTER, bytes.data, bytes.size, err);
     feat_buffer_done(&bytes);
     if (status == FEAT_OK) *number = (uint32_t)next;
     return status;

@@ -214,7 +214,8 @@ static bool delta_encode(feat_page *page, feat_buffer *out) {
     int64_t min;
     uint64_t range, plain;
     span_of(page->as.ints, page->rows, &min, &plain);
-    for (size_t i = 0; i < n; i++) page->work[i] = (int64_t)((uint64_t)page->as.ints[i + 1] - (uint64_t)page->as.ints[i]);
+    for (size_t i = 0; i < n; i++)
+        page->work[i] = (int64_t)((uint64_t)page->as.ints[i + 1] - (uint64_t)page->as.ints[i]);
     span_of(page->work, n, &min, &range);
     if (width_of(range) > WIDTH_MAX || width_of(range) >= width_of(plain)) return false;
     feat_buffer_u64(out, (uint64_t)page->as.ints[0]);
@@ -235,7 +236,8 @@ static bool delta_decode(feat_cursor *in, feat_page *page) {
  * the check at encoding is a proof. ---- */
 
 #define DECIMAL_MAX 14
-static const double power_of_ten[DECIMAL_MAX + 1] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14};
+static const double power_of_ten[DECIMAL_MAX + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6, 1e7,
+                                                     1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14};
 
 static bool decimal_of(double v, unsigned k, int64_t *m) {
     double scaled = v * power_of_ten[k];
@@ -273,7 +275,7 @@ static bool decimal_decode(feat_cursor *in, feat_page *page) {
 
 /* ---- 5 dictionary: u32 number of distinct texts, those texts, then packed numbers into them. ---- */
 
-#define SLOTS 8192 /* a power of two above twice the entries */
+#define SLOTS       8192 /* a power of two above twice the entries */
 #define ENTRIES_MAX (FEAT_PAGE_ROWS / 2)
 
 static bool dictionary_encode(feat_page *page, feat_buffer *out) {
@@ -306,7 +308,8 @@ static bool dictionary_encode(feat_page *page, feat_buffer *out) {
     if (width_of(range) > WIDTH_MAX) return false;
     feat_buffer_u32(out, (uint32_t)entries);
     pack_numbers(lengths, entries, min, width_of(range), out);
-    for (size_t e = 0; e < entries; e++) feat_buffer_append(out, page->text + page->offsets[first[e]], (size_t)lengths[e]);
+    for (size_t e = 0; e < entries; e++)
+        feat_buffer_append(out, page->text + page->offsets[first[e]], (size_t)lengths[e]);
     pack_numbers(numbers, page->rows, 0, width_of(entries - 1), out);
     return true;
 }
@@ -345,7 +348,9 @@ static const feat_encoding encodings[] = {
 };
 static const uint8_t trials[] = {1, 5, 4, 3, 2, 0};
 
-const feat_encoding *feat_encoding_by_id(uint8_t id) { return id < sizeof encodings / sizeof *encodings ? &encodings[id] : NULL; }
+const feat_encoding *feat_encoding_by_id(uint8_t id) {
+    return id < sizeof encodings / sizeof *encodings ? &encodings[id] : NULL;
+}
 
 uint8_t feat_encode(feat_page *page, feat_buffer *out) {
     size_t before = out->size;
@@ -381,6 +386,7 @@ feat_status feat_decode(uint8_t id, const void *bytes, size_t size, feat_page *p
     bool good = page->rows <= FEAT_PAGE_ROWS && e->decode(&in, page) && !in.failed && in.at == in.end;
     if (page->own_text.failed) return feat_fail_memory(err);
     if (!good || !in_range(page))
-        return feat_fail(err, FEAT_CORRUPT, "a page of encoding '%s' is malformed; restore the store from a copy", e->name);
+        return feat_fail(err, FEAT_CORRUPT, "a page of encoding '%s' is malformed; restore the store from a copy",
+                         e->name);
     return FEAT_OK;
 }

@@ -1,5 +1,5 @@
-/* Encodings of a page: up to 4,096 values of one column, without their NULLs. Each is a row of one table, so that a new one
- * is one row and two functions. */
+/* Encodings of a page: up to 4,096 values of one column, without their NULLs. Each is a row of one table, so that a new
+ * one is one row and two functions. */
 #ifndef FEAT_LIB_ENCODING_H
 #define FEAT_LIB_ENCODING_H
 
@@ -29,7 +29,8 @@ typedef struct feat_page {
 typedef struct feat_encoding {
     uint8_t id;
     const char *name;
-    /* Appends the values, or returns false when it does not suit them (what it appended is then dropped). Memory: out->failed. */
+    /* Appends the values, or returns false when it does not suit them (what it appended is then dropped). Memory:
+     * out->failed. */
     bool (*encode)(feat_page *page, feat_buffer *out);
     /* Untrusted bytes: checks every length and count. False when they are malformed; memory: page->own_text.failed. */
     bool (*decode)(feat_cursor *in, feat_page *page);

@@ -29,7 +29,7 @@ struct feat_env {
     uint64_t forks;
     unsigned page_size;
     bool write;
-    int fd; /* to see the file's length */
+    int fd;                 /* to see the file's length */
     _Atomic int64_t length; /* greatest seen: a file of a store never shrinks */
     _Atomic bool poisoned;
     /* The map may move only while no transaction looks at it. */
@@ -65,18 +65,20 @@ feat_status feat_env_check(const feat_env *env, feat_error *err) {
     if (env->forks != atomic_load_explicit(&forks, memory_order_relaxed))
         return feat_fail(err, FEAT_FORKED, "the store was opened before fork: open it again in the child process");
     if (atomic_load_explicit(&env->poisoned, memory_order_relaxed))
-        return feat_fail(err, FEAT_IO,
-                         "'%s': the outcome of the last commit is unknown; close all handles of this process and reopen",
-                         env->path);
+        return feat_fail(
+            err, FEAT_IO,
+            "'%s': the outcome of the last commit is unknown; close all handles of this process and reopen", env->path);
     return FEAT_OK;
 }
 
 feat_status feat_env_fail(feat_error *err, int code, const char *what) {
     switch (code) {
-    case MDB_MAP_FULL: return feat_fail(err, FEAT_IO, "%s: the map of the file is full; close other handles and retry", what);
+    case MDB_MAP_FULL:
+        return feat_fail(err, FEAT_IO, "%s: the map of the file is full; close other handles and retry", what);
     case MDB_READERS_FULL:
         return feat_fail(err, FEAT_BUSY, "%s: all %d reader slots are taken; close readers", what, READERS);
-    case MDB_MAP_RESIZED: return feat_fail(err, FEAT_BUSY, "%s: the file outgrew its map; close readers and retry", what);
+    case MDB_MAP_RESIZED:
+        return feat_fail(err, FEAT_BUSY, "%s: the file outgrew its map; close readers and retry", what);
     case MDB_INVALID:
     case MDB_VERSION_MISMATCH: return feat_fail(err, FEAT_FORMAT, "%s: %s", what, mdb_strerror(code));
     case MDB_CORRUPTED:
@@ -84,7 +86,8 @@ feat_status feat_env_fail(feat_error *err, int code, const char *what) {
     case MDB_PANIC:
     case MDB_CURSOR_FULL:
     case MDB_NOTFOUND:
-    case MDB_INCOMPATIBLE: return feat_fail(err, FEAT_CORRUPT, "%s: %s; restore the store from a copy", what, mdb_strerror(code));
+    case MDB_INCOMPATIBLE:
+        return feat_fail(err, FEAT_CORRUPT, "%s: %s; restore the store from a copy", what, mdb_strerror(code));
     default: break;
     }
     if (code > 0) return feat_fail_os(err, code, "%s", what);
@@ -125,7 +128,8 @@ static feat_status check_structure(feat_env *env, feat_error *err) {
         int rc = mdb_txn_begin(env->lmdb, NULL, MDB_RDONLY, &txn);
         if (rc != 0) return open_fail(env->path, rc, false, err);
         rc = mdb_dbi_open(txn, NULL, 0, &env->dbi);
-        status = rc != 0 ? open_fail(env->path, rc, false, err) : feat_gate_walk(env->path, (uint64_t)mdb_txn_id(txn), err);
+        status =
+            rc != 0 ? open_fail(env->path, rc, false, err) : feat_gate_walk(env->path, (uint64_t)mdb_txn_id(txn), err);
         mdb_txn_abort(txn);
     }
     return status;
@@ -190,8 +194,10 @@ feat_status feat_env_open(const char *path, bool write, size_t map_size, feat_en
     while (env && (env->device != st.st_dev || env->inode != st.st_ino)) env = env->next;
     if (env) {
         if (write && !env->write)
-            status = feat_fail(err, FEAT_BUSY, "'%s' is open for reading in this process, from when it could not be written: "
-                               "close the read-only handles first", path);
+            status = feat_fail(err, FEAT_BUSY,
+                               "'%s' is open for reading in this process, from when it could not be written: "
+                               "close the read-only handles first",
+                               path);
         else status = feat_env_check(env, err);
         if (status == FEAT_OK) {
             env->references++;
@@ -200,8 +206,8 @@ feat_status feat_env_open(const char *path, bool write, size_t map_size, feat_en
         goto out;
     }
     FEAT_GOTO(status, feat_gate_file(path, err), out);
-    /* A reader's environment is opened for writing where the file allows it, so that a writer of this process can share it
-     * later. Nothing is written through it before. */
+    /* A reader's environment is opened for writing where the file allows it, so that a writer of this process can share
+     * it later. Nothing is written through it before. */
     bool open_write = write || (access(path, W_OK) == 0);
     FEAT_GOTO(status, env_new(path, open_write, map_size, &st, &env, err), out);
     env->next = registry;
@@ -253,7 +259,8 @@ feat_status feat_env_create(const char *path, const MDB_val *key, const MDB_val 
     /* Made under another name and renamed when it is whole, so that a crash leaves no half file at `path`. */
     char part[PATH_MAX];
     int n = snprintf(part, sizeof part, "%s.%ld.new", path, (long)getpid());
-    if (n < 0 || (size_t)n >= sizeof part) return feat_fail(err, FEAT_ARGUMENT, "the path '%.200s...' is too long", path);
+    if (n < 0 || (size_t)n >= sizeof part)
+        return feat_fail(err, FEAT_ARGUMENT, "the path '%.200s...' is too long", path);
     pthread_mutex_lock(&registry_lock);
     unlink(part);
     feat_status status = FEAT_OK;
@@ -312,8 +319,8 @@ static feat_status check_length(feat_env *env, feat_error *err) {
     if (fstat(env->fd, &st) != 0) return feat_fail_os(err, errno, "reading '%s'", env->path);
     int64_t seen = atomic_load_explicit(&env->length, memory_order_relaxed);
     if (st.st_size < seen)
-        return feat_fail(err, FEAT_CORRUPT, "'%s' was cut from %lld to %lld bytes; restore the store from a copy", env->path,
-                         (long long)seen, (long long)st.st_size);
+        return feat_fail(err, FEAT_CORRUPT, "'%s' was cut from %lld to %lld bytes; restore the store from a copy",
+                         env->path, (long long)seen, (long long)st.st_size);
     if (st.st_size > seen) atomic_store_explicit(&env->length, (int64_t)st.st_size, memory_order_relaxed);
     return FEAT_OK;
 }
@@ -356,8 +363,10 @@ feat_status feat_env_commit(feat_env *env, MDB_txn *txn, feat_error *err) {
     if (rc == MDB_BAD_TXN) return feat_env_fail(err, rc, "committing"); /* refused before anything was written */
     /* Whether the file holds the transaction is for the file to say, after it has been opened anew. */
     atomic_store(&env->poisoned, true);
-    return feat_fail(err, FEAT_IO, "'%s': a commit failed (%s) and its outcome is unknown; close all handles of this process and reopen",
-                     env->path, mdb_strerror(rc));
+    return feat_fail(
+        err, FEAT_IO,
+        "'%s': a commit failed (%s) and its outcome is unknown; close all handles of this process and reopen",
+        env->path, mdb_strerror(rc));
 }
 
 static feat_env *env_of(MDB_txn *txn) { return mdb_env_get_userctx(mdb_txn_env(txn)); }

@@ -1,5 +1,5 @@
-/* The gate: LMDB's file checked by pread before and after it is mapped. Layouts are those of LMDB 0.9, data version 1, on a
- * 64-bit little-endian machine; see doc/format.md. */
+/* The gate: LMDB's file checked by pread before and after it is mapped. Layouts are those of LMDB 0.9, data version 1,
+ * on a 64-bit little-endian machine; see doc/format.md. */
 #define _GNU_SOURCE /* O_CLOEXEC, fstatfs */
 #include "store/gate.h"
 
@@ -14,21 +14,21 @@
 #include "base/alloc.h"
 #include "base/bitmap.h"
 
-#define META_MAGIC UINT32_C(0xBEEFC0DE)
-#define META_VERSION 1
-#define META_SIZE 152 /* page header and meta */
-#define PAGE_HEADER 16
-#define PAGE_BRANCH 0x01
-#define PAGE_LEAF 0x02
+#define META_MAGIC    UINT32_C(0xBEEFC0DE)
+#define META_VERSION  1
+#define META_SIZE     152 /* page header and meta */
+#define PAGE_HEADER   16
+#define PAGE_BRANCH   0x01
+#define PAGE_LEAF     0x02
 #define PAGE_OVERFLOW 0x04
-#define PAGE_META 0x08
-#define NODE_HEADER 8
-#define NODE_BIG 0x01 /* the data is the number of an overflow page */
-#define KEY_MAX 511
-#define DEPTH_MAX 32
-#define NO_ROOT UINT64_MAX
-#define INTEGER_KEY 0x08
-#define MAP_LIMIT (UINT64_C(1) << 46) /* half of what a process can address */
+#define PAGE_META     0x08
+#define NODE_HEADER   8
+#define NODE_BIG      0x01 /* the data is the number of an overflow page */
+#define KEY_MAX       511
+#define DEPTH_MAX     32
+#define NO_ROOT       UINT64_MAX
+#define INTEGER_KEY   0x08
+#define MAP_LIMIT     (UINT64_C(1) << 46) /* half of what a process can address */
 
 feat_status feat_gate_filesystem(const char *path, feat_error *err) {
     static const struct {
@@ -39,8 +39,9 @@ feat_status feat_gate_filesystem(const char *path, feat_error *err) {
     if (statfs(path, &fs) != 0) return feat_fail_os(err, errno, "reading the file system of '%s'", path);
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         if ((uint32_t)fs.f_type == refused[i].magic)
-            return feat_fail(err, FEAT_FORMAT, "'%s' lies on %s, where locks and maps do not hold: move the store to a local disk",
-                             path, refused[i].name);
+            return feat_fail(err, FEAT_FORMAT,
+                             "'%s' lies on %s, where locks and maps do not hold: move the store to a local disk", path,
+                             refused[i].name);
     return FEAT_OK;
 }
 
@@ -114,14 +115,16 @@ static feat_status decode_meta(gated *g, uint64_t page, meta *m, feat_error *err
         return corrupt(g, err, "the second meta page is damaged");
     }
     if (u32(b + 20) != META_VERSION)
-        return feat_fail(err, FEAT_FORMAT, "'%s' has LMDB data version %u; this library reads version %d", g->path, u32(b + 20),
-                         META_VERSION);
+        return feat_fail(err, FEAT_FORMAT, "'%s' has LMDB data version %u; this library reads version %d", g->path,
+                         u32(b + 20), META_VERSION);
     uint32_t page_size = u32(b + 40);
     long system = sysconf(_SC_PAGESIZE);
-    if (page_size < 512 || page_size > 65536 || (page_size & (page_size - 1)) != 0 || (page == 1 && page_size != g->page_size))
+    if (page_size < 512 || page_size > 65536 || (page_size & (page_size - 1)) != 0 ||
+        (page == 1 && page_size != g->page_size))
         return corrupt(g, err, "a meta page gives an impossible page size");
     if (system > 0 && page_size != (uint32_t)system)
-        return feat_fail(err, FEAT_FORMAT, "'%s' has pages of %u bytes, this system has %ld: copy the data on a system like its own",
+        return feat_fail(err, FEAT_FORMAT,
+                         "'%s' has pages of %u bytes, this system has %ld: copy the data on a system like its own",
                          g->path, page_size, system);
     if (u64(b) != page) return corrupt(g, err, "a meta page has the wrong number");
     g->page_size = page_size;
@@ -166,7 +169,11 @@ static feat_status check_file(gated *g, feat_error *err) {
     /* The length is taken after the metas: a writer elsewhere lengthens the file before it writes a meta. */
     if (fstat(g->fd, &st) != 0) return feat_fail_os(err, errno, "reading '%s'", g->path);
     g->length = (uint64_t)st.st_size;
-    const meta *newest = &metas[metas[1].txn_id > metas[0].txn_id];
+    /* LMDB writes the metas in turn. A damaged number would make the older one win, and a commit vanish. */
+    const meta *newest = &metas[metas[1].txn_id > metas[0].txn_id], *other = &metas[newest == &metas[0]];
+    bool fresh = newest->txn_id == 0 && other->txn_id == 0;
+    if (!fresh && (newest->txn_id != other->txn_id + 1 || metas[0].txn_id % 2 != 0))
+        return corrupt(g, err, "the meta pages do not follow each other");
     for (int i = 0; i < 2; i++)
         if (newest->trees[i].root != NO_ROOT && newest->trees[i].root >= g->length / g->page_size)
             return corrupt(g, err, "the file was cut: the root of a tree lies behind its end");
@@ -206,10 +213,12 @@ static feat_status own_pages(walk *w, uint64_t first, uint64_t n, feat_error *er
     return FEAT_OK;
 }
 
-/* A record of the tree of free pages: a count, then page numbers, descending. A wrong one would hand out a page in use. */
+/* A record of the tree of free pages: a count, then page numbers, descending. A wrong one would hand out a page in use.
+ */
 static feat_status check_free_list(walk *w, const uint8_t *data, size_t size, feat_error *err) {
     uint64_t n = size >= 8 ? u64(data) : 0;
-    if (size < 8 || size % 8 != 0 || n > size / 8 - 1) return corrupt(&w->g, err, "a list of free pages has the wrong length");
+    if (size < 8 || size % 8 != 0 || n > size / 8 - 1)
+        return corrupt(&w->g, err, "a list of free pages has the wrong length");
     uint64_t last = w->m->last_page + 1;
     for (uint64_t i = 0; i < n; i++) {
         uint64_t page = u64(data + 8 + 8 * i);
@@ -239,7 +248,8 @@ static feat_status check_data(walk *w, const uint8_t *node, size_t room, feat_er
         FEAT_TRY(read_at(&w->g, first * w->g.page_size, header, sizeof header, err));
         if (u64(header) != first || u16(header + 10) != PAGE_OVERFLOW || u32(header + 12) != n)
             return corrupt(&w->g, err, "a list of free pages has a damaged header");
-        if (size > w->list_capacity && FEAT_GROW(w->list, w->list_capacity, (size_t)size) != 0) return feat_fail_memory(err);
+        if (size > w->list_capacity && FEAT_GROW(w->list, w->list_capacity, (size_t)size) != 0)
+            return feat_fail_memory(err);
         FEAT_TRY(read_at(&w->g, first * w->g.page_size + PAGE_HEADER, w->list, (size_t)size, err));
         data = w->list;
     }
@@ -264,7 +274,8 @@ static feat_status walk_page(walk *w, uint64_t number, unsigned level, feat_erro
     uint32_t lower = u16(p + 12), upper = u16(p + 14), count = (lower - PAGE_HEADER) / 2;
     if (u64(p) != number || u16(p + 10) != (level == 1 ? PAGE_LEAF : PAGE_BRANCH))
         return corrupt(&w->g, err, "a page is not what its parent says");
-    if (lower < PAGE_HEADER || lower % 2 != 0 || upper < lower || upper > size || count < (level == 1 || w->free_tree ? 1u : 2u))
+    if (lower < PAGE_HEADER || lower % 2 != 0 || upper < lower || upper > size ||
+        count < (level == 1 || w->free_tree ? 1u : 2u))
         return corrupt(&w->g, err, "a page has impossible bounds");
     const uint8_t *previous = NULL;
     size_t previous_size = 0;
@@ -284,7 +295,8 @@ static feat_status walk_page(walk *w, uint64_t number, unsigned level, feat_erro
         }
         if (level == 1) FEAT_TRY(check_data(w, node, size - at, err));
         else
-            FEAT_TRY(walk_page(w, (uint64_t)u16(node) | (uint64_t)u16(node + 2) << 16 | (uint64_t)u16(node + 4) << 32, level - 1, err));
+            FEAT_TRY(walk_page(w, (uint64_t)u16(node) | (uint64_t)u16(node + 2) << 16 | (uint64_t)u16(node + 4) << 32,
+                               level - 1, err));
     }
     if (level == 1) w->entries += count;
     return FEAT_OK;
@@ -294,7 +306,8 @@ static feat_status walk_trees(walk *w, uint64_t txn_id, feat_error *err) {
     meta metas[2];
     FEAT_TRY(read_metas(&w->g, metas, err));
     w->m = &metas[metas[1].txn_id == txn_id && metas[0].txn_id != txn_id];
-    if (w->m->txn_id != txn_id) return feat_fail(err, FEAT_BUSY, "'%s' changes while it is opened; try again", w->g.path);
+    if (w->m->txn_id != txn_id)
+        return feat_fail(err, FEAT_BUSY, "'%s' changes while it is opened; try again", w->g.path);
     w->file_pages = w->g.length / w->g.page_size;
     w->owned = feat_alloc_zero(feat_bitmap_size((size_t)w->m->last_page + 1), 1);
     if (!w->owned) return feat_fail_memory(err);

@@ -6,13 +6,13 @@
 #include "base/bitmap.h"
 #include "store/block.h"
 
-#define FANOUT 64
-#define LEVEL_MAX 10 /* 64^10 leaves are more than 64 bits of rows */
-#define ROOT_VERSION 1
-#define NODE_VERSION 1
+#define FANOUT          64
+#define LEVEL_MAX       10 /* 64^10 leaves are more than 64 bits of rows */
+#define ROOT_VERSION    1
+#define NODE_VERSION    1
 #define DELETION_BITMAP 1
-#define DELETION_LIST 2
-#define BLOCK_REF_SIZE 20
+#define DELETION_LIST   2
+#define BLOCK_REF_SIZE  20
 
 void feat_manifest_init(feat_manifest *m, uint32_t table_id) {
     *m = (feat_manifest){.table_id = table_id, .next_segment = 1};
@@ -46,7 +46,8 @@ feat_status feat_manifest_add_run(feat_manifest *m, feat_run run, feat_error *er
 
 const feat_digest *feat_segment_block(const feat_segment *s, uint32_t column) {
     /* Ids count from 1, so the place is nearly always known. */
-    if (column >= 1 && column <= s->n_blocks && s->blocks[column - 1].column == column) return &s->blocks[column - 1].key;
+    if (column >= 1 && column <= s->n_blocks && s->blocks[column - 1].column == column)
+        return &s->blocks[column - 1].key;
     for (uint32_t i = 0; i < s->n_blocks; i++)
         if (s->blocks[i].column == column) return &s->blocks[i].key;
     return NULL;
@@ -66,8 +67,8 @@ static feat_digest read_digest(feat_cursor *in) {
 static void put_digest(feat_buffer *out, const feat_digest *d) { feat_buffer_append(out, d->bytes, sizeof d->bytes); }
 
 /* A whole object; `bytes` is borrowed from the map or from `scratch`. */
-static feat_status read_whole(feat_env *env, MDB_txn *txn, const feat_digest *key, const char *what, feat_buffer *scratch, feat_cursor *in,
-                              feat_error *err) {
+static feat_status read_whole(feat_env *env, MDB_txn *txn, const feat_digest *key, const char *what,
+                              feat_buffer *scratch, feat_cursor *in, feat_error *err) {
     feat_object object;
     const uint8_t *bytes;
     FEAT_TRY(feat_object_open(env, txn, key, what, &object, err));
@@ -136,7 +137,8 @@ static feat_status read_node(feat_cursor *in, unsigned level, size_t expected, f
     uint8_t version = feat_cursor_byte(in), stored_level = feat_cursor_byte(in);
     feat_cursor_bytes(in, 2);
     uint32_t count = feat_cursor_u32(in);
-    if (in->failed || version != NODE_VERSION || stored_level != level || count != expected) return malformed(err, "a manifest");
+    if (in->failed || version != NODE_VERSION || stored_level != level || count != expected)
+        return malformed(err, "a manifest");
     return FEAT_OK;
 }
 
@@ -149,8 +151,9 @@ static feat_status read_segment(feat_manifest *m, feat_cursor *in, feat_segment 
     s->deletion = read_digest(in);
     s->n_blocks = feat_cursor_u32(in);
     uint64_t last = m->n_segments ? m->segments[m->n_segments - 1].id : 0;
-    if (in->failed || s->id <= last || s->id >= m->next_segment || s->rows == 0 || s->rows > FEAT_SEGMENT_ROWS || s->deleted > s->rows ||
-        (s->deleted == 0) != feat_digest_is_zero(&s->deletion) || s->n_blocks > (size_t)(in->end - in->at) / BLOCK_REF_SIZE)
+    if (in->failed || s->id <= last || s->id >= m->next_segment || s->rows == 0 || s->rows > FEAT_SEGMENT_ROWS ||
+        s->deleted > s->rows || (s->deleted == 0) != feat_digest_is_zero(&s->deletion) ||
+        s->n_blocks > (size_t)(in->end - in->at) / BLOCK_REF_SIZE)
         return malformed(err, "a manifest");
     s->blocks = feat_arena_array(&m->arena, s->n_blocks, sizeof *s->blocks);
     if (!s->blocks) return feat_fail_memory(err);
@@ -178,8 +181,8 @@ static size_t span(unsigned level) {
 
 static size_t divide_up(size_t a, size_t b) { return a / b + (a % b != 0); }
 
-/* The tree is full but for its right edge, so a node's number of children is known from the number of segments. The level
- * limits the recursion. */
+/* The tree is full but for its right edge, so a node's number of children is known from the number of segments. The
+ * level limits the recursion. */
 static feat_status load_node(loader *l, const feat_digest *key, unsigned level, size_t segments, feat_error *err) {
     feat_manifest *m = l->m;
     feat_buffer scratch;
@@ -217,8 +220,8 @@ out:
     return status;
 }
 
-/* The root: u8 version, u8 levels, u16 0, u32 table, u64 segments, i64 rows, content digest, u64 next segment, key of the top
- * node, u32 runs, and for each run its key and u64 entries. */
+/* The root: u8 version, u8 levels, u16 0, u32 table, u64 segments, i64 rows, content digest, u64 next segment, key of
+ * the top node, u32 runs, and for each run its key and u64 entries. */
 static feat_status load_root(loader *l, const feat_digest *root, unsigned *levels, feat_digest *top, feat_error *err) {
     feat_manifest *m = l->m;
     feat_buffer scratch;
@@ -252,7 +255,8 @@ static feat_status load_root(loader *l, const feat_digest *root, unsigned *level
     return status;
 }
 
-feat_status feat_manifest_load(feat_manifest *m, feat_env *env, MDB_txn *txn, const feat_digest *root, feat_error *err) {
+feat_status feat_manifest_load(feat_manifest *m, feat_env *env, MDB_txn *txn, const feat_digest *root,
+                               feat_error *err) {
     loader l = {.m = m, .env = env, .txn = txn};
     unsigned levels = 0;
     feat_digest top = {{0}};
@@ -288,7 +292,8 @@ static void put_node(feat_buffer *out, unsigned level, size_t count) {
     feat_buffer_u32(out, (uint32_t)count);
 }
 
-static feat_status store_leaf(feat_manifest *m, size_t leaf, feat_object_writer *w, feat_buffer *out, feat_digest *key, feat_error *err) {
+static feat_status store_leaf(feat_manifest *m, size_t leaf, feat_object_writer *w, feat_buffer *out, feat_digest *key,
+                              feat_error *err) {
     size_t first = leaf * FANOUT, count = m->n_segments - first < FANOUT ? m->n_segments - first : FANOUT;
     bool changed = leaf >= m->n_leaves;
     for (size_t i = first; i < first + count; i++) changed = changed || m->segments[i].changed;
@@ -305,7 +310,8 @@ static feat_status store_leaf(feat_manifest *m, size_t leaf, feat_object_writer 
 }
 
 /* Writes nodes of `level` over keys[0..n), in place; nodes that did not change are found by their content. */
-static feat_status store_level(feat_digest *keys, size_t *n, unsigned level, feat_object_writer *w, feat_buffer *out, feat_error *err) {
+static feat_status store_level(feat_digest *keys, size_t *n, unsigned level, feat_object_writer *w, feat_buffer *out,
+                               feat_error *err) {
     size_t above = divide_up(*n, FANOUT);
     for (size_t i = 0; i < above; i++) {
         size_t first = i * FANOUT, count = *n - first < FANOUT ? *n - first : FANOUT;

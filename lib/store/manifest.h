@@ -1,5 +1,5 @@
-/* What a version of a table holds: a persistent tree of its segments, and the runs of its unique index. A change writes anew
- * only the leaves it touches and the path to them. */
+/* What a version of a table holds: a persistent tree of its segments, and the runs of its unique index. A change writes
+ * anew only the leaves it touches and the path to them. */
 #ifndef FEAT_LIB_MANIFEST_H
 #define FEAT_LIB_MANIFEST_H
 
@@ -16,7 +16,7 @@ typedef struct feat_block_ref {
 typedef struct feat_segment {
     uint64_t id, version;
     uint32_t rows, deleted;
-    feat_digest deletion; /* object of the deletion vector; zero: none */
+    feat_digest deletion;   /* object of the deletion vector; zero: none */
     feat_block_ref *blocks; /* by ascending column id; a column that is missing is all NULL */
     uint32_t n_blocks;
     uint8_t *bitmap; /* deleted rows; NULL: none, or not loaded yet. Owned, sized for FEAT_SEGMENT_ROWS */

@@ -5,13 +5,14 @@
 #include "store/db.h"
 
 #define LIST_HEADER 16
-#define KEY_SIZE 16
-#define LIST_KEYS ((FEAT_CHUNK_SIZE - LIST_HEADER) / KEY_SIZE)
-#define LEVEL_MAX 5 /* more than 64 bits of bytes */
-#define TXN_MAX ((size_t)64 << 20)
+#define KEY_SIZE    16
+#define LIST_KEYS   ((FEAT_CHUNK_SIZE - LIST_HEADER) / KEY_SIZE)
+#define LEVEL_MAX   5 /* more than 64 bits of bytes */
+#define TXN_MAX     ((size_t)64 << 20)
 
-/* A chunk list: total size u64, level u32, number of keys u32, keys. A list of level 1 holds keys of chunks, one of level
- * n holds keys of lists of level n - 1. All chunks but the last are full, so the place of a byte is arithmetic. */
+/* A chunk list: total size u64, level u32, number of keys u32, keys. A list of level 1 holds keys of chunks, one of
+ * level n holds keys of lists of level n - 1. All chunks but the last are full, so the place of a byte is arithmetic.
+ */
 
 static uint32_t get_u32(const uint8_t *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
@@ -30,13 +31,15 @@ static uint64_t divide_up(uint64_t a, uint64_t b) { return a / b + (a % b != 0);
 
 /* ---- Reading. ---- */
 
-static feat_status fetch(const feat_object *o, const uint8_t *key_bytes, uint32_t *kind, const uint8_t **payload, size_t *size,
-                         const char *what, feat_error *err) {
+static feat_status fetch(const feat_object *o, const uint8_t *key_bytes, uint32_t *kind, const uint8_t **payload,
+                         size_t *size, const char *what, feat_error *err) {
     MDB_val key = {KEY_SIZE, (void *)(uintptr_t)key_bytes}, value;
     int rc = mdb_get(o->txn, feat_env_dbi(o->env), &key, &value);
-    if (rc == MDB_NOTFOUND) return feat_fail(err, FEAT_CORRUPT, "%s: stored bytes are missing; restore the store from a copy", what);
+    if (rc == MDB_NOTFOUND)
+        return feat_fail(err, FEAT_CORRUPT, "%s: stored bytes are missing; restore the store from a copy", what);
     if (rc != 0) return feat_env_fail(err, rc, what);
-    if (*kind == 0) *kind = value.mv_size >= 4 && get_u32(value.mv_data) == FEAT_KIND_CHUNKS ? FEAT_KIND_CHUNKS : FEAT_KIND_DATA;
+    if (*kind == 0)
+        *kind = value.mv_size >= 4 && get_u32(value.mv_data) == FEAT_KIND_CHUNKS ? FEAT_KIND_CHUNKS : FEAT_KIND_DATA;
     const void *found;
     FEAT_TRY(feat_envelope_open(value.mv_data, value.mv_size, *kind, key_bytes, KEY_SIZE, &found, size, what, err));
     *payload = found;
@@ -48,14 +51,16 @@ static feat_status bad_list(feat_error *err) {
 }
 
 static feat_status check_list(const uint8_t *p, size_t size, unsigned level, uint64_t bytes, feat_error *err) {
-    if (size < LIST_HEADER || level < 1 || level > LEVEL_MAX || get_u32(p + 8) != level || get_u64(p) != bytes || bytes == 0)
+    if (size < LIST_HEADER || level < 1 || level > LEVEL_MAX || get_u32(p + 8) != level || get_u64(p) != bytes ||
+        bytes == 0)
         return bad_list(err);
     uint64_t keys = divide_up(bytes, span(level));
     if (keys > LIST_KEYS || get_u32(p + 12) != keys || size != LIST_HEADER + keys * KEY_SIZE) return bad_list(err);
     return FEAT_OK;
 }
 
-feat_status feat_object_open(feat_env *env, MDB_txn *txn, const feat_digest *key, const char *what, feat_object *object, feat_error *err) {
+feat_status feat_object_open(feat_env *env, MDB_txn *txn, const feat_digest *key, const char *what, feat_object *object,
+                             feat_error *err) {
     feat_object o = {.env = env, .txn = txn, .key = *key};
     uint32_t kind = 0;
     FEAT_TRY(fetch(&o, o.key.bytes, &kind, &o.root, &o.root_size, what, err));
@@ -102,7 +107,8 @@ static feat_status seek(feat_object *o, uint64_t at, feat_error *err) {
 
 static feat_status check_range(const feat_object *o, uint64_t at, size_t size, feat_error *err) {
     if (at > o->size || size > o->size - at)
-        return feat_fail(err, FEAT_CORRUPT, "an object is shorter than what refers to it says; restore the store from a copy");
+        return feat_fail(err, FEAT_CORRUPT,
+                         "an object is shorter than what refers to it says; restore the store from a copy");
     return FEAT_OK;
 }
 
@@ -121,7 +127,8 @@ feat_status feat_object_read(feat_object *o, uint64_t at, size_t size, void *out
     return FEAT_OK;
 }
 
-feat_status feat_object_view(feat_object *o, uint64_t at, size_t size, feat_buffer *scratch, const uint8_t **bytes, feat_error *err) {
+feat_status feat_object_view(feat_object *o, uint64_t at, size_t size, feat_buffer *scratch, const uint8_t **bytes,
+                             feat_error *err) {
     FEAT_TRY(check_range(o, at, size, err));
     if (size == 0) {
         *bytes = (const uint8_t *)"";
@@ -166,12 +173,14 @@ feat_status feat_object_writer_txn(feat_object_writer *w, MDB_txn **txn, MDB_txn
 }
 
 static void next_key(feat_digest *key) {
-    for (int i = 15; i >= 0 && ++key->bytes[i] == 0; i--) {}
+    for (int i = 15; i >= 0 && ++key->bytes[i] == 0; i--) {
+    }
 }
 
 /* Stores a value under the digest of its payload. What is there already is compared: the digest is not proof against
  * collisions, and a damaged value must not be taken for this one. On a difference the next key is tried. */
-static feat_status put_value(feat_object_writer *w, uint32_t kind, const void *bytes, size_t size, feat_digest *out, feat_error *err) {
+static feat_status put_value(feat_object_writer *w, uint32_t kind, const void *bytes, size_t size, feat_digest *out,
+                             feat_error *err) {
     if (w->pending + FEAT_VALUE_MAX > TXN_MAX) FEAT_TRY(feat_object_writer_commit(w, err));
     if (!w->txn) FEAT_TRY(feat_env_begin(w->env, true, &w->txn, err));
     for (feat_digest key = feat_digest_of(bytes, size);; next_key(&key)) {
@@ -195,7 +204,8 @@ static feat_status put_value(feat_object_writer *w, uint32_t kind, const void *b
 }
 
 /* Writes the lists above `keys`, level by level, until one key is left. */
-static feat_status put_lists(feat_object_writer *w, feat_buffer *keys, uint64_t size, feat_digest *out, feat_error *err) {
+static feat_status put_lists(feat_object_writer *w, feat_buffer *keys, uint64_t size, feat_digest *out,
+                             feat_error *err) {
     feat_buffer list, above;
     feat_buffer_init(&list);
     feat_buffer_init(&above);
@@ -284,7 +294,9 @@ feat_status feat_object_stream_append(feat_object_stream *s, const void *bytes, 
 }
 
 feat_status feat_object_stream_finish(feat_object_stream *s, feat_digest *key, feat_error *err) {
-    if (s->keys.size == 0) return put_value(s->w, FEAT_KIND_DATA, s->chunk.data ? s->chunk.data : (unsigned char *)"", s->chunk.size, key, err);
+    if (s->keys.size == 0)
+        return put_value(s->w, FEAT_KIND_DATA, s->chunk.data ? s->chunk.data : (unsigned char *)"", s->chunk.size, key,
+                         err);
     if (s->chunk.size > 0) FEAT_TRY(put_chunk(s, s->chunk.data, s->chunk.size, err));
     feat_digest done = {{0}};
     FEAT_TRY(put_lists(s->w, &s->keys, s->size, &done, err));

@@ -26,12 +26,14 @@ typedef struct feat_object {
 } feat_object;
 
 /* `what` names the object in messages: FEAT_CORRUPT when it is missing or damaged. */
-feat_status feat_object_open(feat_env *env, MDB_txn *txn, const feat_digest *key, const char *what, feat_object *object, feat_error *err);
+feat_status feat_object_open(feat_env *env, MDB_txn *txn, const feat_digest *key, const char *what, feat_object *object,
+                             feat_error *err);
 /* Copies bytes [at, at + size). Fetches only the chunks they touch. */
 feat_status feat_object_read(feat_object *object, uint64_t at, size_t size, void *out, feat_error *err);
 /* The same without a copy where one chunk holds them all; else they are put together in `scratch`. Valid until the
  * transaction ends or `scratch` changes. */
-feat_status feat_object_view(feat_object *object, uint64_t at, size_t size, feat_buffer *scratch, const uint8_t **bytes, feat_error *err);
+feat_status feat_object_view(feat_object *object, uint64_t at, size_t size, feat_buffer *scratch, const uint8_t **bytes,
+                             feat_error *err);
 
 /* ---- Writing. One per writer; belongs to the thread that began it. Commits what it has whenever a transaction reaches
  * 64 MiB, since LMDB keeps a transaction's values in memory. ---- */
@@ -45,8 +47,8 @@ typedef struct feat_object_writer {
 void feat_object_writer_init(feat_object_writer *w, feat_env *env);
 void feat_object_writer_abort(feat_object_writer *w);
 feat_status feat_object_writer_commit(feat_object_writer *w, feat_error *err);
-/* A transaction to read in: the writer's own, so that it sees what it wrote, else a new one in `*own` (else NULL), that the
- * caller aborts. */
+/* A transaction to read in: the writer's own, so that it sees what it wrote, else a new one in `*own` (else NULL), that
+ * the caller aborts. */
 feat_status feat_object_writer_txn(feat_object_writer *w, MDB_txn **txn, MDB_txn **own, feat_error *err);
 feat_status feat_object_put(feat_object_writer *w, const void *bytes, size_t size, feat_digest *key, feat_error *err);
 

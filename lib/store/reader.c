@@ -26,7 +26,8 @@ static feat_status load(feat_table_version *tv, uint64_t version, feat_error *er
     return status;
 }
 
-feat_status feat_table_open(feat_db *db, const feat_schema *schema, uint64_t version, feat_table_version **out, feat_error *err) {
+feat_status feat_table_open(feat_db *db, const feat_schema *schema, uint64_t version, feat_table_version **out,
+                            feat_error *err) {
     FEAT_TRY(feat_db_check(db, err));
     feat_table_version *tv = feat_alloc_zero(1, sizeof *tv);
     if (!tv) return feat_fail_memory(err);
@@ -62,11 +63,13 @@ feat_segment_info feat_table_segment(const feat_table_version *tv, size_t i) {
 
 static feat_status begin(feat_table_version *tv, feat_rows *rows, feat_error *err) {
     FEAT_TRY(feat_db_check(tv->db, err));
-    *rows = (feat_rows){.env = feat_db_blocks(tv->db), .manifest = &tv->manifest, .schema = tv->schema, .block = tv->block};
+    *rows =
+        (feat_rows){.env = feat_db_blocks(tv->db), .manifest = &tv->manifest, .schema = tv->schema, .block = tv->block};
     return feat_env_begin(rows->env, false, &rows->txn, err);
 }
 
-feat_status feat_table_read(feat_table_version *tv, size_t segment, const uint32_t *columns, size_t n, feat_column *out, feat_error *err) {
+feat_status feat_table_read(feat_table_version *tv, size_t segment, const uint32_t *columns, size_t n, feat_column *out,
+                            feat_error *err) {
     feat_rows rows;
     FEAT_TRY(begin(tv, &rows, err));
     feat_status status = feat_rows_read_segment(&rows, segment, columns, n, out, err);
@@ -74,8 +77,8 @@ feat_status feat_table_read(feat_table_version *tv, size_t segment, const uint32
     return status;
 }
 
-feat_status feat_table_read_rows(feat_table_version *tv, const feat_row_address *addresses, size_t n_rows, const uint32_t *columns, size_t n,
-                                 feat_column *out, feat_error *err) {
+feat_status feat_table_read_rows(feat_table_version *tv, const feat_row_address *addresses, size_t n_rows,
+                                 const uint32_t *columns, size_t n, feat_column *out, feat_error *err) {
     feat_rows rows;
     FEAT_TRY(begin(tv, &rows, err));
     feat_status status = feat_rows_read(&rows, addresses, n_rows, columns, n, out, err);
@@ -103,8 +106,10 @@ typedef struct addresses {
     size_t n, capacity;
 } addresses;
 
-/* Appends the rows of `s` that are live in `here` and not in `there` (bitmaps of deleted rows; `there` false: none is live). */
-static feat_status add_live(addresses *list, const feat_segment *s, bool exists_there, const uint8_t *there, feat_error *err) {
+/* Appends the rows of `s` that are live in `here` and not in `there` (bitmaps of deleted rows; `there` false: none is
+ * live). */
+static feat_status add_live(addresses *list, const feat_segment *s, bool exists_there, const uint8_t *there,
+                            feat_error *err) {
     for (uint32_t row = 0; row < s->rows; row++) {
         if (s->bitmap && feat_bit_get(s->bitmap, row)) continue;
         if (exists_there && !(there && feat_bit_get(there, row))) continue;
@@ -114,9 +119,10 @@ static feat_status add_live(addresses *list, const feat_segment *s, bool exists_
     return FEAT_OK;
 }
 
-static feat_status diff_segment(feat_table_version *a, size_t i, feat_table_version *b, size_t j, addresses *only_a, addresses *only_b,
-                                feat_error *err) {
-    feat_segment *s = i == SIZE_MAX ? NULL : &a->manifest.segments[i], *t = j == SIZE_MAX ? NULL : &b->manifest.segments[j];
+static feat_status diff_segment(feat_table_version *a, size_t i, feat_table_version *b, size_t j, addresses *only_a,
+                                addresses *only_b, feat_error *err) {
+    feat_segment *s = i == SIZE_MAX ? NULL : &a->manifest.segments[i],
+                 *t = j == SIZE_MAX ? NULL : &b->manifest.segments[j];
     if (s && t && feat_digest_equal(&s->deletion, &t->deletion)) return FEAT_OK;
     const uint8_t *unused;
     if (s) FEAT_TRY(feat_table_deleted(a, i, &unused, err));
@@ -125,26 +131,31 @@ static feat_status diff_segment(feat_table_version *a, size_t i, feat_table_vers
     return t ? add_live(only_b, t, s != NULL, s ? s->bitmap : NULL, err) : FEAT_OK;
 }
 
-/* Both lists of segments ascend by id; leaves of equal key hold equal segments at equal places and are passed over whole. */
-static feat_status diff(feat_table_version *older, feat_table_version *newer, addresses *removed, addresses *added, feat_error *err) {
+/* Both lists of segments ascend by id; leaves of equal key hold equal segments at equal places and are passed over
+ * whole. */
+static feat_status diff(feat_table_version *older, feat_table_version *newer, addresses *removed, addresses *added,
+                        feat_error *err) {
     const feat_manifest *a = &older->manifest, *b = &newer->manifest;
     size_t i = 0, j = 0;
     while (i < a->n_segments || j < b->n_segments) {
         size_t leaf = i / 64;
-        if (i == j && i % 64 == 0 && leaf < a->n_leaves && leaf < b->n_leaves && feat_digest_equal(&a->leaves[leaf], &b->leaves[leaf])) {
+        if (i == j && i % 64 == 0 && leaf < a->n_leaves && leaf < b->n_leaves &&
+            feat_digest_equal(&a->leaves[leaf], &b->leaves[leaf])) {
             i = j = a->n_segments - i < 64 ? a->n_segments : i + 64;
             continue;
         }
-        uint64_t id_a = i < a->n_segments ? a->segments[i].id : UINT64_MAX, id_b = j < b->n_segments ? b->segments[j].id : UINT64_MAX;
-        FEAT_TRY(diff_segment(older, id_a <= id_b ? i : SIZE_MAX, newer, id_b <= id_a ? j : SIZE_MAX, removed, added, err));
+        uint64_t id_a = i < a->n_segments ? a->segments[i].id : UINT64_MAX,
+                 id_b = j < b->n_segments ? b->segments[j].id : UINT64_MAX;
+        FEAT_TRY(
+            diff_segment(older, id_a <= id_b ? i : SIZE_MAX, newer, id_b <= id_a ? j : SIZE_MAX, removed, added, err));
         i += id_a <= id_b;
         j += id_b <= id_a;
     }
     return FEAT_OK;
 }
 
-feat_status feat_table_diff(feat_table_version *older, feat_table_version *newer, feat_row_address **added, size_t *n_added,
-                            feat_row_address **removed, size_t *n_removed, feat_error *err) {
+feat_status feat_table_diff(feat_table_version *older, feat_table_version *newer, feat_row_address **added,
+                            size_t *n_added, feat_row_address **removed, size_t *n_removed, feat_error *err) {
     addresses gone = {0}, come = {0};
     feat_status status = diff(older, newer, &gone, &come, err);
     if (status != FEAT_OK) {

@@ -13,7 +13,8 @@ static feat_status append_nulls(feat_column *out, size_t n, feat_error *err) {
     return FEAT_OK;
 }
 
-static feat_status open_block(const feat_rows *r, const feat_segment *s, uint32_t column, bool *absent, feat_error *err) {
+static feat_status open_block(const feat_rows *r, const feat_segment *s, uint32_t column, bool *absent,
+                              feat_error *err) {
     const feat_field *field = &r->schema->fields[column];
     const feat_digest *key = feat_segment_block(s, field->id);
     *absent = !key;
@@ -38,7 +39,8 @@ static feat_status remember(const feat_column *out, size_t n, size_t **lengths, 
 static feat_status read_column(const feat_rows *r, size_t segment, uint32_t column, feat_column *out, feat_error *err) {
     const feat_segment *s = &r->manifest->segments[segment];
     if (is_open(r, segment))
-        return feat_column_append_range(out, &r->open->columns[column], 0, s->rows) == 0 ? FEAT_OK : feat_fail_memory(err);
+        return feat_column_append_range(out, &r->open->columns[column], 0, s->rows) == 0 ? FEAT_OK
+                                                                                         : feat_fail_memory(err);
     bool absent;
     FEAT_TRY(open_block(r, s, column, &absent, err));
     if (absent) return append_nulls(out, s->rows, err);
@@ -51,7 +53,8 @@ static feat_status read_column(const feat_rows *r, size_t segment, uint32_t colu
     return FEAT_OK;
 }
 
-feat_status feat_rows_read_segment(const feat_rows *r, size_t segment, const uint32_t *columns, size_t n, feat_column *out, feat_error *err) {
+feat_status feat_rows_read_segment(const feat_rows *r, size_t segment, const uint32_t *columns, size_t n,
+                                   feat_column *out, feat_error *err) {
     size_t *lengths = NULL;
     FEAT_TRY(remember(out, n, &lengths, err));
     feat_status status = FEAT_OK;
@@ -82,7 +85,8 @@ static feat_status order_fill(order *o, const feat_rows *r, const feat_row_addre
     o->n = n;
     size_t segment = SIZE_MAX;
     for (size_t i = 0; i < n; i++) {
-        if (segment == SIZE_MAX || r->manifest->segments[segment].id != rows[i].segment) segment = feat_manifest_find(r->manifest, rows[i].segment);
+        if (segment == SIZE_MAX || r->manifest->segments[segment].id != rows[i].segment)
+            segment = feat_manifest_find(r->manifest, rows[i].segment);
         if (segment == SIZE_MAX || rows[i].row >= r->manifest->segments[segment].rows)
             return feat_fail(err, FEAT_INTERNAL, "row %u of segment %llu does not exist in this version", rows[i].row,
                              (unsigned long long)rows[i].segment);
@@ -94,13 +98,16 @@ static feat_status order_fill(order *o, const feat_rows *r, const feat_row_addre
 }
 
 /* Appends the rows of places[from, to), all of one segment. */
-static feat_status read_places(const feat_rows *r, const order *o, size_t from, size_t to, uint32_t column, feat_column *out, feat_error *err) {
+static feat_status read_places(const feat_rows *r, const order *o, size_t from, size_t to, uint32_t column,
+                               feat_column *out, feat_error *err) {
     size_t segment = (size_t)(o->places[from].hash >> 32);
     const feat_segment *s = &r->manifest->segments[segment];
     bool absent = false;
     if (is_open(r, segment)) {
         for (size_t i = from; i < to; i++) o->picks[i - from] = (uint32_t)o->places[i].hash;
-        return feat_column_append_rows(out, &r->open->columns[column], o->picks, to - from) == 0 ? FEAT_OK : feat_fail_memory(err);
+        return feat_column_append_rows(out, &r->open->columns[column], o->picks, to - from) == 0
+                   ? FEAT_OK
+                   : feat_fail_memory(err);
     }
     FEAT_TRY(open_block(r, s, column, &absent, err));
     if (absent) return append_nulls(out, to - from, err);
@@ -127,7 +134,8 @@ static feat_status read_sorted(const feat_rows *r, const order *o, uint32_t colu
     return FEAT_OK;
 }
 
-static feat_status read_ordered(const feat_rows *r, const order *o, uint32_t column, feat_column *out, feat_error *err) {
+static feat_status read_ordered(const feat_rows *r, const order *o, uint32_t column, feat_column *out,
+                                feat_error *err) {
     if (o->sorted) return read_sorted(r, o, column, out, err);
     feat_column sorted;
     feat_column_init(&sorted, r->schema->fields[column].type);
@@ -140,8 +148,8 @@ static feat_status read_ordered(const feat_rows *r, const order *o, uint32_t col
     return status;
 }
 
-feat_status feat_rows_read(const feat_rows *r, const feat_row_address *rows, size_t n_rows, const uint32_t *columns, size_t n, feat_column *out,
-                           feat_error *err) {
+feat_status feat_rows_read(const feat_rows *r, const feat_row_address *rows, size_t n_rows, const uint32_t *columns,
+                           size_t n, feat_column *out, feat_error *err) {
     if (n_rows == 0 || n == 0) return FEAT_OK;
     size_t most = n_rows < SLICE ? n_rows : SLICE, *lengths = NULL;
     FEAT_TRY(remember(out, n, &lengths, err));

@@ -15,9 +15,10 @@ typedef struct feat_rows {
 } feat_rows;
 
 /* Appends all rows of a segment. On failure `out` is as it was. */
-feat_status feat_rows_read_segment(const feat_rows *r, size_t segment, const uint32_t *columns, size_t n, feat_column *out, feat_error *err);
+feat_status feat_rows_read_segment(const feat_rows *r, size_t segment, const uint32_t *columns, size_t n,
+                                   feat_column *out, feat_error *err);
 /* Appends single rows, in the given order; reads only the pages that hold them. On failure `out` is as it was. */
-feat_status feat_rows_read(const feat_rows *r, const feat_row_address *rows, size_t n_rows, const uint32_t *columns, size_t n, feat_column *out,
-                           feat_error *err);
+feat_status feat_rows_read(const feat_rows *r, const feat_row_address *rows, size_t n_rows, const uint32_t *columns,
+                           size_t n, feat_column *out, feat_error *err);
 
 #endif

@@ -26,13 +26,19 @@ void feat_db_unref(feat_db *db);
 feat_status feat_db_check(const feat_db *db, feat_error *err);
 bool feat_db_writable(const feat_db *db);
 
-/* One writer at a time, over all processes and threads. FEAT_READ_ONLY on a read-only handle, FEAT_BUSY after the timeout. */
+/* One writer at a time, over all processes and threads. FEAT_READ_ONLY on a read-only handle, FEAT_BUSY after the
+ * timeout. */
 feat_status feat_db_lock(feat_db *db, uint32_t timeout_ms, feat_error *err);
 void feat_db_unlock(feat_db *db);
 
 /* ---- Definitions: named records of the catalog, every version kept. ---- */
 
-typedef enum feat_def_kind { FEAT_DEF_TABLE = 1, FEAT_DEF_VIEW = 2, FEAT_DEF_SERVICE = 3, FEAT_DEF_DEPLOYMENT = 4 } feat_def_kind;
+typedef enum feat_def_kind {
+    FEAT_DEF_TABLE = 1,
+    FEAT_DEF_VIEW = 2,
+    FEAT_DEF_SERVICE = 3,
+    FEAT_DEF_DEPLOYMENT = 4
+} feat_def_kind;
 
 typedef struct feat_def {
     feat_def_kind kind;
@@ -67,7 +73,8 @@ feat_status feat_version_newest(feat_db *db, uint64_t *version, feat_error *err)
 /* Version 0 is the empty store. FEAT_NOT_FOUND says what exists. */
 feat_status feat_version_resolve(feat_db *db, const feat_at *at, uint64_t *version, feat_error *err);
 /* Commits in order, all of them (table_id 0) or one table's. Memory from `arena`. */
-feat_status feat_version_list(feat_db *db, uint32_t table_id, feat_arena *arena, feat_version_info **infos, size_t *n, feat_error *err);
+feat_status feat_version_list(feat_db *db, uint32_t table_id, feat_arena *arena, feat_version_info **infos, size_t *n,
+                              feat_error *err);
 /* Tags never move. The lock must be held. */
 feat_status feat_tag_put(feat_db *db, const char *name, uint64_t version, feat_error *err);
 
@@ -81,7 +88,8 @@ typedef struct feat_row_address {
 typedef struct feat_table_version feat_table_version;
 
 /* A version from before the table's first commit has no segments. `schema` is borrowed until close. */
-feat_status feat_table_open(feat_db *db, const feat_schema *schema, uint64_t version, feat_table_version **tv, feat_error *err);
+feat_status feat_table_open(feat_db *db, const feat_schema *schema, uint64_t version, feat_table_version **tv,
+                            feat_error *err);
 void feat_table_close(feat_table_version *tv);
 int64_t feat_table_rows(const feat_table_version *tv);
 feat_digest feat_table_digest(const feat_table_version *tv);
@@ -93,16 +101,18 @@ typedef struct feat_segment_info {
 } feat_segment_info;
 feat_segment_info feat_table_segment(const feat_table_version *tv, size_t segment_index);
 /* Appends all rows of the segment (deleted ones too) of the given columns (indices into the schema) to out[0..n). */
-feat_status feat_table_read(feat_table_version *tv, size_t segment_index, const uint32_t *columns, size_t n, feat_column *out, feat_error *err);
+feat_status feat_table_read(feat_table_version *tv, size_t segment_index, const uint32_t *columns, size_t n,
+                            feat_column *out, feat_error *err);
 /* Bitmap of deleted rows, or NULL when there are none. Borrowed until close. */
 feat_status feat_table_deleted(feat_table_version *tv, size_t segment_index, const uint8_t **bitmap, feat_error *err);
 /* Appends single rows, in the given order; reads only the pages that hold them. */
-feat_status feat_table_read_rows(feat_table_version *tv, const feat_row_address *rows, size_t n_rows, const uint32_t *columns, size_t n,
-                                 feat_column *out, feat_error *err);
+feat_status feat_table_read_rows(feat_table_version *tv, const feat_row_address *rows, size_t n_rows,
+                                 const uint32_t *columns, size_t n, feat_column *out, feat_error *err);
 
-/* Rows that are in `newer` and not in `older`, and the reverse; ordered by address; O(what changed). Freed with feat_free. */
-feat_status feat_table_diff(feat_table_version *older, feat_table_version *newer, feat_row_address **added, size_t *n_added,
-                            feat_row_address **removed, size_t *n_removed, feat_error *err);
+/* Rows that are in `newer` and not in `older`, and the reverse; ordered by address; O(what changed). Freed with
+ * feat_free. */
+feat_status feat_table_diff(feat_table_version *older, feat_table_version *newer, feat_row_address **added,
+                            size_t *n_added, feat_row_address **removed, size_t *n_removed, feat_error *err);
 
 /* ---- Writing a table. The lock must be held from begin to commit or abort. ---- */
 
@@ -111,29 +121,32 @@ typedef struct feat_table_writer feat_table_writer;
 /* Starts from the newest version. */
 feat_status feat_table_writer_begin(feat_db *db, const feat_schema *schema, feat_table_writer **w, feat_error *err);
 void feat_table_writer_abort(feat_table_writer *w); /* NULL is a no-op */
-/* Writes rows as new segments, in the order given (one column for each field of the schema). Their unique keys enter the
- * index; rows must be free of conflicts already. */
+/* Writes rows as new segments, in the order given (one column for each field of the schema). Their unique keys enter
+ * the index; rows must be free of conflicts already. */
 feat_status feat_table_writer_add(feat_table_writer *w, const feat_batch *rows, feat_error *err);
 /* Marks stored rows (base or pending) as deleted. Each must be live and be named once. */
 feat_status feat_table_writer_delete(feat_table_writer *w, const feat_row_address *rows, size_t n, feat_error *err);
 
-/* Hash of the unique key of a row; false when a part of it is NULL (such a row never conflicts). `key` receives the key encoding. */
+/* Hash of the unique key of a row; false when a part of it is NULL (such a row never conflicts). `key` receives the key
+ * encoding. */
 bool feat_unique_key(const feat_schema *schema, const feat_batch *rows, size_t row, feat_buffer *key, uint64_t *hash);
 typedef struct feat_unique_hit {
     size_t probe; /* index into the hashes */
     feat_row_address address;
 } feat_unique_hit;
-/* Live rows, base and pending, whose key hash is one of `hashes` (ascending): candidates, to be verified by value. Ordered by
- * probe. Freed with feat_free. */
-feat_status feat_table_writer_probe(feat_table_writer *w, const uint64_t *hashes, size_t n, feat_unique_hit **hits, size_t *n_hits, feat_error *err);
+/* Live rows, base and pending, whose key hash is one of `hashes` (ascending): candidates, to be verified by value.
+ * Ordered by probe. Freed with feat_free. */
+feat_status feat_table_writer_probe(feat_table_writer *w, const uint64_t *hashes, size_t n, feat_unique_hit **hits,
+                                    size_t *n_hits, feat_error *err);
 /* As feat_table_read_rows, over base and pending rows. */
-feat_status feat_table_writer_read_rows(feat_table_writer *w, const feat_row_address *rows, size_t n_rows, const uint32_t *columns, size_t n,
-                                        feat_column *out, feat_error *err);
+feat_status feat_table_writer_read_rows(feat_table_writer *w, const feat_row_address *rows, size_t n_rows,
+                                        const uint32_t *columns, size_t n, feat_column *out, feat_error *err);
 /* True when the row was added by this writer. */
 bool feat_table_writer_pending(const feat_table_writer *w, feat_row_address row);
-/* Makes all of it visible by one synced catalog transaction; `w` is gone after, also on failure. `known_at` 0: the clock, raised
- * above the previous commit's if need be; else it must be above it (FEAT_ARGUMENT). With nothing added or deleted no version is made
- * and `done` describes the newest. */
-feat_status feat_table_writer_commit(feat_table_writer *w, feat_operation operation, int64_t known_at, feat_version_info *done, feat_error *err);
+/* Makes all of it visible by one synced catalog transaction; `w` is gone after, also on failure. `known_at` 0: the
+ * clock, raised above the previous commit's if need be; else it must be above it (FEAT_ARGUMENT). With nothing added or
+ * deleted no version is made and `done` describes the newest. */
+feat_status feat_table_writer_commit(feat_table_writer *w, feat_operation operation, int64_t known_at,
+                                     feat_version_info *done, feat_error *err);
 
 #endif

@@ -5,10 +5,10 @@
 #include "base/alloc.h"
 #include "base/bitmap.h"
 
-#define RUN_VERSION 1
+#define RUN_VERSION  1
 #define PAGE_ENTRIES 4096
-#define RUN_HEADER 32
-#define FENCE_SIZE 32
+#define RUN_HEADER   32
+#define FENCE_SIZE   32
 
 /* ---- Sorting: a byte at a time, lowest first; bytes that all hashes share are passed over. ---- */
 
@@ -54,7 +54,8 @@ static feat_status merge_last_two(feat_unique_pending *p, feat_error *err) {
     feat_unique_entry *merged = feat_alloc_array(a->n + b->n, sizeof *merged);
     if (!merged) return feat_fail_memory(err);
     for (size_t i = 0, j = 0, k = 0; k < a->n + b->n; k++)
-        merged[k] = j == b->n || (i < a->n && before(&a->entries[i], &b->entries[j])) ? a->entries[i++] : b->entries[j++];
+        merged[k] =
+            j == b->n || (i < a->n && before(&a->entries[i], &b->entries[j])) ? a->entries[i++] : b->entries[j++];
     feat_free(a->entries);
     feat_free(b->entries);
     *a = (feat_unique_array){merged, a->n + b->n};
@@ -91,19 +92,23 @@ static size_t lower_bound(const feat_unique_entry *entries, size_t n, uint64_t h
     return low;
 }
 
-static feat_status probe_entries(const feat_unique_entry *entries, size_t n, uint64_t hash, size_t probe, feat_unique_hits *hits, feat_error *err) {
+static feat_status probe_entries(const feat_unique_entry *entries, size_t n, uint64_t hash, size_t probe,
+                                 feat_unique_hits *hits, feat_error *err) {
     for (size_t i = lower_bound(entries, n, hash); i < n && entries[i].hash == hash; i++)
         FEAT_TRY(add_hit(hits, probe, &entries[i], err));
     return FEAT_OK;
 }
 
-feat_status feat_unique_probe_pending(const feat_unique_pending *p, const uint64_t *hashes, size_t n, feat_unique_hits *hits, feat_error *err) {
+feat_status feat_unique_probe_pending(const feat_unique_pending *p, const uint64_t *hashes, size_t n,
+                                      feat_unique_hits *hits, feat_error *err) {
     for (size_t a = 0; a < p->n; a++)
-        for (size_t i = 0; i < n; i++) FEAT_TRY(probe_entries(p->arrays[a].entries, p->arrays[a].n, hashes[i], i, hits, err));
+        for (size_t i = 0; i < n; i++)
+            FEAT_TRY(probe_entries(p->arrays[a].entries, p->arrays[a].n, hashes[i], i, hits, err));
     return FEAT_OK;
 }
 
-/* ---- Writing a run. Its body is one object of pages, its header another with the fences, so that the body streams. ---- */
+/* ---- Writing a run. Its body is one object of pages, its header another with the fences, so that the body streams.
+ * ---- */
 
 typedef struct builder {
     feat_object_stream body;
@@ -138,8 +143,8 @@ static void put_narrow(feat_buffer *out, uint64_t v, unsigned bytes) {
     feat_buffer_append(out, p, bytes);
 }
 
-/* A page: u8 width of hash differences, u8 width of segments, u64 least segment; differences of each hash to the one before
- * (of the first: to the fence, so 0); segments less the least one; rows in u16. */
+/* A page: u8 width of hash differences, u8 width of segments, u64 least segment; differences of each hash to the one
+ * before (of the first: to the fence, so 0); segments less the least one; rows in u16. */
 static feat_status flush_page(builder *b, feat_error *err) {
     if (b->n == 0) return FEAT_OK;
     uint64_t step = 0, least = UINT64_MAX, most = 0;
@@ -153,7 +158,8 @@ static feat_status flush_page(builder *b, feat_error *err) {
     feat_buffer_byte(&b->page, (uint8_t)hash_width);
     feat_buffer_byte(&b->page, (uint8_t)segment_width);
     feat_buffer_u64(&b->page, least);
-    for (size_t i = 0; i < b->n; i++) put_narrow(&b->page, i ? b->entries[i].hash - b->entries[i - 1].hash : 0, hash_width);
+    for (size_t i = 0; i < b->n; i++)
+        put_narrow(&b->page, i ? b->entries[i].hash - b->entries[i - 1].hash : 0, hash_width);
     for (size_t i = 0; i < b->n; i++) put_narrow(&b->page, b->entries[i].segment - least, segment_width);
     for (size_t i = 0; i < b->n; i++) put_narrow(&b->page, b->entries[i].row, 2);
     if (b->page.failed) return feat_fail_memory(err);
@@ -187,7 +193,8 @@ static feat_status builder_finish(builder *b, feat_run *run, feat_error *err) {
     feat_buffer_u64(&header, b->total);
     feat_buffer_append(&header, body.bytes, sizeof body.bytes);
     feat_buffer_append(&header, b->fences.data, b->fences.size);
-    feat_status status = header.failed ? feat_fail_memory(err) : feat_object_put(b->body.w, header.data, header.size, &run->key, err);
+    feat_status status =
+        header.failed ? feat_fail_memory(err) : feat_object_put(b->body.w, header.data, header.size, &run->key, err);
     run->entries = b->total;
     feat_buffer_done(&header);
     return status;
@@ -235,7 +242,8 @@ static feat_status reader_fill(reader *r, feat_env *env, MDB_txn *txn, const fea
     r->n_pages = (size_t)load(p + 4, 4);
     memcpy(r->body_key.bytes, p + 16, sizeof r->body_key.bytes);
     r->fences = p + RUN_HEADER;
-    if (p[0] != RUN_VERSION || object.size != RUN_HEADER + (uint64_t)r->n_pages * FENCE_SIZE || load(p + 8, 8) != run->entries)
+    if (p[0] != RUN_VERSION || object.size != RUN_HEADER + (uint64_t)r->n_pages * FENCE_SIZE ||
+        load(p + 8, 8) != run->entries)
         return malformed(err);
     uint64_t total = 0;
     for (size_t i = 0; i < r->n_pages; i++) {
@@ -267,7 +275,8 @@ static feat_status decode_page(reader *r, size_t page, const uint8_t *p, size_t 
         uint64_t step = load(hashes + i * hash_width, hash_width);
         if (hash + step < hash) return malformed(err);
         hash += step;
-        r->entries[i] = (feat_unique_entry){hash, least + load(segments + i * segment_width, segment_width), (uint32_t)load(rows + 2 * i, 2)};
+        r->entries[i] = (feat_unique_entry){hash, least + load(segments + i * segment_width, segment_width),
+                                            (uint32_t)load(rows + 2 * i, 2)};
     }
     r->page = page;
     r->n = n;
@@ -281,7 +290,8 @@ static feat_status reader_load(reader *r, feat_object *body, size_t page, feat_e
     r->page = SIZE_MAX;
     FEAT_TRY(feat_object_view(body, load(fence + 16, 8), size, &r->scratch, &bytes, err));
     if (feat_hash64(bytes, size) != load(fence + 24, 8))
-        return feat_fail(err, FEAT_CORRUPT, "a page of the unique index fails its checksum; restore the store from a copy");
+        return feat_fail(err, FEAT_CORRUPT,
+                         "a page of the unique index fails its checksum; restore the store from a copy");
     return decode_page(r, page, bytes, size, err);
 }
 
@@ -296,8 +306,8 @@ static size_t fence_bound(const reader *r, uint64_t hash) {
     return low;
 }
 
-feat_status feat_unique_probe_run(feat_env *env, MDB_txn *txn, const feat_run *run, const uint64_t *hashes, size_t n, feat_unique_hits *hits,
-                                  feat_error *err) {
+feat_status feat_unique_probe_run(feat_env *env, MDB_txn *txn, const feat_run *run, const uint64_t *hashes, size_t n,
+                                  feat_unique_hits *hits, feat_error *err) {
     if (run->entries == 0 || n == 0) return FEAT_OK;
     reader *r;
     feat_object body;
@@ -324,8 +334,8 @@ typedef struct source {
     size_t next_page;
 } source;
 
-/* Makes sure that an entry is at hand, if there is one left. Pages are read through a transaction of their own each time:
- * the writer's may be committed between two of them. */
+/* Makes sure that an entry is at hand, if there is one left. Pages are read through a transaction of their own each
+ * time: the writer's may be committed between two of them. */
 static feat_status source_refill(source *s, feat_object_writer *w, feat_error *err) {
     if (s->at < s->n || !s->stored || s->next_page == s->stored->n_pages) return FEAT_OK;
     MDB_txn *txn, *own;
@@ -349,7 +359,8 @@ static bool is_dead(const feat_manifest *m, const feat_unique_entry *e) {
     return s->deleted > 0 && s->bitmap && feat_bit_get(s->bitmap, e->row);
 }
 
-static feat_status merge_sources(source *sources, size_t n, const feat_manifest *m, feat_object_writer *w, feat_run *run, feat_error *err) {
+static feat_status merge_sources(source *sources, size_t n, const feat_manifest *m, feat_object_writer *w,
+                                 feat_run *run, feat_error *err) {
     builder *b = builder_new(w);
     if (!b) return feat_fail_memory(err);
     feat_status status = FEAT_OK;
@@ -370,7 +381,8 @@ static feat_status merge_sources(source *sources, size_t n, const feat_manifest 
     return status;
 }
 
-static feat_status merge_newest(feat_unique_pending *p, feat_manifest *m, size_t width, feat_object_writer *w, feat_error *err) {
+static feat_status merge_newest(feat_unique_pending *p, feat_manifest *m, size_t width, feat_object_writer *w,
+                                feat_error *err) {
     size_t n = 0;
     source *sources = feat_alloc_zero(width + p->n, sizeof *sources);
     if (!sources) return feat_fail_memory(err);
@@ -399,11 +411,16 @@ feat_status feat_unique_spill(feat_unique_pending *p, feat_manifest *m, feat_obj
     return p->n > 0 ? merge_newest(p, m, 0, w, err) : FEAT_OK;
 }
 
+/* The oldest run that is not more than twice all that is newer decides, so that after the merge each run is, also where
+ * a spill has left a large one behind small ones. */
 size_t feat_unique_merge_width(const feat_unique_pending *p, const feat_manifest *m) {
-    uint64_t total = feat_unique_pending_size(p);
+    uint64_t newer = feat_unique_pending_size(p);
     size_t width = 0;
-    if (total == 0) return 0;
-    while (width < m->n_runs && total >= m->runs[m->n_runs - 1 - width].entries / 2) total += m->runs[m->n_runs - 1 - width++].entries;
+    for (size_t i = 1; newer > 0 && i <= m->n_runs; i++) {
+        uint64_t entries = m->runs[m->n_runs - i].entries;
+        if (newer >= entries / 2) width = i;
+        newer += entries;
+    }
     return width;
 }
 

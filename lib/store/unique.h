@@ -1,5 +1,5 @@
-/* The index of unique keys: sorted runs of (hash, address). A run is immutable; a version lists its runs. Runs are merged so
- * that each is more than twice as large as the next, which keeps their number logarithmic. */
+/* The index of unique keys: sorted runs of (hash, address). A run is immutable; a version lists its runs. Runs are
+ * merged so that each is more than twice as large as the next, which keeps their number logarithmic. */
 #ifndef FEAT_LIB_UNIQUE_H
 #define FEAT_LIB_UNIQUE_H
 
@@ -36,14 +36,15 @@ feat_status feat_unique_pending_add(feat_unique_pending *p, feat_unique_entry *e
 size_t feat_unique_pending_size(const feat_unique_pending *p);
 
 /* Appends a hit for each entry whose hash is one of `hashes` (ascending). */
-feat_status feat_unique_probe_pending(const feat_unique_pending *p, const uint64_t *hashes, size_t n, feat_unique_hits *hits, feat_error *err);
-feat_status feat_unique_probe_run(feat_env *env, MDB_txn *txn, const feat_run *run, const uint64_t *hashes, size_t n, feat_unique_hits *hits,
-                                  feat_error *err);
+feat_status feat_unique_probe_pending(const feat_unique_pending *p, const uint64_t *hashes, size_t n,
+                                      feat_unique_hits *hits, feat_error *err);
+feat_status feat_unique_probe_run(feat_env *env, MDB_txn *txn, const feat_run *run, const uint64_t *hashes, size_t n,
+                                  feat_unique_hits *hits, feat_error *err);
 
 /* Stores what is pending as a run of the manifest, as it is. */
 feat_status feat_unique_spill(feat_unique_pending *p, feat_manifest *m, feat_object_writer *w, feat_error *err);
-/* Merges what is pending with as many of the newest runs as their sizes ask for, in bounded memory. Rows that the manifest's
- * bitmaps (loaded) call deleted are left out. */
+/* Merges what is pending with as many of the newest runs as their sizes ask for, in bounded memory. Rows that the
+ * manifest's bitmaps (loaded) call deleted are left out. */
 feat_status feat_unique_merge(feat_unique_pending *p, feat_manifest *m, feat_object_writer *w, feat_error *err);
 /* How many of the newest runs feat_unique_merge would rewrite. */
 size_t feat_unique_merge_width(const feat_unique_pending *p, const feat_manifest *m);

@@ -5,7 +5,7 @@
 #include "store/catalog.h"
 
 #define TAG_NAME_MAX 4096
-#define TAGS_SHOWN 8
+#define TAGS_SHOWN   8
 
 static feat_status begin(feat_db *db, bool write, MDB_txn **txn, feat_error *err) {
     FEAT_TRY(write ? feat_db_check_locked(db, err) : feat_db_check(db, err));
@@ -21,7 +21,8 @@ feat_status feat_version_newest(feat_db *db, uint64_t *version, feat_error *err)
 
 /* ---- Tags: key: digest of the name; value: big-endian version, name. ---- */
 
-static feat_status find_tag(feat_db *db, MDB_txn *txn, const char *name, bool *found, uint64_t *version, feat_catalog_key *key, feat_error *err) {
+static feat_status find_tag(feat_db *db, MDB_txn *txn, const char *name, bool *found, uint64_t *version,
+                            feat_catalog_key *key, feat_error *err) {
     size_t length = strlen(name);
     feat_digest digest = feat_digest_of(name, length);
     for (;;) {
@@ -37,7 +38,8 @@ static feat_status find_tag(feat_db *db, MDB_txn *txn, const char *name, bool *f
             return FEAT_OK;
         }
         /* Another name of the same digest: the next key. */
-        for (int i = 15; i >= 0 && ++digest.bytes[i] == 0; i--) {}
+        for (int i = 15; i >= 0 && ++digest.bytes[i] == 0; i--) {
+        }
     }
 }
 
@@ -55,8 +57,11 @@ static void list_tags(feat_db *db, MDB_txn *txn, feat_buffer *out) {
             feat_buffer_text(out, ", ...");
             break;
         }
-        if (feat_envelope_open(v.mv_data, v.mv_size, FEAT_KIND_TAG, k.mv_data, k.mv_size, &payload, &size, "tag", NULL) == FEAT_OK && size >= 8)
-            feat_buffer_printf(out, "%s'%.*s'", out->size ? ", " : "", (int)(size - 8 < 64 ? size - 8 : 64), (const char *)payload + 8);
+        if (feat_envelope_open(v.mv_data, v.mv_size, FEAT_KIND_TAG, k.mv_data, k.mv_size, &payload, &size, "tag",
+                               NULL) == FEAT_OK &&
+            size >= 8)
+            feat_buffer_printf(out, "%s'%.*s'", out->size ? ", " : "", (int)(size - 8 < 64 ? size - 8 : 64),
+                               (const char *)payload + 8);
         rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
     }
     mdb_cursor_close(cursor);
@@ -68,18 +73,20 @@ static feat_status no_tag(feat_db *db, MDB_txn *txn, const char *name, feat_erro
     list_tags(db, txn, &names);
     feat_buffer_byte(&names, 0);
     bool any = !names.failed && names.size > 1;
-    feat_status status = any ? feat_fail(err, FEAT_NOT_FOUND, "there is no tag '%.100s'; the store has %s", name, (const char *)names.data)
+    feat_status status = any ? feat_fail(err, FEAT_NOT_FOUND, "there is no tag '%.100s'; the store has %s", name,
+                                         (const char *)names.data)
                              : feat_fail(err, FEAT_NOT_FOUND, "there is no tag '%.100s'; the store has none", name);
     feat_buffer_done(&names);
     return status;
 }
 
-static feat_status put_tag(feat_db *db, MDB_txn *txn, const char *name, uint64_t version, bool *changed, feat_error *err) {
+static feat_status put_tag(feat_db *db, MDB_txn *txn, const char *name, uint64_t version, bool *changed,
+                           feat_error *err) {
     feat_commit_record newest;
     FEAT_TRY(feat_commit_newest(db, txn, &newest, err));
     if (version > newest.info.version)
-        return feat_fail(err, FEAT_NOT_FOUND, "there is no version %llu to tag; the newest is %llu", (unsigned long long)version,
-                         (unsigned long long)newest.info.version);
+        return feat_fail(err, FEAT_NOT_FOUND, "there is no version %llu to tag; the newest is %llu",
+                         (unsigned long long)version, (unsigned long long)newest.info.version);
     bool found;
     uint64_t tagged = 0;
     feat_catalog_key key;
@@ -87,19 +94,23 @@ static feat_status put_tag(feat_db *db, MDB_txn *txn, const char *name, uint64_t
     *changed = !found;
     if (found)
         return tagged == version ? FEAT_OK
-                                 : feat_fail(err, FEAT_EXISTS, "the tag '%.100s' names version %llu and never moves; choose another name", name,
-                                             (unsigned long long)tagged);
+                                 : feat_fail(err, FEAT_EXISTS,
+                                             "the tag '%.100s' names version %llu and never moves; choose another name",
+                                             name, (unsigned long long)tagged);
     feat_buffer payload;
     feat_buffer_init(&payload);
     feat_buffer_be64(&payload, version);
     feat_buffer_text(&payload, name);
-    feat_status status = payload.failed ? feat_fail_memory(err) : feat_catalog_put(db, txn, &key, FEAT_KIND_TAG, payload.data, payload.size, err);
+    feat_status status = payload.failed
+                             ? feat_fail_memory(err)
+                             : feat_catalog_put(db, txn, &key, FEAT_KIND_TAG, payload.data, payload.size, err);
     feat_buffer_done(&payload);
     return status;
 }
 
 feat_status feat_tag_put(feat_db *db, const char *name, uint64_t version, feat_error *err) {
-    if (!name[0] || strlen(name) > TAG_NAME_MAX) return feat_fail(err, FEAT_ARGUMENT, "the name of a tag has 1 to %d bytes", TAG_NAME_MAX);
+    if (!name[0] || strlen(name) > TAG_NAME_MAX)
+        return feat_fail(err, FEAT_ARGUMENT, "the name of a tag has 1 to %d bytes", TAG_NAME_MAX);
     MDB_txn *txn;
     bool changed = false;
     FEAT_TRY(begin(db, true, &txn, err));
@@ -120,16 +131,19 @@ static feat_status at_time(feat_db *db, MDB_txn *txn, int64_t time, uint64_t *ve
         feat_format_timestamp(time, text);
         feat_commit_record first;
         FEAT_TRY(feat_commit_newest(db, txn, &first, err));
-        if (first.info.version == 0) return feat_fail(err, FEAT_NOT_FOUND, "there is no version at %s: the store has no commit yet", text);
+        if (first.info.version == 0)
+            return feat_fail(err, FEAT_NOT_FOUND, "there is no version at %s: the store has no commit yet", text);
         FEAT_TRY(feat_commit_read(db, txn, 1, &first, err));
         char known[FEAT_TIME_TEXT_SIZE];
         feat_format_timestamp(first.info.known_time, known);
-        return feat_fail(err, FEAT_NOT_FOUND, "there is no version at %s: the first commit became known at %s", text, known);
+        return feat_fail(err, FEAT_NOT_FOUND, "there is no version at %s: the first commit became known at %s", text,
+                         known);
     }
     feat_cursor in;
     FEAT_TRY(feat_catalog_get(db, txn, &at, FEAT_KIND_TIME, "known time", &found, &in, err));
     uint64_t v = found ? feat_cursor_be64(&in) : 0;
-    if (!found || in.failed) return feat_fail(err, FEAT_CORRUPT, "a known time is malformed; restore the store from a copy");
+    if (!found || in.failed)
+        return feat_fail(err, FEAT_CORRUPT, "a known time is malformed; restore the store from a copy");
     *version = v;
     return FEAT_OK;
 }
@@ -142,8 +156,8 @@ static feat_status resolve(feat_db *db, MDB_txn *txn, const feat_at *at, uint64_
     case FEAT_AT_NEWEST: break;
     case FEAT_AT_VERSION:
         if (at->version > v)
-            return feat_fail(err, FEAT_NOT_FOUND, "there is no version %llu; the newest is %llu", (unsigned long long)at->version,
-                             (unsigned long long)v);
+            return feat_fail(err, FEAT_NOT_FOUND, "there is no version %llu; the newest is %llu",
+                             (unsigned long long)at->version, (unsigned long long)v);
         v = at->version;
         break;
     case FEAT_AT_TIME: FEAT_TRY(at_time(db, txn, at->time, &v, err)); break;
@@ -176,7 +190,8 @@ static feat_status list(feat_db *db, MDB_txn *txn, uint32_t table_id, feat_buffe
     MDB_cursor *cursor;
     int rc = mdb_cursor_open(txn, feat_env_dbi(feat_db_catalog(db)), &cursor);
     if (rc != 0) return feat_env_fail(err, rc, "reading the catalog");
-    feat_catalog_key first = table_id ? feat_catalog_key2(FEAT_KEY_MANIFEST, table_id, 4, 0, 8) : feat_catalog_key1(FEAT_KEY_COMMIT, 0);
+    feat_catalog_key first =
+        table_id ? feat_catalog_key2(FEAT_KEY_MANIFEST, table_id, 4, 0, 8) : feat_catalog_key1(FEAT_KEY_COMMIT, 0);
     size_t prefix = table_id ? 5 : 1;
     MDB_val k = {first.size, first.bytes}, v;
     feat_status status = FEAT_OK;
@@ -195,7 +210,8 @@ static feat_status list(feat_db *db, MDB_txn *txn, uint32_t table_id, feat_buffe
     return status;
 }
 
-feat_status feat_version_list(feat_db *db, uint32_t table_id, feat_arena *arena, feat_version_info **infos, size_t *n, feat_error *err) {
+feat_status feat_version_list(feat_db *db, uint32_t table_id, feat_arena *arena, feat_version_info **infos, size_t *n,
+                              feat_error *err) {
     MDB_txn *txn;
     FEAT_TRY(begin(db, false, &txn, err));
     feat_buffer bytes;

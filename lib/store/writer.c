@@ -7,9 +7,9 @@
 #include "store/rows.h"
 #include "store/unique.h"
 
-#define SEGMENT_TEXT ((size_t)64 << 20)     /* bytes of text after which a segment ends: bounds the memory of one */
-#define UNIQUE_PENDING ((size_t)4 << 20)    /* entries of the index kept in memory */
-#define DELETE_SLICE 8192                   /* rows whose old values are read at once */
+#define SEGMENT_TEXT   ((size_t)64 << 20) /* bytes of text after which a segment ends: bounds the memory of one */
+#define UNIQUE_PENDING ((size_t)4 << 20)  /* entries of the index kept in memory */
+#define DELETE_SLICE   8192               /* rows whose old values are read at once */
 
 struct feat_table_writer {
     feat_db *db;
@@ -133,8 +133,8 @@ bool feat_unique_key(const feat_schema *schema, const feat_batch *rows, size_t r
     return true;
 }
 
-static feat_status index_rows(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, uint64_t segment, uint32_t first_row,
-                              feat_error *err) {
+static feat_status index_rows(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, uint64_t segment,
+                              uint32_t first_row, feat_error *err) {
     if (w->schema->n_unique == 0) return FEAT_OK;
     feat_unique_entry *entries = feat_alloc_array(n, sizeof *entries), *work = feat_alloc_array(n, sizeof *work);
     feat_status status = entries && work ? FEAT_OK : feat_fail_memory(err);
@@ -195,7 +195,8 @@ static feat_status close_segment(feat_table_writer *w, feat_error *err) {
 static size_t text_bytes(const feat_batch *rows, size_t start, size_t n) {
     size_t total = 0;
     for (size_t i = 0; i < rows->n_columns; i++)
-        if (rows->columns[i].offsets) total += (size_t)(rows->columns[i].offsets[start + n] - rows->columns[i].offsets[start]);
+        if (rows->columns[i].offsets)
+            total += (size_t)(rows->columns[i].offsets[start + n] - rows->columns[i].offsets[start]);
     return total;
 }
 
@@ -213,7 +214,8 @@ static size_t rows_that_fit(const feat_batch *rows, size_t start, size_t n, size
     return low > 0 || used > 0 ? low : 1; /* a row too large for any segment has one of its own */
 }
 
-static feat_status add_digests(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, bool subtract, feat_error *err) {
+static feat_status add_digests(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, bool subtract,
+                               feat_error *err) {
     for (size_t i = 0; i < w->schema->n_fields; i++) w->by_id[i] = &rows->columns[w->order[i]];
     for (size_t i = 0; i < n; i++) {
         feat_digest d = feat_row_digest(w->by_id, w->ids, w->schema->n_fields, start + i, &w->scratch);
@@ -225,7 +227,8 @@ static feat_status add_digests(feat_table_writer *w, const feat_batch *rows, siz
 }
 
 /* A part that fills a segment by itself goes to blocks as it is; smaller ones gather in `open`. */
-static feat_status add_part(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, bool whole, feat_error *err) {
+static feat_status add_part(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, bool whole,
+                            feat_error *err) {
     if (!w->is_open) FEAT_TRY(open_segment(w, err));
     feat_segment *s = last_segment(w);
     FEAT_TRY(index_rows(w, rows, start, n, s->id, s->rows, err));
@@ -234,7 +237,8 @@ static feat_status add_part(feat_table_writer *w, const feat_batch *rows, size_t
         FEAT_TRY(write_blocks(w, rows, start, n, err));
     } else {
         for (size_t i = 0; i < rows->n_columns; i++)
-            if (feat_column_append_range(&w->open.columns[i], &rows->columns[i], start, n) != 0) return feat_fail_memory(err);
+            if (feat_column_append_range(&w->open.columns[i], &rows->columns[i], start, n) != 0)
+                return feat_fail_memory(err);
         w->open.length += n;
     }
     s->rows += (uint32_t)n;
@@ -259,7 +263,8 @@ static feat_status check_batch(const feat_table_writer *w, const feat_batch *row
     bool good = rows->n_columns == w->schema->n_fields;
     for (size_t i = 0; good && i < rows->n_columns; i++)
         good = rows->columns[i].type == w->schema->fields[i].type && rows->columns[i].length == rows->length;
-    return good ? FEAT_OK : feat_fail(err, FEAT_INTERNAL, "the rows do not have the columns of table '%s'", w->schema->name);
+    return good ? FEAT_OK
+                : feat_fail(err, FEAT_INTERNAL, "the rows do not have the columns of table '%s'", w->schema->name);
 }
 
 feat_status feat_table_writer_add(feat_table_writer *w, const feat_batch *rows, feat_error *err) {
@@ -272,7 +277,9 @@ feat_status feat_table_writer_add(feat_table_writer *w, const feat_batch *rows, 
 
 /* ---- Reading what is there, base and pending. ---- */
 
-bool feat_table_writer_pending(const feat_table_writer *w, feat_row_address row) { return row.segment >= w->first_pending; }
+bool feat_table_writer_pending(const feat_table_writer *w, feat_row_address row) {
+    return row.segment >= w->first_pending;
+}
 
 typedef struct reading {
     feat_rows rows;
@@ -280,7 +287,10 @@ typedef struct reading {
 } reading;
 
 static feat_status begin_reading(feat_table_writer *w, reading *r, feat_error *err) {
-    r->rows = (feat_rows){.env = feat_db_blocks(w->db), .manifest = &w->manifest, .schema = w->schema, .block = w->block,
+    r->rows = (feat_rows){.env = feat_db_blocks(w->db),
+                          .manifest = &w->manifest,
+                          .schema = w->schema,
+                          .block = w->block,
                           .open = w->is_open ? &w->open : NULL};
     return feat_object_writer_txn(&w->objects, &r->rows.txn, &r->own, err);
 }
@@ -289,8 +299,8 @@ static void end_reading(reading *r) {
     if (r->own) feat_env_abort(r->own);
 }
 
-feat_status feat_table_writer_read_rows(feat_table_writer *w, const feat_row_address *addresses, size_t n_rows, const uint32_t *columns, size_t n,
-                                        feat_column *out, feat_error *err) {
+feat_status feat_table_writer_read_rows(feat_table_writer *w, const feat_row_address *addresses, size_t n_rows,
+                                        const uint32_t *columns, size_t n, feat_column *out, feat_error *err) {
     reading r;
     FEAT_TRY(usable(w, err));
     FEAT_TRY(begin_reading(w, &r, err));
@@ -305,7 +315,8 @@ static feat_status drop_dead(feat_table_writer *w, const reading *r, feat_unique
     for (size_t i = 0; i < hits->n; i++) {
         size_t at = feat_manifest_find(&w->manifest, hits->entries[i].segment);
         if (at == SIZE_MAX || hits->entries[i].row >= w->manifest.segments[at].rows)
-            return feat_fail(err, FEAT_CORRUPT, "the unique index names a row that does not exist; restore the store from a copy");
+            return feat_fail(err, FEAT_CORRUPT,
+                             "the unique index names a row that does not exist; restore the store from a copy");
         feat_segment *s = &w->manifest.segments[at];
         if (s->deleted > 0) FEAT_TRY(feat_segment_load_deleted(s, r->rows.env, r->rows.txn, err));
         if (s->bitmap && feat_bit_get(s->bitmap, hits->entries[i].row)) continue;
@@ -331,7 +342,8 @@ static feat_status sort_hits(feat_unique_hits *hits, feat_unique_hit **out, feat
     return FEAT_OK;
 }
 
-feat_status feat_table_writer_probe(feat_table_writer *w, const uint64_t *hashes, size_t n, feat_unique_hit **out, size_t *n_hits, feat_error *err) {
+feat_status feat_table_writer_probe(feat_table_writer *w, const uint64_t *hashes, size_t n, feat_unique_hit **out,
+                                    size_t *n_hits, feat_error *err) {
     reading r;
     feat_unique_hits hits = {0};
     FEAT_TRY(usable(w, err));
@@ -350,7 +362,8 @@ feat_status feat_table_writer_probe(feat_table_writer *w, const uint64_t *hashes
 /* ---- Deleting. ---- */
 
 /* The digest of the table loses the digests of the rows. */
-static feat_status subtract(feat_table_writer *w, const reading *r, const feat_row_address *rows, size_t n, feat_error *err) {
+static feat_status subtract(feat_table_writer *w, const reading *r, const feat_row_address *rows, size_t n,
+                            feat_error *err) {
     feat_type *types = feat_alloc_array(w->schema->n_fields, sizeof *types);
     uint32_t *all = feat_alloc_array(w->schema->n_fields, sizeof *all);
     feat_batch old = {0};
@@ -374,7 +387,8 @@ static feat_status subtract(feat_table_writer *w, const reading *r, const feat_r
     return status;
 }
 
-static feat_status mark(feat_table_writer *w, const reading *r, const feat_row_address *rows, size_t n, feat_error *err) {
+static feat_status mark(feat_table_writer *w, const reading *r, const feat_row_address *rows, size_t n,
+                        feat_error *err) {
     for (size_t i = 0; i < n; i++) {
         size_t at = feat_manifest_find(&w->manifest, rows[i].segment);
         if (at == SIZE_MAX || rows[i].row >= w->manifest.segments[at].rows)
@@ -385,7 +399,8 @@ static feat_status mark(feat_table_writer *w, const reading *r, const feat_row_a
             if (!s->bitmap) s->bitmap = feat_alloc_zero(FEAT_SEGMENT_ROWS / 8, 1);
             if (!s->bitmap) return feat_fail_memory(err);
         }
-        if (feat_bit_get(s->bitmap, rows[i].row)) return feat_fail(err, FEAT_INTERNAL, "a row to delete is deleted already");
+        if (feat_bit_get(s->bitmap, rows[i].row))
+            return feat_fail(err, FEAT_INTERNAL, "a row to delete is deleted already");
         feat_bit_set(s->bitmap, rows[i].row);
         s->deleted++;
         s->changed = true;
@@ -413,16 +428,19 @@ static feat_status load_bitmaps(feat_table_writer *w, feat_error *err) {
     FEAT_TRY(begin_reading(w, &r, err));
     feat_status status = FEAT_OK;
     for (size_t i = 0; i < w->manifest.n_segments && status == FEAT_OK; i++)
-        if (w->manifest.segments[i].deleted > 0) status = feat_segment_load_deleted(&w->manifest.segments[i], r.rows.env, r.rows.txn, err);
+        if (w->manifest.segments[i].deleted > 0)
+            status = feat_segment_load_deleted(&w->manifest.segments[i], r.rows.env, r.rows.txn, err);
     end_reading(&r);
     return status;
 }
 
-static feat_status commit(feat_table_writer *w, feat_operation operation, int64_t known_at, feat_version_info *done, feat_error *err) {
+static feat_status commit(feat_table_writer *w, feat_operation operation, int64_t known_at, feat_version_info *done,
+                          feat_error *err) {
     feat_commit_record record;
     FEAT_TRY(usable(w, err));
     FEAT_TRY(feat_catalog_newest(w->db, &record, err));
-    if (record.info.version + 1 != w->version) return feat_fail(err, FEAT_INTERNAL, "another commit was made while this one was written");
+    if (record.info.version + 1 != w->version)
+        return feat_fail(err, FEAT_INTERNAL, "another commit was made while this one was written");
     if (w->added == 0 && w->removed == 0) {
         *done = record.info;
         return FEAT_OK;
@@ -445,7 +463,8 @@ static feat_status commit(feat_table_writer *w, feat_operation operation, int64_
     return FEAT_OK;
 }
 
-feat_status feat_table_writer_commit(feat_table_writer *w, feat_operation operation, int64_t known_at, feat_version_info *done, feat_error *err) {
+feat_status feat_table_writer_commit(feat_table_writer *w, feat_operation operation, int64_t known_at,
+                                     feat_version_info *done, feat_error *err) {
     feat_version_info info;
     feat_status status = commit(w, operation, known_at, &info, err);
     feat_table_writer_abort(w);

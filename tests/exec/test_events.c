@@ -306,7 +306,7 @@ START_TEST(test_ties) {
     add_row(&x, 5, 1, 1, 0.0, 1, a, false);
     add_row(&x, 5, 1, 1, -0.0, 1, a, false);
     add_row(&x, 5, 1, 1, 0.0, 1, b, false);
-    add_row(&x, 5, 1, 1, 0.0, 2, a, false); /* i is no tie */
+    add_row(&x, 5, 1, 1, 0.0, 2, a, false); /* i is no tie, but a slot */
     add_row(&x, 5, 1, 1, 0.0, 2, a, true);
     add_row(&x, 5, 1, 1, (double)NAN, 2, a, false);
     add_row(&x, 4, 1, 1, HUGE_VAL, 2, b, false);
@@ -316,8 +316,10 @@ START_TEST(test_ties) {
     const uint32_t expected[7] = {6, 4, 1, 0, 3, 2, 5};
     ck_assert_int_eq(feat_events_sort(&e, numbers, 7, NULL), FEAT_OK);
     ck_assert(memcmp(numbers, expected, sizeof expected) == 0);
-    ck_assert_int_eq(feat_events_compare(&e, 0, &e, 3), 0);
-    ck_assert(!feat_events_same(&e, 0, &e, 3)); /* interchangeable in order, not the same */
+    ck_assert_int_lt(feat_events_compare(&e, 0, &e, 3), 0); /* equal in time and ties: what the slots hold decides */
+    ck_assert_int_gt(feat_events_compare(&e, 3, &e, 0), 0);
+    ck_assert_int_eq(feat_events_compare(&e, 3, &e, 3), 0);
+    ck_assert(!feat_events_same(&e, 0, &e, 3));
     ck_assert(!feat_events_same(&e, 0, &e, 1) && !feat_events_same(&e, 0, &e, 6));
     ck_assert(feat_events_same(&e, 0, &e, 0));
     feat_events_done(&e);

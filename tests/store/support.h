@@ -89,16 +89,23 @@ static inline double bits_to_double(uint64_t bits) {
 enum { ID, TIME, AMOUNT, NAME, FLAG, DAY, CODE, N_FIELDS };
 
 static feat_field every_field[] = {
-    {"id", FEAT_TYPE_BIGINT, 1, false},  {"ts", FEAT_TYPE_TIMESTAMP, 2, true}, {"amount", FEAT_TYPE_DOUBLE, 3, false},
-    {"name", FEAT_TYPE_TEXT, 4, false},  {"flag", FEAT_TYPE_BOOLEAN, 5, false}, {"day", FEAT_TYPE_DATE, 6, false},
+    {"id", FEAT_TYPE_BIGINT, 1, false},   {"ts", FEAT_TYPE_TIMESTAMP, 2, true},  {"amount", FEAT_TYPE_DOUBLE, 3, false},
+    {"name", FEAT_TYPE_TEXT, 4, false},   {"flag", FEAT_TYPE_BOOLEAN, 5, false}, {"day", FEAT_TYPE_DATE, 6, false},
     {"code", FEAT_TYPE_BIGINT, 7, false},
 };
 static uint32_t every_key[] = {ID}, every_unique[] = {ID};
 static const uint32_t every_column[] = {0, 1, 2, 3, 4, 5, 6};
 
 static inline feat_schema every_schema(uint32_t table_id) {
-    return (feat_schema){.name = "events", .table_id = table_id, .fields = every_field, .n_fields = N_FIELDS, .key = every_key,
-                         .n_key = 1, .time = TIME, .unique = every_unique, .n_unique = 1};
+    return (feat_schema){.name = "events",
+                         .table_id = table_id,
+                         .fields = every_field,
+                         .n_fields = N_FIELDS,
+                         .key = every_key,
+                         .n_key = 1,
+                         .time = TIME,
+                         .unique = every_unique,
+                         .n_unique = 1};
 }
 
 static inline void every_batch(feat_batch *b) {
@@ -127,11 +134,17 @@ static inline void append_row(feat_batch *b, int64_t number) {
     case 0: rc |= feat_column_append_null(&c[NAME]); break;
     case 1: rc |= feat_column_append_text(&c[NAME], "", 0); break;
     case 2: rc |= feat_column_append_text(&c[NAME], "a\0b", 3); break;
-    default: rc |= feat_column_append_text(&c[NAME], text, (size_t)snprintf(text, sizeof text, "name %d", (int)random_below(3000))); break;
+    default:
+        rc |= feat_column_append_text(&c[NAME], text,
+                                      (size_t)snprintf(text, sizeof text, "name %d", (int)random_below(3000)));
+        break;
     }
-    rc |= random_below(5) ? feat_column_append_int(&c[FLAG], (int64_t)random_below(2)) : feat_column_append_null(&c[FLAG]);
-    rc |= random_below(9) ? feat_column_append_int(&c[DAY], (int64_t)random_below(40000) - 20000) : feat_column_append_null(&c[DAY]);
-    rc |= number % 1000 < 900 ? feat_column_append_null(&c[CODE]) : feat_column_append_int(&c[CODE], (int64_t)random_bits());
+    rc |= random_below(5) ? feat_column_append_int(&c[FLAG], (int64_t)random_below(2))
+                          : feat_column_append_null(&c[FLAG]);
+    rc |= random_below(9) ? feat_column_append_int(&c[DAY], (int64_t)random_below(40000) - 20000)
+                          : feat_column_append_null(&c[DAY]);
+    rc |= number % 1000 < 900 ? feat_column_append_null(&c[CODE])
+                              : feat_column_append_int(&c[CODE], (int64_t)random_bits());
     ck_assert_int_eq(rc, 0);
     b->length++;
     random_state = saved;
@@ -147,8 +160,8 @@ static inline void assert_row_is(const feat_column *columns, size_t row, int64_t
     if (!expected.columns) every_batch(&expected);
     fill_rows(&expected, number, 1);
     for (int i = 0; i < N_FIELDS; i++)
-        ck_assert_msg(feat_column_same(&columns[i], row, &expected.columns[i], 0), "row %zu of column %s is not that of number %lld", row,
-                      every_field[i].name, (long long)number);
+        ck_assert_msg(feat_column_same(&columns[i], row, &expected.columns[i], 0),
+                      "row %zu of column %s is not that of number %lld", row, every_field[i].name, (long long)number);
     feat_batch_done(&expected);
     expected.columns = NULL;
 }
@@ -162,7 +175,8 @@ static inline feat_db *open_db(const char *path, feat_mode mode) {
 }
 
 /* One commit of rows [first, first + n), given in batches of `step` rows; its version. */
-static inline feat_version_info write_rows(feat_db *db, const feat_schema *schema, int64_t first, size_t n, size_t step) {
+static inline feat_version_info write_rows(feat_db *db, const feat_schema *schema, int64_t first, size_t n,
+                                           size_t step) {
     feat_table_writer *w = NULL;
     feat_version_info info = {0};
     feat_batch b;
@@ -180,7 +194,8 @@ static inline feat_version_info write_rows(feat_db *db, const feat_schema *schem
 }
 
 /* The live rows of a version are exactly the numbers `expected(number)` in [0, end), each once. */
-static inline void assert_version(feat_db *db, const feat_schema *schema, uint64_t version, int64_t end, bool (*expected)(int64_t)) {
+static inline void assert_version(feat_db *db, const feat_schema *schema, uint64_t version, int64_t end,
+                                  bool (*expected)(int64_t)) {
     feat_table_version *tv = NULL;
     feat_batch b;
     OK(feat_table_open(db, schema, version, &tv, err));
@@ -196,7 +211,8 @@ static inline void assert_version(feat_db *db, const feat_schema *schema, uint64
         for (size_t row = 0; row < info.rows; row++) {
             if (deleted && feat_bit_get(deleted, row)) continue;
             int64_t number = feat_column_int(&b.columns[ID], row);
-            ck_assert_msg(number >= 0 && number < end && !seen[number] && expected(number), "number %lld", (long long)number);
+            ck_assert_msg(number >= 0 && number < end && !seen[number] && expected(number), "number %lld",
+                          (long long)number);
             seen[number] = 1;
             live++;
             if (number % 7 == 0) assert_row_is(b.columns, row, number);

@@ -38,7 +38,8 @@ static uint8_t round_trip(feat_page *p) {
                 ck_assert_uint_eq((size_t)(q->offsets[i + 1] - q->offsets[i]), n);
                 ck_assert(n == 0 || memcmp(p->text + p->offsets[i], q->text + q->offsets[i], n) == 0);
             } else {
-                ck_assert_msg(p->as.ints[i] == q->as.ints[i], "encoding %d, row %zu", used, i); /* bits of doubles, too */
+                ck_assert_msg(p->as.ints[i] == q->as.ints[i], "encoding %d, row %zu", used,
+                              i); /* bits of doubles, too */
             }
         }
         /* Bytes too few or too many. */
@@ -59,12 +60,14 @@ START_TEST(whole_numbers) {
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
             feat_page *p = page_of(FEAT_TYPE_BIGINT, rows[r]);
             int64_t base = (int64_t)random_bits();
-            for (size_t i = 0; i < rows[r]; i++) p->as.ints[i] = (int64_t)((uint64_t)base + (width ? random_bits() >> (64 - width) : 0));
+            for (size_t i = 0; i < rows[r]; i++)
+                p->as.ints[i] = (int64_t)((uint64_t)base + (width ? random_bits() >> (64 - width) : 0));
             uint8_t id = round_trip(p);
             if (rows[r] == 4096) ck_assert_uint_eq(id, width == 0 ? 1 : width <= 56 ? 2 : 0);
             /* Sorted. */
             uint64_t v = (uint64_t)base;
-            for (size_t i = 0; i < rows[r]; i++) p->as.ints[i] = (int64_t)(v += 1000 + (width ? random_bits() >> (64 - width) : 0));
+            for (size_t i = 0; i < rows[r]; i++)
+                p->as.ints[i] = (int64_t)(v += 1000 + (width ? random_bits() >> (64 - width) : 0));
             id = round_trip(p);
             if (rows[r] == 4096 && width > 0 && width < 40) ck_assert_uint_eq(id, 3);
             free_page(p);
@@ -157,7 +160,8 @@ START_TEST(hostile_bytes) {
     long rounds = getenv("FEAT_TEST_LONG") ? 3000000 : 100000;
     feat_page *p = page_of(FEAT_TYPE_BIGINT, 1);
     uint8_t noise[256];
-    static const feat_type types[] = {FEAT_TYPE_BOOLEAN, FEAT_TYPE_BIGINT, FEAT_TYPE_DOUBLE, FEAT_TYPE_TEXT, FEAT_TYPE_DATE, FEAT_TYPE_TIMESTAMP};
+    static const feat_type types[] = {FEAT_TYPE_BOOLEAN, FEAT_TYPE_BIGINT, FEAT_TYPE_DOUBLE,
+                                      FEAT_TYPE_TEXT,    FEAT_TYPE_DATE,   FEAT_TYPE_TIMESTAMP};
     for (long i = 0; i < rounds; i++) {
         size_t n = random_below(sizeof noise);
         uint8_t *bytes = malloc(n); /* exact, for the sanitizer */
@@ -208,7 +212,8 @@ static size_t block_round_trip(shelf *s, const feat_column *c, size_t start, siz
             ck_assert_msg(feat_column_same(&view, i, c, start + row), "type %d, row %zu", (int)c->type, row);
     }
     ck_assert_uint_eq(row, rows);
-    FAILS(feat_block_open(s->block, s->env, txn, &key, c->type, (uint32_t)rows + 1, err), FEAT_CORRUPT, "number of rows");
+    FAILS(feat_block_open(s->block, s->env, txn, &key, c->type, (uint32_t)rows + 1, err), FEAT_CORRUPT,
+          "number of rows");
     feat_type other = c->type == FEAT_TYPE_TEXT ? FEAT_TYPE_DATE : FEAT_TYPE_TEXT;
     FAILS(feat_block_open(s->block, s->env, txn, &key, other, (uint32_t)rows, err), FEAT_CORRUPT, "another type");
     feat_env_abort(txn);
@@ -258,13 +263,13 @@ START_TEST(hostile_blocks) {
             OK(feat_object_put(&w, bytes.data, size, &key, err));
             MDB_txn *txn = NULL, *own = NULL;
             OK(feat_object_writer_txn(&w, &txn, &own, err));
-            feat_error err = {.code = FEAT_OK};
-            feat_status status = feat_block_open(s.block, s.env, txn, &key, b.columns[c].type, 9000, &err);
+            feat_error failure = {.code = FEAT_OK};
+            feat_status status = feat_block_open(s.block, s.env, txn, &key, b.columns[c].type, 9000, &failure);
             for (size_t page = 0; status == FEAT_OK && page < s.block->n_pages; page++) {
                 feat_column view;
-                status = feat_block_read(s.block, page, &view, &err);
+                status = feat_block_read(s.block, page, &view, &failure);
             }
-            ck_assert_msg(status == FEAT_OK || status == FEAT_CORRUPT, "%s", err.message);
+            ck_assert_msg(status == FEAT_OK || status == FEAT_CORRUPT, "%s", failure.message);
             refused += status == FEAT_CORRUPT;
             feat_object_writer_abort(&w);
             bytes.data[at] = saved;
@@ -283,7 +288,8 @@ START_TEST(sizes) {
     shelf s = make_shelf();
     feat_column c;
     feat_column_init(&c, FEAT_TYPE_TIMESTAMP);
-    for (int64_t i = 0; i < 65536; i++) feat_column_append_int(&c, 1700000000000000 + i * 1000000 + (int64_t)random_below(1000));
+    for (int64_t i = 0; i < 65536; i++)
+        feat_column_append_int(&c, 1700000000000000 + i * 1000000 + (int64_t)random_below(1000));
     size_t size = block_round_trip(&s, &c, 0, 65536);
     ck_assert_msg(size < 65536 * 3 / 2, "timestamps take %zu bytes", size);
     feat_column_done(&c);

@@ -14,7 +14,12 @@ START_TEST(definitions) {
     feat_def defs[N];
     for (size_t i = 0; i < N; i++) {
         snprintf(names[i], sizeof names[i], "name %zu \xc3\xa9", i);
-        defs[i] = (feat_def){(feat_def_kind)(1 + i % 4), i == 4 ? long_name : names[i], (uint32_t)i + 1, {{(uint8_t)i, 9}}, record + i, sizes[i]};
+        defs[i] = (feat_def){(feat_def_kind)(1 + i % 4),
+                             i == 4 ? long_name : names[i],
+                             (uint32_t)i + 1,
+                             {{(uint8_t)i, 9}},
+                             record + i,
+                             sizes[i]};
         if (sizes[i] == 1 << 20) defs[i].record = record;
     }
     feat_arena arena;
@@ -93,11 +98,13 @@ START_TEST(versions) {
     /* Times before 1970, too, are in order. */
     static const int64_t times[] = {-5000000, -1, 1, 2, 1000};
     for (int i = 0; i < 5; i++) ck_assert_int_eq(commit_at(db, (uint32_t)i % 2 + 1, times[i]).known_time, times[i]);
-    for (int64_t t = -2; t < 1010; t++) ck_assert_uint_eq(resolve_time(db, t), t < -1 ? 1 : t < 1 ? 2 : t < 2 ? 3 : t < 1000 ? 4 : 5);
+    for (int64_t t = -2; t < 1010; t++)
+        ck_assert_uint_eq(resolve_time(db, t), t < -1 ? 1 : t < 1 ? 2 : t < 2 ? 3 : t < 1000 ? 4 : 5);
     ck_assert_uint_eq(resolve_time(db, INT64_MAX), 5);
     ck_assert_uint_eq(resolve_time(db, -5000000), 1);
     at.time = -5000001;
-    FAILS(feat_version_resolve(db, &at, &version, err), FEAT_NOT_FOUND, "first commit became known at 1969-12-31 23:59:55");
+    FAILS(feat_version_resolve(db, &at, &version, err), FEAT_NOT_FOUND,
+          "first commit became known at 1969-12-31 23:59:55");
     int64_t before = feat_clock_now();
     feat_version_info info = commit_at(db, 1, 0);
     ck_assert(info.known_time >= before && info.known_time <= feat_clock_now());
@@ -121,7 +128,8 @@ START_TEST(versions) {
     size_t n = 0;
     OK(feat_version_list(db, 0, &arena, &infos, &n, err));
     ck_assert_uint_eq(n, 8);
-    for (size_t i = 0; i < n; i++) ck_assert(infos[i].version == i + 1 && infos[i].parent == i && infos[i].rows_added == 1);
+    for (size_t i = 0; i < n; i++)
+        ck_assert(infos[i].version == i + 1 && infos[i].parent == i && infos[i].rows_added == 1);
     OK(feat_version_list(db, 2, &arena, &infos, &n, err));
     ck_assert_uint_eq(n, 2);
     ck_assert(infos[0].version == 2 && infos[1].version == 4 && infos[1].rows == 2);

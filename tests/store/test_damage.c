@@ -1,4 +1,5 @@
-/* Damage: flipped bits anywhere in the files, and memory that runs out anywhere. A read gives the right answer or an error. */
+/* Damage: flipped bits anywhere in the files, and memory that runs out anywhere. A read gives the right answer or an
+ * error. */
 #include <sys/wait.h>
 
 #include "support.h"
@@ -159,7 +160,8 @@ static int look_at(const char *path, bool write) {
         every_batch(&b);
         fill_rows(&b, 20000, 3000);
         if (feat_db_lock(db, 0, &err) != FEAT_OK || feat_table_writer_begin(db, &schema, &w, &err) != FEAT_OK) break;
-        if (feat_table_writer_add(w, &b, &err) == FEAT_OK) (void)feat_table_writer_commit(w, FEAT_OPERATION_APPEND, 0, &info, &err);
+        if (feat_table_writer_add(w, &b, &err) == FEAT_OK)
+            (void)feat_table_writer_commit(w, FEAT_OPERATION_APPEND, 0, &info, &err);
         else feat_table_writer_abort(w);
         feat_db_unlock(db);
         feat_batch_done(&b);
@@ -210,17 +212,22 @@ START_TEST(flipped_bits) {
                 size_t at = (size_t)random_below(sizes[f]);
                 switch (random_below(4)) {
                 case 0: bytes[at] ^= (unsigned char)(1u << random_below(8)); break;
-                case 1: bytes[at / 4096 * 4096 + random_below(160) % (sizes[f] - at / 4096 * 4096)] ^= (unsigned char)(1u << random_below(8)); break;
+                case 1:
+                    bytes[at / 4096 * 4096 + random_below(160) % (sizes[f] - at / 4096 * 4096)] ^=
+                        (unsigned char)(1u << random_below(8));
+                    break;
                 case 2: bytes[at / 4096 * 4096 + random_below(32)] = (unsigned char)random_bits(); break;
                 default:
-                    for (size_t k = at; k < at + random_below(64) && k < sizes[f]; k++) bytes[k] = (unsigned char)random_bits();
+                    for (size_t k = at; k < at + random_below(64) && k < sizes[f]; k++)
+                        bytes[k] = (unsigned char)random_bits();
                 }
             }
             dump(path_in(f ? "t/blocks.mdb" : "t/catalog.mdb"), bytes, sizes[f]);
             free(bytes);
         }
         int result = look_in_child(path_in("t"), i % 3 == 0);
-        ck_assert_msg(result < 3, "image %ld: %s (%d)", i, result >= 100 ? "the reader crashed" : "a wrong answer without an error", result);
+        ck_assert_msg(result < 3, "image %ld: %s (%d)", i,
+                      result >= 100 ? "the reader crashed" : "a wrong answer without an error", result);
         tally[result]++;
     }
     ck_assert_int_gt(tally[2], tally[0] / 4); /* most damage is somewhere that matters */
@@ -336,7 +343,8 @@ START_TEST(memory_runs_out) {
             ck_assert_int_gt(n, 100);
             break;
         }
-        ck_assert_msg(status == FEAT_MEMORY && failure.code == FEAT_MEMORY, "allocation %lld: %s %s", (long long)n, feat_status_name(status), failure.message);
+        ck_assert_msg(status == FEAT_MEMORY && failure.code == FEAT_MEMORY, "allocation %lld: %s %s", (long long)n,
+                      feat_status_name(status), failure.message);
         /* What was committed before is whole. */
         feat_db *db = open_db(path_in("m"), FEAT_MODE_CREATE);
         feat_schema schema = every_schema(1);

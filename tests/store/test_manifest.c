@@ -1,4 +1,5 @@
-/* Manifests and runs of the unique index below the level of tables: large trees, sharing, malformed objects under good seals. */
+/* Manifests and runs of the unique index below the level of tables: large trees, sharing, malformed objects under good
+ * seals. */
 #include "store/db.h"
 #include "store/manifest.h"
 #include "store/unique.h"
@@ -26,8 +27,8 @@ static void add_segments(feat_manifest *m, size_t n) {
         feat_block_ref *blocks = feat_arena_array(&m->arena, 2, sizeof *blocks);
         blocks[0] = (feat_block_ref){1, {{1}}};
         blocks[1] = (feat_block_ref){4, {{(uint8_t)i, 2}}};
-        m->segments[m->n_segments++] =
-            (feat_segment){.id = m->next_segment++, .version = 3, .rows = 10, .blocks = blocks, .n_blocks = 2, .changed = true};
+        m->segments[m->n_segments++] = (feat_segment){
+            .id = m->next_segment++, .version = 3, .rows = 10, .blocks = blocks, .n_blocks = 2, .changed = true};
         m->rows += 10;
     }
 }
@@ -75,7 +76,7 @@ START_TEST(trees) {
             size_t before = count_values(env), levels = sizes[i] <= 64 ? 1 : sizes[i] <= 4096 ? 2 : 3;
             feat_segment *s = &n.segments[sizes[i] / 2];
             s->bitmap = feat_alloc_zero(8192, 1);
-            feat_bit_set(s->bitmap, 3);
+            feat_bit_set(s->bitmap, i); /* a vector that is not stored yet */
             s->deleted = 1;
             s->changed = true;
             n.rows--;
@@ -87,7 +88,7 @@ START_TEST(trees) {
             OK(feat_env_begin(env, false, &txn, err));
             OK(feat_segment_load_deleted(&m.segments[sizes[i] / 2], env, txn, err));
             feat_env_abort(txn);
-            ck_assert(feat_bit_get(m.segments[sizes[i] / 2].bitmap, 3));
+            ck_assert(feat_bit_get(m.segments[sizes[i] / 2].bitmap, i));
         }
         feat_manifest_done(&m);
         feat_manifest_done(&n);
@@ -153,7 +154,7 @@ START_TEST(malformed_manifests) {
         feat_digest key = {{0}};
         feat_manifest n;
         feat_manifest_init(&n, 5);
-        feat_error err = {.code = FEAT_OK};
+        feat_error failure = {.code = FEAT_OK};
         if (kind == 0) {
             key = mutate(&w, &roots);
         } else if (kind == 1) {
@@ -174,23 +175,24 @@ START_TEST(malformed_manifests) {
         feat_status status;
         if (kind < 3) {
             OK(feat_object_writer_txn(&w, &txn, &own, err));
-            status = feat_manifest_load(&n, env, txn, &key, &err);
+            status = feat_manifest_load(&n, env, txn, &key, &failure);
         } else {
             feat_segment changed = m.segments[3];
             changed.bitmap = NULL;
             changed.deletion = mutate(&w, &vectors);
             OK(feat_object_writer_txn(&w, &txn, &own, err));
-            status = feat_segment_load_deleted(&changed, env, txn, &err);
+            status = feat_segment_load_deleted(&changed, env, txn, &failure);
             feat_free(changed.bitmap);
         }
-        ck_assert_msg(status == FEAT_OK || status == FEAT_CORRUPT, "%s", err.message);
+        ck_assert_msg(status == FEAT_OK || status == FEAT_CORRUPT, "%s", failure.message);
         refused[kind] += status == FEAT_CORRUPT;
         if (own) feat_env_abort(own);
         feat_object_writer_abort(&w);
         feat_manifest_done(&n);
     }
     /* Some bytes are plain numbers and digests, that only the seals guard. */
-    ck_assert(refused[0] > rounds / 16 && refused[1] > rounds / 8 && refused[2] > rounds / 40 && refused[3] > rounds / 16);
+    ck_assert(refused[0] > rounds / 16 && refused[1] > rounds / 8 && refused[2] > rounds / 40 &&
+              refused[3] > rounds / 16);
     feat_buffer_done(&roots);
     feat_buffer_done(&nodes);
     feat_buffer_done(&leaves);
@@ -208,7 +210,8 @@ START_TEST(sorting) {
         for (unsigned bits = 0; bits <= 64; bits += 16) {
             size_t n = sizes[k];
             feat_unique_entry *e = malloc((n + 1) * sizeof *e), *work = malloc((n + 1) * sizeof *work);
-            for (size_t i = 0; i < n; i++) e[i] = (feat_unique_entry){bits ? random_bits() >> (64 - bits) : 7, 1, (uint32_t)i};
+            for (size_t i = 0; i < n; i++)
+                e[i] = (feat_unique_entry){bits ? random_bits() >> (64 - bits) : 7, 1, (uint32_t)i};
             feat_unique_sort(e, work, n);
             for (size_t i = 1; i < n; i++)
                 ck_assert(e[i - 1].hash < e[i].hash || (e[i - 1].hash == e[i].hash && e[i - 1].row < e[i].row));
@@ -265,7 +268,8 @@ START_TEST(runs) {
     ck_assert_uint_gt(expected, 3000);
     for (size_t i = 0; i < hits.n; i++) hits.entries[i].hash *= 20; /* from the number of the probe to its hash */
     uint64_t sum = 0, wanted = 0;
-    for (size_t i = 0; i < hits.n; i++) sum += (hits.entries[i].hash + 1) * (hits.entries[i].segment * 65537 + hits.entries[i].row);
+    for (size_t i = 0; i < hits.n; i++)
+        sum += (hits.entries[i].hash + 1) * (hits.entries[i].segment * 65537 + hits.entries[i].row);
     for (size_t i = 0; i < total; i++)
         if (all[i].hash % 20 == 0) wanted += (all[i].hash + 1) * (all[i].segment * 65537 + all[i].row);
     ck_assert(sum == wanted);
@@ -319,7 +323,8 @@ START_TEST(malformed_runs) {
             size_t at = random_below(i % 4 ? 12 : 40000);
             uint8_t saved = body.data[at], sum[8];
             body.data[at] = (uint8_t)random_bits();
-            size_t size = (size_t)header.data[32 + 12] | (size_t)header.data[32 + 13] << 8 | (size_t)header.data[32 + 14] << 16;
+            size_t size =
+                (size_t)header.data[32 + 12] | (size_t)header.data[32 + 13] << 8 | (size_t)header.data[32 + 14] << 16;
             uint64_t hash = feat_hash64(body.data, size);
             memcpy(sum, header.data + 32 + 24, 8);
             for (int k = 0; k < 8; k++) header.data[32 + 24 + k] = (uint8_t)(hash >> (8 * k));
@@ -334,9 +339,9 @@ START_TEST(malformed_runs) {
         feat_unique_hits hits = {0};
         MDB_txn *txn = NULL, *own = NULL;
         OK(feat_object_writer_txn(&w, &txn, &own, err));
-        feat_error err = {.code = FEAT_OK};
-        feat_status status = feat_unique_probe_run(env, txn, &run, hashes, 1000, &hits, &err);
-        ck_assert_msg(status == FEAT_OK || status == FEAT_CORRUPT, "%s", err.message);
+        feat_error failure = {.code = FEAT_OK};
+        feat_status status = feat_unique_probe_run(env, txn, &run, hashes, 1000, &hits, &failure);
+        ck_assert_msg(status == FEAT_OK || status == FEAT_CORRUPT, "%s", failure.message);
         refused += status == FEAT_CORRUPT;
         feat_free(hits.entries);
         if (own) feat_env_abort(own);

@@ -54,7 +54,8 @@ START_TEST(not_a_store) {
     feat_db *db = NULL;
     static const feat_mode modes[] = {FEAT_MODE_WRITE, FEAT_MODE_READ, FEAT_MODE_CREATE};
     for (int i = 0; i < 3; i++) {
-        if (modes[i] != FEAT_MODE_CREATE) FAILS(feat_db_open(path_in("none"), modes[i], &db, err), FEAT_NOT_FOUND, "none");
+        if (modes[i] != FEAT_MODE_CREATE)
+            FAILS(feat_db_open(path_in("none"), modes[i], &db, err), FEAT_NOT_FOUND, "none");
         FAILS(feat_db_open(path_in("none/below"), modes[i], &db, err), FEAT_NOT_FOUND, "below");
         write_file(path_in("file"), "x", 1);
         FAILS(feat_db_open(path_in("file"), modes[i], &db, err), FEAT_FORMAT, "a store is a directory");
@@ -66,7 +67,8 @@ START_TEST(not_a_store) {
         write_file(path_in("imitation/catalog.mdb"), "short", 5);
         if (modes[i] == FEAT_MODE_READ) write_file(path_in("imitation/blocks.mdb"), "short", 5);
         feat_status expected = modes[i] == FEAT_MODE_WRITE ? FEAT_CORRUPT : FEAT_FORMAT; /* without blocks, and with */
-        if (modes[i] != FEAT_MODE_CREATE) FAILS(feat_db_open(path_in("imitation"), modes[i], &db, err), expected, "imitation");
+        if (modes[i] != FEAT_MODE_CREATE)
+            FAILS(feat_db_open(path_in("imitation"), modes[i], &db, err), expected, "imitation");
     }
     mkdir(path_in("empty"), 0700);
     FAILS(feat_db_open(path_in("empty"), FEAT_MODE_WRITE, &db, err), FEAT_FORMAT, "no libfeat store");
@@ -104,7 +106,8 @@ START_TEST(format_versions) {
     feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE), *other = NULL;
     feat_db_unref(db);
     foreign_catalog(path_in("s/catalog.mdb"), "libfeat\0\7\0\0\0", 12);
-    FAILS(feat_db_open(path_in("s"), FEAT_MODE_WRITE, &other, err), FEAT_FORMAT, "has format version 7; this library reads version 1");
+    FAILS(feat_db_open(path_in("s"), FEAT_MODE_WRITE, &other, err), FEAT_FORMAT,
+          "has format version 7; this library reads version 1");
     foreign_catalog(path_in("s/catalog.mdb"), "another\0\1\0\0\0", 12);
     FAILS(feat_db_open(path_in("s"), FEAT_MODE_CREATE, &other, err), FEAT_FORMAT, "another's");
     ck_assert_int_eq(unlink(path_in("s/catalog.mdb")), 0);
@@ -172,8 +175,8 @@ START_TEST(truncated) {
             feat_error err = {.code = FEAT_OK};
             db = NULL;
             feat_status status = feat_db_open(path_in("t"), FEAT_MODE_READ, &db, &err);
-            ck_assert_msg(status == FEAT_CORRUPT || (status == FEAT_FORMAT && size < 4096), "%lld bytes: %s %s", (long long)size,
-                          feat_status_name(status), err.message);
+            ck_assert_msg(status == FEAT_CORRUPT || (status == FEAT_FORMAT && size < 4096), "%lld bytes: %s %s",
+                          (long long)size, feat_status_name(status), err.message);
         }
     }
     /* Cut while it is open. */
@@ -362,7 +365,8 @@ static int use_after_fork(const char *path) {
     if (feat_table_open(parents, &schema, 1, &tv, &err) != FEAT_FORKED) return 3;
     if (feat_db_lock(parents, 0, &err) != FEAT_FORKED) return 4;
     if (feat_db_open(path, FEAT_MODE_WRITE, &db, &err) != FEAT_OK) return 5;
-    if (feat_db_check(db, &err) != FEAT_OK || feat_version_newest(db, &version, &err) != FEAT_OK || version != 1) return 6;
+    if (feat_db_check(db, &err) != FEAT_OK || feat_version_newest(db, &version, &err) != FEAT_OK || version != 1)
+        return 6;
     feat_db_unref(parents);
     feat_db_unref(db);
     return 0;
@@ -523,7 +527,8 @@ static void write_until_killed(const char *path, int acknowledge) {
     feat_db *db = NULL;
     feat_schema schema = every_schema(1);
     uint64_t newest = 0;
-    if (feat_db_open(path, FEAT_MODE_WRITE, &db, NULL) != FEAT_OK || feat_version_newest(db, &newest, NULL) != FEAT_OK) _exit(1);
+    if (feat_db_open(path, FEAT_MODE_WRITE, &db, NULL) != FEAT_OK || feat_version_newest(db, &newest, NULL) != FEAT_OK)
+        _exit(1);
     for (;;) {
         feat_table_version *tv = NULL;
         if (feat_table_open(db, &schema, newest, &tv, NULL) != FEAT_OK) _exit(2);
@@ -551,7 +556,8 @@ START_TEST(killed) {
         usleep((useconds_t)(5000 + random_below(120000)));
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
-        while (read(ends[0], &last, sizeof last) == sizeof last) {}
+        while (read(ends[0], &last, sizeof last) == sizeof last) {
+        }
         close(ends[0]);
         /* What was acknowledged is there; what is there is whole. */
         db = open_db(path_in("s"), FEAT_MODE_WRITE);
@@ -559,8 +565,8 @@ START_TEST(killed) {
         feat_db_unlock(db);
         uint64_t newest = 0;
         OK(feat_version_newest(db, &newest, err));
-        ck_assert_msg(newest == last.version || newest == last.version + 1, "%llu acknowledged, %llu there", (unsigned long long)last.version,
-                      (unsigned long long)newest);
+        ck_assert_msg(newest == last.version || newest == last.version + 1, "%llu acknowledged, %llu there",
+                      (unsigned long long)last.version, (unsigned long long)newest);
         feat_table_version *tv = NULL;
         OK(feat_table_open(db, &schema, newest, &tv, err));
         limit = feat_table_rows(tv);
@@ -574,5 +580,6 @@ START_TEST(killed) {
 }
 END_TEST
 
-RUN("store/open", not_a_store, interrupted_creation_is_finished, format_versions, gate, truncated, modes, read_only_directory, one_writer,
-    lock_and_fork, forked, readers_see_commits, map_grows, failed_commit_poisons, killed)
+RUN("store/open", not_a_store, interrupted_creation_is_finished, format_versions, gate, truncated, modes,
+    read_only_directory, one_writer, lock_and_fork, forked, readers_see_commits, map_grows, failed_commit_poisons,
+    killed)

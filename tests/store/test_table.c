@@ -311,7 +311,8 @@ START_TEST(probe_many_runs) {
 }
 END_TEST
 
-/* Rows of one key have one hash, as colliding keys would: all of them are candidates, over pages and runs, pending or not. */
+/* Rows of one key have one hash, as colliding keys would: all of them are candidates, over pages and runs, pending or
+ * not. */
 START_TEST(probe_equal_hashes) {
     feat_schema schema = every_schema(1);
     feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
@@ -384,7 +385,8 @@ START_TEST(long_texts) {
     feat_table_version *tv = NULL;
     OK(feat_table_open(db, &schema, 1, &tv, err));
     ck_assert_uint_gt(feat_table_segments(tv), 1);
-    for (size_t s = 0; s < feat_table_segments(tv); s++) OK(feat_table_read(tv, s, every_column, N_FIELDS, out.columns, err));
+    for (size_t s = 0; s < feat_table_segments(tv); s++)
+        OK(feat_table_read(tv, s, every_column, N_FIELDS, out.columns, err));
     for (size_t i = 0; i < N; i++)
         for (int c = 0; c < N_FIELDS; c++) ck_assert(feat_column_same(&out.columns[c], i, &b.columns[c], i));
     feat_table_close(tv);
@@ -474,5 +476,6 @@ START_TEST(delete_everything) {
 }
 END_TEST
 
-RUN("store/table", versions_stay, digest_knows_rows_only, delete_and_diff, rows_in_any_order, writer_reads_what_it_wrote, probe_many_runs,
-    probe_equal_hashes, long_texts, many_small_commits, added_column, delete_everything)
+RUN("store/table", versions_stay, digest_knows_rows_only, delete_and_diff, rows_in_any_order,
+    writer_reads_what_it_wrote, probe_many_runs, probe_equal_hashes, long_texts, many_small_commits, added_column,
+    delete_everything)
