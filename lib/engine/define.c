@@ -112,6 +112,13 @@ static feat_status run_statement(script_run *r, const feat_ast_statement *s) {
     case FEAT_AST_CREATE_SERVICE: return run_service(r, s);
     case FEAT_AST_CREATE_DIMENSION: return fail_at(r, s, FEAT_DEFINITION, "CREATE DIMENSION is not supported; use CREATE TABLE");
     case FEAT_AST_DROP: return fail_at(r, s, FEAT_DEFINITION, "DROP is not supported: old versions of data and definitions stay readable");
+    case FEAT_AST_ALTER: return fail_at(r, s, FEAT_DEFINITION, "ALTER TABLE is not supported: a table keeps the columns it was made with");
+    case FEAT_AST_COMMENT: return fail_at(r, s, FEAT_DEFINITION, "COMMENT ON is not supported; write WITH (description = '...')");
+    case FEAT_AST_EXPLAIN:
+    case FEAT_AST_SHOW:
+    case FEAT_AST_DESCRIBE:
+        return feat_sql_fail(r->err, FEAT_DEFINITION, r->source.sql, r->source.length, s->offset,
+                             "a script of definitions asks nothing; feat_explain explains a definition, feat_history lists commits");
     }
     return feat_fail(r->err, FEAT_INTERNAL, "unknown kind of statement");
 }

@@ -1,341 +1,391 @@
-/* Trees back to text. Expressions are printed with parentheses around every operation, so no precedence needs to be known. */
+/* Expressions and windows as text. Parentheses stand only where the operators do not bind that way by themselves, so
+ * that what is printed is nested no deeper than what was read. */
+#include "sql/print.h"
+
 #include <inttypes.h>
 #include <string.h>
-#include <strings.h>
 
-#include "sql/sql.h"
+#include "sql/parser.h"
 
-static void name(feat_buffer *out, const char *text) {
-    feat_buffer_byte(out, '"');
-    for (; *text; text++) {
-        if (*text == '"') feat_buffer_byte(out, '"');
-        feat_buffer_byte(out, (uint8_t)*text);
-    }
-    feat_buffer_byte(out, '"');
+bool feat_print_enter(feat_printer *pr) {
+    if (pr->depth >= FEAT_SQL_MAX_DEPTH + FEAT_SQL_MAX_NESTING) pr->too_deep = true;
+    if (pr->too_deep) return false;
+    pr->depth++;
+    return true;
 }
 
-static void string(feat_buffer *out, const char *text, size_t length) {
-    feat_buffer_byte(out, '\'');
+void feat_print_leave(feat_printer *pr) { pr->depth--; }
+
+feat_status feat_print_result(const feat_printer *pr) {
+    return pr->too_deep ? FEAT_LIMIT : pr->out->failed ? FEAT_MEMORY : FEAT_OK;
+}
+
+/* ---- Names and constants. ---- */
+
+void feat_print_text(feat_printer *pr, const char *text) { feat_buffer_text(pr->out, text); }
+
+static void quoted(feat_printer *pr, char quote, const char *text, size_t length) {
+    feat_buffer_byte(pr->out, (uint8_t)quote);
+    for (size_t i = 0; i < length;) {
+        const char *next = memchr(text + i, quote, length - i);
+        size_t n = next ? (size_t)(next - text) + 1 - i : length - i;
+        feat_buffer_append(pr->out, text + i, n);
+        if (next) feat_buffer_byte(pr->out, (uint8_t)quote);
+        i += n;
+    }
+    feat_buffer_byte(pr->out, (uint8_t)quote);
+}
+
+void feat_print_string(feat_printer *pr, const char *text, size_t length) { quoted(pr, '\'', text, length); }
+
+static bool plain(const char *name, size_t length) {
     for (size_t i = 0; i < length; i++) {
-        if (text[i] == '\'') feat_buffer_byte(out, '\'');
-        feat_buffer_byte(out, (uint8_t)text[i]);
+        char c = feat_ascii_lower(name[i]);
+        if (!((c >= 'a' && c <= 'z') || c == '_' || (i > 0 && c >= '0' && c <= '9'))) return false;
     }
-    feat_buffer_byte(out, '\'');
+    return length > 0;
 }
 
-static void list(feat_buffer *out, feat_ast_expr *const *exprs, size_t n) {
+void feat_print_name(feat_printer *pr, const char *name) {
+    size_t length = strlen(name);
+    if (plain(name, length) && feat_word_of(name, length) == FEAT_WORD_FREE) feat_print_text(pr, name);
+    else quoted(pr, '"', name, length);
+}
+
+/* Before a '(' most words are names of functions: last, date, left. Not those with a syntax of their own. */
+static void function_name(feat_printer *pr, const char *name) {
+    static const char *const special[] = {"extract", "position", "try_cast"};
+    size_t length = strlen(name);
+    bool bare = plain(name, length) && feat_word_of(name, length) != FEAT_WORD_RESERVED;
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++) bare = bare && !feat_same_word(name, special[i]);
+    if (bare) feat_print_text(pr, name);
+    else quoted(pr, '"', name, length);
+}
+
+/* Each of the three parts in the largest unit that is whole. */
+static void interval(feat_printer *pr, const feat_ast_expr *e) {
+    static const struct {
+        int64_t size;
+        const char *unit;
+    } months[] = {{12, "year"}, {1, "month"}}, times[] = {{INT64_C(3600000000), "hour"},
+                                                          {INT64_C(60000000), "minute"},
+                                                          {1000000, "second"},
+                                                          {1000, "millisecond"},
+                                                          {1, "microsecond"}};
+    size_t m = 0, t = 0;
+    const char *blank = "";
+    while (e->months % months[m].size != 0) m++;
+    while (e->us % times[t].size != 0) t++;
+    const struct {
+        int64_t amount;
+        const char *unit;
+    } parts[] = {
+        {e->months / months[m].size, months[m].unit}, {e->days, "day"}, {e->us / times[t].size, times[t].unit}};
+    feat_print_text(pr, "INTERVAL '");
+    for (size_t i = 0; i < 3; i++) {
+        if (parts[i].amount == 0) continue;
+        feat_buffer_printf(pr->out, "%s%" PRId64 " %s%s", blank, parts[i].amount, parts[i].unit,
+                           parts[i].amount == 1 ? "" : "s");
+        blank = " ";
+    }
+    feat_print_text(pr, *blank ? "'" : "0 days'");
+}
+
+/* ---- Orders and windows. ---- */
+
+void feat_print_list(feat_printer *pr, feat_ast_expr *const *exprs, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        if (i) feat_buffer_text(out, ", ");
-        feat_sql_print_expr(exprs[i], out);
+        if (i) feat_print_text(pr, ", ");
+        feat_print_expr(pr, exprs[i]);
     }
 }
 
-static void order(feat_buffer *out, const feat_ast_order *items, size_t n) {
-    feat_buffer_text(out, " ORDER BY ");
+void feat_print_order(feat_printer *pr, const feat_ast_order *order, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        if (i) feat_buffer_text(out, ", ");
-        feat_sql_print_expr(items[i].expr, out);
-        if (items[i].descending) feat_buffer_text(out, " DESC");
+        feat_print_text(pr, i ? ", " : " ORDER BY ");
+        feat_print_expr(pr, order[i].expr);
+        if (order[i].descending) feat_print_text(pr, " DESC");
+        if (order[i].nulls)
+            feat_print_text(pr, order[i].nulls == FEAT_AST_NULLS_FIRST ? " NULLS FIRST" : " NULLS LAST");
     }
 }
 
-static void bound(feat_buffer *out, const feat_ast_bound *b) {
-    if (b->distance) feat_sql_print_expr(b->distance, out);
-    static const char *const kinds[] = {"UNBOUNDED PRECEDING", " PRECEDING", "CURRENT ROW", " FOLLOWING", "UNBOUNDED FOLLOWING"};
-    feat_buffer_text(out, kinds[b->kind]);
+static void bound(feat_printer *pr, const feat_ast_bound *b) {
+    static const char *const kinds[] = {"UNBOUNDED PRECEDING", " PRECEDING", "CURRENT ROW", " FOLLOWING",
+                                        "UNBOUNDED FOLLOWING"};
+    if (b->distance) feat_print_expr(pr, b->distance);
+    feat_print_text(pr, kinds[b->kind]);
 }
 
-static void window(feat_buffer *out, const feat_ast_window *w) {
-    feat_buffer_byte(out, '(');
-    if (w->base) name(out, w->base);
-    if (w->n_partition) {
-        feat_buffer_text(out, " PARTITION BY ");
-        list(out, w->partition, w->n_partition);
-    }
-    if (w->n_order) order(out, w->order, w->n_order);
+static void frame(feat_printer *pr, const feat_ast_window *w) {
     if (w->unit == FEAT_AST_SINCE) {
-        feat_buffer_printf(out, " SINCE %s", w->since);
-    } else if (w->unit != FEAT_AST_NO_FRAME) {
-        feat_buffer_text(out, w->unit == FEAT_AST_RANGE ? " RANGE BETWEEN " : w->unit == FEAT_AST_ROWS ? " ROWS BETWEEN " : " GROUPS BETWEEN ");
-        bound(out, &w->start);
-        feat_buffer_text(out, " AND ");
-        bound(out, &w->end);
+        feat_buffer_printf(pr->out, " SINCE %s", w->since);
+        if (w->zone) {
+            feat_print_text(pr, " AT TIME ZONE ");
+            feat_print_string(pr, w->zone, strlen(w->zone));
+        }
+    } else {
+        feat_print_text(pr, w->unit == FEAT_AST_RANGE  ? " RANGE BETWEEN "
+                            : w->unit == FEAT_AST_ROWS ? " ROWS BETWEEN "
+                                                       : " GROUPS BETWEEN ");
+        bound(pr, &w->start);
+        feat_print_text(pr, " AND ");
+        bound(pr, &w->end);
     }
-    if (w->closed) feat_buffer_printf(out, " CLOSED %s", w->closed);
-    if (w->exclude) feat_buffer_printf(out, " EXCLUDE %s", w->exclude);
-    feat_buffer_byte(out, ')');
+    if (w->closed) feat_buffer_printf(pr->out, " CLOSED %s", w->closed);
+    if (w->exclude) feat_buffer_printf(pr->out, " EXCLUDE %s", w->exclude);
 }
 
-static void interval(feat_buffer *out, const feat_ast_expr *e) {
-    feat_buffer_printf(out, "INTERVAL '%" PRId64 " months %" PRId64 " days %" PRId64 " microseconds'", e->months, e->days, e->us);
+void feat_print_window(feat_printer *pr, const feat_ast_window *w) {
+    feat_print_text(pr, "(");
+    if (w->base) feat_print_name(pr, w->base);
+    if (w->n_partition) {
+        feat_print_text(pr, " PARTITION BY ");
+        feat_print_list(pr, w->partition, w->n_partition);
+    }
+    feat_print_order(pr, w->order, w->n_order);
+    if (w->unit != FEAT_AST_NO_FRAME) frame(pr, w);
+    feat_print_text(pr, ")");
 }
 
-static void call(feat_buffer *out, const feat_ast_expr *e) {
-    if (strcasecmp(e->name, "current_date") == 0 || strcasecmp(e->name, "current_timestamp") == 0) {
-        feat_buffer_text(out, e->name);
+/* ---- Expressions. ---- */
+
+static bool is_like(const feat_ast_expr *e) {
+    return e->kind == FEAT_AST_BINARY && (strcmp(e->name, "like") == 0 || strcmp(e->name, "ilike") == 0);
+}
+
+/* The operators that are words; those that are symbols are in the parser's table. */
+static const feat_operator words[] = {
+    {" OR ", "or", FEAT_BINDS_OR},
+    {" AND ", "and", FEAT_BINDS_AND},
+    {" IS DISTINCT FROM ", "is distinct from", FEAT_BINDS_IS},
+    {" IS NOT DISTINCT FROM ", "is not distinct from", FEAT_BINDS_IS},
+    {" LIKE ", "like", FEAT_BINDS_MATCH},
+    {" ILIKE ", "ilike", FEAT_BINDS_MATCH},
+    {" AT TIME ZONE ", "at time zone", FEAT_BINDS_ZONE},
+    {"~", "~", FEAT_BINDS_OTHER},
+    {"[]", "[]", FEAT_BINDS_POSTFIX},
+    {"EXCLUDE", "exclude", FEAT_BINDS_PRIMARY},
+};
+
+static const feat_operator *find_operator(const char *name) {
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i].name, name) == 0) return &words[i];
+    return feat_operator_find(name);
+}
+
+/* How tightly the outermost operator of an expression binds. */
+static int binds(const feat_ast_expr *e) {
+    const feat_operator *op;
+    switch (e->kind) {
+    case FEAT_AST_UNARY:
+        if (strcmp(e->name, "not") != 0) return FEAT_BINDS_SIGN;
+        return is_like(e->args[0]) ? FEAT_BINDS_MATCH : FEAT_BINDS_NOT; /* a NOT LIKE b */
+    case FEAT_AST_BINARY: op = find_operator(e->name); return op ? op->binds : FEAT_BINDS_ANY;
+    case FEAT_AST_IS: return FEAT_BINDS_IS;
+    case FEAT_AST_BETWEEN:
+    case FEAT_AST_IN: return FEAT_BINDS_MATCH;
+    case FEAT_AST_CAST: return e->try_cast ? FEAT_BINDS_PRIMARY : FEAT_BINDS_POSTFIX;
+    default: return FEAT_BINDS_PRIMARY;
+    }
+}
+
+/* An operand of an operator that takes what binds at least as tightly as `least`. */
+static void operand(feat_printer *pr, const feat_ast_expr *e, int least) {
+    bool loose = binds(e) < least;
+    if (loose) feat_print_text(pr, "(");
+    feat_print_expr(pr, e);
+    if (loose) feat_print_text(pr, ")");
+}
+
+static void like(feat_printer *pr, const feat_ast_expr *e, bool negated) {
+    operand(pr, e->args[0], FEAT_BINDS_MATCH + 1);
+    if (negated) feat_print_text(pr, " NOT");
+    feat_print_text(pr, find_operator(e->name)->text);
+    operand(pr, e->args[1], FEAT_BINDS_MATCH + 1);
+    if (e->n_args < 3) return;
+    feat_print_text(pr, " ESCAPE ");
+    operand(pr, e->args[2], FEAT_BINDS_MATCH + 1);
+}
+
+static void binary(feat_printer *pr, const feat_ast_expr *e) {
+    const feat_operator *op = find_operator(e->name);
+    if (!op || e->n_args == 0) return;
+    switch (op->binds) {
+    case FEAT_BINDS_OR:
+    case FEAT_BINDS_AND:
+        for (size_t i = 0; i < e->n_args; i++) {
+            if (i) feat_print_text(pr, op->text);
+            operand(pr, e->args[i], op->binds + 1);
+        }
+        return;
+    case FEAT_BINDS_MATCH: like(pr, e, false); return;
+    case FEAT_BINDS_PRIMARY:
+        feat_print_expr(pr, e->args[0]);
+        feat_print_text(pr, " EXCLUDE (");
+        feat_print_list(pr, e->args + 1, e->n_args - 1);
+        feat_print_text(pr, ")");
+        return;
+    case FEAT_BINDS_POSTFIX: {
+        /* x::INTEGER[1] would be a type of one element. */
+        bool cast = e->args[0]->kind == FEAT_AST_CAST && !e->args[0]->try_cast;
+        operand(pr, e->args[0], cast ? FEAT_BINDS_PRIMARY : FEAT_BINDS_POSTFIX);
+        feat_print_text(pr, "[");
+        feat_print_expr(pr, e->args[1]);
+        feat_print_text(pr, "]");
         return;
     }
-    name(out, e->name);
-    feat_buffer_text(out, e->star ? "(*" : e->distinct ? "(DISTINCT " : "(");
-    list(out, e->args, e->n_args);
-    if (e->n_order) order(out, e->order, e->n_order);
-    feat_buffer_byte(out, ')');
-    if (e->filter) {
-        feat_buffer_text(out, " FILTER (WHERE ");
-        feat_sql_print_expr(e->filter, out);
-        feat_buffer_byte(out, ')');
+    default: break;
     }
-    if (e->nulls) feat_buffer_text(out, e->nulls == FEAT_AST_NULLS_IGNORE ? " IGNORE NULLS" : " RESPECT NULLS");
-    if (e->over) {
-        feat_buffer_text(out, " OVER ");
-        window(out, e->over);
+    if (e->n_args == 1) {
+        feat_print_text(pr, op->text);
+        operand(pr, e->args[0], op->binds + 1);
+        return;
+    }
+    bool symbol = op->text[0] != ' ';
+    operand(pr, e->args[0], op->binds == FEAT_BINDS_COMPARE ? op->binds + 1 : op->binds);
+    if (symbol) feat_print_text(pr, " ");
+    feat_print_text(pr, op->text);
+    if (symbol) feat_print_text(pr, " ");
+    operand(pr, e->args[1], op->binds + 1);
+}
+
+static void unary(feat_printer *pr, const feat_ast_expr *e) {
+    if (strcmp(e->name, "not") != 0) {
+        feat_print_text(pr, e->name);
+        if (e->args[0]->kind == FEAT_AST_UNARY) feat_print_text(pr, " "); /* -- would be a comment */
+        operand(pr, e->args[0], FEAT_BINDS_SIGN);
+    } else if (is_like(e->args[0])) {
+        like(pr, e->args[0], true);
+    } else {
+        feat_print_text(pr, "NOT ");
+        operand(pr, e->args[0], FEAT_BINDS_NOT);
     }
 }
 
-static void binary(feat_buffer *out, const feat_ast_expr *e) {
-    feat_buffer_byte(out, '(');
-    for (size_t i = 0; i < e->n_args; i++) {
-        if (i) feat_buffer_printf(out, " %s ", e->name);
-        feat_sql_print_expr(e->args[i], out);
-    }
-    feat_buffer_byte(out, ')');
-}
-
-static void choice(feat_buffer *out, const feat_ast_expr *e) {
-    feat_buffer_text(out, "CASE");
+static void choice(feat_printer *pr, const feat_ast_expr *e) {
+    feat_print_text(pr, "CASE");
     if (e->operand) {
-        feat_buffer_byte(out, ' ');
-        feat_sql_print_expr(e->operand, out);
+        feat_print_text(pr, " ");
+        feat_print_expr(pr, e->operand);
     }
     for (size_t i = 0; i + 1 < e->n_args; i += 2) {
-        feat_buffer_text(out, " WHEN ");
-        feat_sql_print_expr(e->args[i], out);
-        feat_buffer_text(out, " THEN ");
-        feat_sql_print_expr(e->args[i + 1], out);
+        feat_print_text(pr, " WHEN ");
+        feat_print_expr(pr, e->args[i]);
+        feat_print_text(pr, " THEN ");
+        feat_print_expr(pr, e->args[i + 1]);
     }
     if (e->otherwise) {
-        feat_buffer_text(out, " ELSE ");
-        feat_sql_print_expr(e->otherwise, out);
+        feat_print_text(pr, " ELSE ");
+        feat_print_expr(pr, e->otherwise);
     }
-    feat_buffer_text(out, " END");
+    feat_print_text(pr, " END");
 }
 
-void feat_sql_print_expr(const feat_ast_expr *e, feat_buffer *out) {
+static void call(feat_printer *pr, const feat_ast_expr *e) {
+    bool bare = !e->star && !e->distinct && !e->nulls && !e->filter && !e->over && !e->n_order;
+    if (bare && strcmp(e->name, "list_value") == 0) {
+        feat_print_text(pr, "[");
+        feat_print_list(pr, e->args, e->n_args);
+        feat_print_text(pr, "]");
+        return;
+    }
+    if (bare && e->n_args == 0 &&
+        (feat_same_word(e->name, "current_date") || feat_same_word(e->name, "current_timestamp"))) {
+        feat_print_text(pr, e->name);
+        return;
+    }
+    function_name(pr, e->name);
+    feat_print_text(pr, e->star ? "(*" : e->distinct ? "(DISTINCT " : "(");
+    feat_print_list(pr, e->args, e->n_args);
+    feat_print_order(pr, e->order, e->n_order);
+    feat_print_text(pr, ")");
+    if (e->nulls) feat_print_text(pr, e->nulls == FEAT_AST_NULLS_IGNORE ? " IGNORE NULLS" : " RESPECT NULLS");
+    if (e->filter) {
+        feat_print_text(pr, " FILTER (WHERE ");
+        feat_print_expr(pr, e->filter);
+        feat_print_text(pr, ")");
+    }
+    if (!e->over) return;
+    feat_print_text(pr, " OVER ");
+    bool named = e->over->base && !e->over->n_partition && !e->over->n_order && e->over->unit == FEAT_AST_NO_FRAME;
+    if (named) feat_print_name(pr, e->over->base);
+    else feat_print_window(pr, e->over);
+}
+
+static void in_or_between(feat_printer *pr, const feat_ast_expr *e) {
+    operand(pr, e->args[0], FEAT_BINDS_MATCH + 1);
+    if (e->negated) feat_print_text(pr, " NOT");
+    if (e->kind == FEAT_AST_IN) {
+        feat_print_text(pr, " IN (");
+        feat_print_list(pr, e->args + 1, e->n_args - 1);
+        feat_print_text(pr, ")");
+        return;
+    }
+    feat_print_text(pr, " BETWEEN ");
+    operand(pr, e->args[1], FEAT_BINDS_MATCH + 1);
+    feat_print_text(pr, " AND ");
+    operand(pr, e->args[2], FEAT_BINDS_MATCH + 1);
+}
+
+static void cast(feat_printer *pr, const feat_ast_expr *e) {
+    if (e->try_cast) {
+        feat_print_text(pr, "TRY_CAST(");
+        feat_print_expr(pr, e->args[0]);
+        feat_print_text(pr, " AS ");
+        feat_print_text(pr, e->name);
+        feat_print_text(pr, ")");
+        return;
+    }
+    operand(pr, e->args[0], FEAT_BINDS_POSTFIX);
+    feat_print_text(pr, "::");
+    feat_print_text(pr, e->name);
+}
+
+static void by_kind(feat_printer *pr, const feat_ast_expr *e) {
     switch (e->kind) {
-    case FEAT_AST_NULL: feat_buffer_text(out, "NULL"); break;
-    case FEAT_AST_BOOLEAN: feat_buffer_text(out, e->truth ? "TRUE" : "FALSE"); break;
+    case FEAT_AST_NULL: feat_print_text(pr, "NULL"); break;
+    case FEAT_AST_BOOLEAN: feat_print_text(pr, e->truth ? "TRUE" : "FALSE"); break;
     case FEAT_AST_INTEGER:
-    case FEAT_AST_DECIMAL: feat_buffer_append(out, e->text, e->length); break;
-    case FEAT_AST_STRING: string(out, e->text, e->length); break;
+    case FEAT_AST_DECIMAL: feat_buffer_append(pr->out, e->text, e->length); break;
+    case FEAT_AST_STRING: feat_print_string(pr, e->text, e->length); break;
     case FEAT_AST_TYPED:
-        feat_buffer_printf(out, "%s ", e->name);
-        string(out, e->text, e->length);
+        feat_print_text(pr, e->name);
+        feat_print_text(pr, " ");
+        feat_print_string(pr, e->text, e->length);
         break;
-    case FEAT_AST_INTERVAL: interval(out, e); break;
+    case FEAT_AST_INTERVAL: interval(pr, e); break;
     case FEAT_AST_COLUMN:
     case FEAT_AST_STAR:
         if (e->qualifier) {
-            name(out, e->qualifier);
-            feat_buffer_byte(out, '.');
+            feat_print_name(pr, e->qualifier);
+            feat_print_text(pr, ".");
         }
-        if (e->kind == FEAT_AST_STAR) feat_buffer_byte(out, '*');
-        else name(out, e->name);
+        if (e->kind == FEAT_AST_STAR) feat_print_text(pr, "*");
+        else feat_print_name(pr, e->name);
         break;
-    case FEAT_AST_UNARY:
-        feat_buffer_printf(out, "(%s ", e->name);
-        feat_sql_print_expr(e->args[0], out);
-        feat_buffer_byte(out, ')');
-        break;
-    case FEAT_AST_BINARY: binary(out, e); break;
+    case FEAT_AST_UNARY: unary(pr, e); break;
+    case FEAT_AST_BINARY: binary(pr, e); break;
     case FEAT_AST_IS:
-        feat_buffer_byte(out, '(');
-        feat_sql_print_expr(e->args[0], out);
-        feat_buffer_printf(out, " IS %s%s)", e->negated ? "NOT " : "", e->name);
+        operand(pr, e->args[0], FEAT_BINDS_IS);
+        feat_buffer_printf(pr->out, " IS %s%s", e->negated ? "NOT " : "", e->name);
         break;
     case FEAT_AST_BETWEEN:
-    case FEAT_AST_IN:
-        feat_buffer_byte(out, '(');
-        feat_sql_print_expr(e->args[0], out);
-        feat_buffer_printf(out, "%s %s ", e->negated ? " NOT" : "", e->kind == FEAT_AST_IN ? "IN (" : "BETWEEN");
-        if (e->kind == FEAT_AST_IN) {
-            list(out, e->args + 1, e->n_args - 1);
-            feat_buffer_text(out, "))");
-        } else {
-            feat_sql_print_expr(e->args[1], out);
-            feat_buffer_text(out, " AND ");
-            feat_sql_print_expr(e->args[2], out);
-            feat_buffer_byte(out, ')');
-        }
-        break;
-    case FEAT_AST_CASE: choice(out, e); break;
-    case FEAT_AST_CAST:
-        feat_buffer_text(out, e->try_cast ? "TRY_CAST(" : "CAST(");
-        feat_sql_print_expr(e->args[0], out);
-        feat_buffer_printf(out, " AS %s)", e->name);
-        break;
-    case FEAT_AST_CALL: call(out, e); break;
+    case FEAT_AST_IN: in_or_between(pr, e); break;
+    case FEAT_AST_CASE: choice(pr, e); break;
+    case FEAT_AST_CAST: cast(pr, e); break;
+    case FEAT_AST_CALL: call(pr, e); break;
     }
 }
 
-static void names(feat_buffer *out, const feat_ast_names *n) {
-    feat_buffer_byte(out, '(');
-    for (size_t i = 0; i < n->n; i++) {
-        if (i) feat_buffer_text(out, ", ");
-        name(out, n->items[i].text);
-    }
-    feat_buffer_byte(out, ')');
+void feat_print_expr(feat_printer *pr, const feat_ast_expr *e) {
+    if (!feat_print_enter(pr)) return;
+    by_kind(pr, e);
+    feat_print_leave(pr);
 }
 
-static void columns(feat_buffer *out, const feat_ast_column_def *defs, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        if (i) feat_buffer_text(out, ", ");
-        name(out, defs[i].name);
-        feat_buffer_printf(out, " %s%s", defs[i].type, defs[i].not_null ? " NOT NULL" : "");
-        if (defs[i].default_value) {
-            feat_buffer_text(out, " DEFAULT ");
-            feat_sql_print_expr(defs[i].default_value, out);
-        }
-        if (defs[i].check) {
-            feat_buffer_text(out, " CHECK (");
-            feat_sql_print_expr(defs[i].check, out);
-            feat_buffer_byte(out, ')');
-        }
-    }
-}
-
-static void select(feat_buffer *out, const feat_ast_select *s);
-
-static void source(feat_buffer *out, const feat_ast_source *s) {
-    static const char *const joins[] = {" FROM ", " LEFT JOIN ", " INNER JOIN ", " ASOF LEFT JOIN "};
-    feat_buffer_text(out, joins[s->join]);
-    if (s->request) {
-        feat_buffer_text(out, "REQUEST (");
-        columns(out, s->columns, s->n_columns);
-        feat_buffer_byte(out, ')');
-    } else if (s->select) {
-        feat_buffer_byte(out, '(');
-        select(out, s->select);
-        feat_buffer_byte(out, ')');
-    } else {
-        if (s->materialized) feat_buffer_text(out, "MATERIALIZED ");
-        name(out, s->name);
-    }
-    if (s->alias) {
-        feat_buffer_text(out, " AS ");
-        name(out, s->alias);
-    }
-    if (s->using_columns.n) {
-        feat_buffer_text(out, " USING ");
-        names(out, &s->using_columns);
-    }
-    if (s->on) {
-        feat_buffer_text(out, " ON ");
-        feat_sql_print_expr(s->on, out);
-    }
-}
-
-static void select(feat_buffer *out, const feat_ast_select *s) {
-    for (size_t i = 0; i < s->n_ctes; i++) {
-        feat_buffer_text(out, i ? ", " : "WITH ");
-        name(out, s->ctes[i].name);
-        feat_buffer_text(out, " AS (");
-        select(out, s->ctes[i].select);
-        feat_buffer_byte(out, ')');
-    }
-    feat_buffer_text(out, s->n_ctes ? " SELECT " : "SELECT ");
-    if (s->distinct) feat_buffer_text(out, "DISTINCT ");
-    if (s->n_distinct_on) {
-        feat_buffer_text(out, "ON (");
-        list(out, s->distinct_on, s->n_distinct_on);
-        feat_buffer_text(out, ") ");
-    }
-    for (size_t i = 0; i < s->n_items; i++) {
-        if (i) feat_buffer_text(out, ", ");
-        feat_sql_print_expr(s->items[i].expr, out);
-        if (!s->items[i].alias) continue;
-        feat_buffer_text(out, " AS ");
-        name(out, s->items[i].alias);
-    }
-    for (size_t i = 0; i < s->n_sources; i++) source(out, &s->sources[i]);
-    if (s->where) {
-        feat_buffer_text(out, " WHERE ");
-        feat_sql_print_expr(s->where, out);
-    }
-    if (s->n_group) {
-        feat_buffer_text(out, " GROUP BY ");
-        list(out, s->group, s->n_group);
-    }
-    if (s->having) {
-        feat_buffer_text(out, " HAVING ");
-        feat_sql_print_expr(s->having, out);
-    }
-    for (size_t i = 0; i < s->n_windows; i++) {
-        feat_buffer_text(out, i ? ", " : " WINDOW ");
-        name(out, s->windows[i].name);
-        feat_buffer_text(out, " AS ");
-        window(out, &s->windows[i]);
-    }
-    if (s->qualify) {
-        feat_buffer_text(out, " QUALIFY ");
-        feat_sql_print_expr(s->qualify, out);
-    }
-    if (s->n_order) order(out, s->order, s->n_order);
-    if (s->union_all) {
-        feat_buffer_text(out, " UNION ALL ");
-        select(out, s->union_all);
-    }
-}
-
-static void table_body(feat_buffer *out, const feat_ast_statement *s) {
-    feat_buffer_text(out, " (");
-    columns(out, s->columns, s->n_columns);
-    if (s->entity_key.n) {
-        feat_buffer_text(out, ", ENTITY KEY ");
-        names(out, &s->entity_key);
-    }
-    if (s->event_time.text) {
-        feat_buffer_text(out, ", EVENT TIME (");
-        name(out, s->event_time.text);
-        if (s->delay) {
-            feat_buffer_text(out, " DELAY ");
-            feat_sql_print_expr(s->delay, out);
-        }
-        feat_buffer_byte(out, ')');
-    }
-    if (s->has_unique) {
-        feat_buffer_text(out, ", UNIQUE ");
-        names(out, &s->unique);
-    }
-    feat_buffer_byte(out, ')');
-}
-
-void feat_sql_print(const feat_ast_statement *s, feat_buffer *out) {
-    static const char *const kinds[] = {"TABLE ", "DIMENSION ", "FEATURE VIEW ", "FEATURE SERVICE "};
-    if (s->kind == FEAT_AST_DROP) {
-        feat_buffer_printf(out, "DROP %s ", s->dropped);
-        name(out, s->name.text);
-        return;
-    }
-    feat_buffer_printf(out, "CREATE %s%s", s->or_replace ? "OR REPLACE " : "", kinds[s->kind]);
-    name(out, s->name.text);
-    if (s->kind == FEAT_AST_CREATE_TABLE || s->kind == FEAT_AST_CREATE_DIMENSION) table_body(out, s);
-    if (s->n_options) {
-        feat_buffer_text(out, " WITH (");
-        for (size_t i = 0; i < s->n_options; i++) {
-            if (i) feat_buffer_text(out, ", ");
-            name(out, s->options[i].name.text);
-            feat_buffer_text(out, " = ");
-            feat_sql_print_expr(s->options[i].value, out);
-        }
-        feat_buffer_byte(out, ')');
-    }
-    if (s->select) {
-        feat_buffer_text(out, " AS ");
-        select(out, s->select);
-    }
-    for (size_t i = 0; i < s->n_picks; i++) {
-        feat_buffer_text(out, i ? ", " : " AS ");
-        name(out, s->picks[i].view.text);
-        if (s->picks[i].features.n) names(out, &s->picks[i].features);
-    }
+feat_status feat_sql_print_expr(const feat_ast_expr *expr, feat_buffer *out) {
+    feat_printer pr = {.out = out};
+    feat_print_expr(&pr, expr);
+    return feat_print_result(&pr);
 }

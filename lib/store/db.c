@@ -31,6 +31,7 @@ struct feat_db {
     _Atomic(feat_env *) online; /* opened when first asked for */
     pthread_mutex_t online_lock;
     _Atomic int lock_fd; /* -1: this handle does not hold the writer lock */
+    _Atomic bool writing;
 };
 
 enum { FILE_CATALOG, FILE_BLOCKS, FILE_ONLINE, FILE_LOCK };
@@ -52,6 +53,16 @@ feat_status feat_db_check_locked(const feat_db *db, feat_error *err) {
         return feat_fail(err, FEAT_INTERNAL, "'%s': a change without the writer lock", db->path);
     return FEAT_OK;
 }
+
+feat_status feat_db_begin_writing(feat_db *db, feat_error *err) {
+    FEAT_TRY(feat_db_check_locked(db, err));
+    if (atomic_exchange(&db->writing, true))
+        return feat_fail(err, FEAT_INTERNAL, "'%s': a second table writer is begun before the first has ended",
+                         db->path);
+    return FEAT_OK;
+}
+
+void feat_db_end_writing(feat_db *db) { atomic_store(&db->writing, false); }
 
 feat_db *feat_db_ref(feat_db *db) {
     atomic_fetch_add(&db->references, 1);

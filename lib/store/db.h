@@ -13,6 +13,10 @@ const char *feat_db_path(const feat_db *db);
 /* FEAT_INTERNAL unless this handle holds the writer lock; then also what feat_db_check says. */
 feat_status feat_db_check_locked(const feat_db *db, feat_error *err);
 
+/* One table writer at a time: LMDB would wait for ever for its own thread's other write transaction. */
+feat_status feat_db_begin_writing(feat_db *db, feat_error *err);
+void feat_db_end_writing(feat_db *db);
+
 /* Envelope kinds of the catalog and of blocks. No two differ in one bit or two. */
 #define FEAT_KIND_FORMAT     UINT32_C(0x4d524f46) /* "FORM" */
 #define FEAT_KIND_COUNTER    UINT32_C(0x544e4f43) /* "CONT" */

@@ -315,13 +315,14 @@ static void grow_if_half_full(feat_env *env) {
 
 /* A file that shrank under its map would be a bus error at the first lost page. */
 static feat_status check_length(feat_env *env, feat_error *err) {
+    /* What was seen is read first: another thread may see a longer file meanwhile. */
+    int64_t seen = atomic_load(&env->length);
     struct stat st;
     if (fstat(env->fd, &st) != 0) return feat_fail_os(err, errno, "reading '%s'", env->path);
-    int64_t seen = atomic_load_explicit(&env->length, memory_order_relaxed);
     if (st.st_size < seen)
         return feat_fail(err, FEAT_CORRUPT, "'%s' was cut from %lld to %lld bytes; restore the store from a copy",
                          env->path, (long long)seen, (long long)st.st_size);
-    if (st.st_size > seen) atomic_store_explicit(&env->length, (int64_t)st.st_size, memory_order_relaxed);
+    if (st.st_size > seen) atomic_store(&env->length, (int64_t)st.st_size);
     return FEAT_OK;
 }
 

@@ -80,9 +80,12 @@ static feat_status allocate(feat_table_writer *w, feat_error *err) {
 }
 
 feat_status feat_table_writer_begin(feat_db *db, const feat_schema *schema, feat_table_writer **out, feat_error *err) {
-    FEAT_TRY(feat_db_check_locked(db, err));
+    FEAT_TRY(feat_db_begin_writing(db, err));
     feat_table_writer *w = feat_alloc_zero(1, sizeof *w);
-    if (!w) return feat_fail_memory(err);
+    if (!w) {
+        feat_db_end_writing(db);
+        return feat_fail_memory(err);
+    }
     w->db = feat_db_ref(db);
     w->schema = schema;
     feat_manifest_init(&w->manifest, schema->table_id);
@@ -100,6 +103,7 @@ feat_status feat_table_writer_begin(feat_db *db, const feat_schema *schema, feat
 void feat_table_writer_abort(feat_table_writer *w) {
     if (!w) return;
     feat_object_writer_abort(&w->objects);
+    feat_db_end_writing(w->db);
     feat_unique_pending_done(&w->unique);
     feat_manifest_done(&w->manifest);
     feat_batch_done(&w->open);

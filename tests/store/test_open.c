@@ -428,6 +428,53 @@ START_TEST(readers_see_commits) {
 }
 END_TEST
 
+typedef struct watcher {
+    feat_db *db;
+    uint64_t last;
+    int wrong;
+    feat_error err;
+} watcher;
+
+static void *watch(void *argument) {
+    watcher *w = argument;
+    feat_schema schema = every_schema(1);
+    feat_column ids;
+    feat_column_init(&ids, FEAT_TYPE_BIGINT);
+    while (w->last < 15 && !w->wrong) {
+        feat_table_version *tv = NULL;
+        if (feat_version_newest(w->db, &w->last, &w->err) != FEAT_OK ||
+            feat_table_open(w->db, &schema, w->last, &tv, &w->err) != FEAT_OK) {
+            w->wrong = 1;
+            break;
+        }
+        feat_column_clear(&ids);
+        for (size_t s = 0; s < feat_table_segments(tv); s++)
+            if (feat_table_read(tv, s, every_column, 1, &ids, &w->err) != FEAT_OK) w->wrong = 2;
+        if (ids.length != w->last * 300) w->wrong = 3;
+        for (size_t i = 0; i < ids.length; i++)
+            if (feat_column_int(&ids, i) != (int64_t)i) w->wrong = 4;
+        feat_table_close(tv);
+    }
+    feat_column_done(&ids);
+    return NULL;
+}
+
+START_TEST(readers_in_threads) {
+    feat_schema schema = every_schema(1);
+    feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE), *reader = open_db(path_in("s"), FEAT_MODE_READ);
+    watcher watchers[4] = {{.db = db}, {.db = db}, {.db = reader}, {.db = reader}};
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++) ck_assert_int_eq(pthread_create(&threads[i], NULL, watch, &watchers[i]), 0);
+    for (int i = 0; i < 15; i++) write_rows(db, &schema, i * 300, 300, 100);
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert_msg(watchers[i].wrong == 0, "%d: %s", watchers[i].wrong, watchers[i].err.message);
+    }
+    feat_db_unref(db);
+    feat_db_unref(reader);
+}
+END_TEST
+
 /* ---- Environments: the map grows between transactions, and a reader's handle lives through it. ---- */
 
 static void put_number(feat_env *env, uint32_t number, size_t size) {
@@ -581,5 +628,5 @@ START_TEST(killed) {
 END_TEST
 
 RUN("store/open", not_a_store, interrupted_creation_is_finished, format_versions, gate, truncated, modes,
-    read_only_directory, one_writer, lock_and_fork, forked, readers_see_commits, map_grows, failed_commit_poisons,
-    killed)
+    read_only_directory, one_writer, lock_and_fork, forked, readers_see_commits, readers_in_threads, map_grows,
+    failed_commit_poisons, killed)

@@ -215,6 +215,8 @@ START_TEST(writer_reads_what_it_wrote) {
     fill_rows(&b, 5000000, 70000);
     OK(feat_table_writer_begin(db, &schema, &w, err));
     OK(feat_table_writer_add(w, &b, err));
+    feat_table_writer *second = NULL;
+    FAILS(feat_table_writer_begin(db, &schema, &second, err), FEAT_INTERNAL, "second table writer");
     feat_table_writer_abort(w);
     assert_version(db, &schema, 2, 67000, below_limit);
     OK(feat_table_writer_begin(db, &schema, &w, err));
