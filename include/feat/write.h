@@ -47,7 +47,7 @@ typedef struct feat_commit {
 /** Writes the rows of `rows` to `table` in one commit. The stream is consumed: released in every case.
  *
  *  Columns are matched by name, in any order; a missing nullable column is NULL, an unknown one is an error. Accepted
- *  Arrow types: what converts without loss (smaller integers, float32, utf8 / large_utf8 / utf8_view and dictionaries
+ *  Arrow types: what converts without loss (integers into DOUBLE up to 2^53 in size, float32, utf8 / large_utf8 / utf8_view and dictionaries
  *  of them, timestamps in s, ms, µs, ns, date32, date64). Naive timestamps are UTC.
  *  `opt` may be NULL; `done` may be NULL. On failure the store is as it was.
  *  Errors: FEAT_SCHEMA (names the column, both types, and the row where there is one), FEAT_CONSTRAINT (names the

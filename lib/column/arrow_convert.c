@@ -160,7 +160,11 @@ static double half_to_double(uint16_t half) {
     return feat_double_of_bits(sign | (uint64_t)(exponent - 15 + 1023) << 52 | fraction << 42);
 }
 
-static feat_status fill_doubles(feat_arrow_kind kind, const slice *s, const char *from, feat_column *out) {
+/* Up to here every integer is a double. */
+#define EXACT_MAX (INT64_C(1) << 53)
+
+static feat_status fill_doubles(const feat_arrow_source *source, feat_arrow_kind kind, const slice *s, const char *from,
+                                feat_column *out, feat_error *err) {
     double *doubles = (double *)out->values + out->length;
     switch (kind) {
     case FEAT_ARROW_INT8: WIDEN(int8_t, double); break;
@@ -169,6 +173,10 @@ static feat_status fill_doubles(feat_arrow_kind kind, const slice *s, const char
     case FEAT_ARROW_UINT16: WIDEN(uint16_t, double); break;
     case FEAT_ARROW_INT32: WIDEN(int32_t, double); break;
     case FEAT_ARROW_UINT32: WIDEN(uint32_t, double); break;
+    case FEAT_ARROW_INT64:
+        CHECKED(int64_t, double, v >= -EXACT_MAX && v <= EXACT_MAX, v, "DOUBLE", " without loss");
+        break;
+    case FEAT_ARROW_UINT64: CHECKED(uint64_t, double, v <= (uint64_t)EXACT_MAX, v, "DOUBLE", " without loss"); break;
     case FEAT_ARROW_FLOAT32: WIDEN(float, double); break;
     case FEAT_ARROW_FLOAT64: WIDEN(double, double); break;
     case FEAT_ARROW_FLOAT16:
@@ -237,7 +245,7 @@ static feat_status convert_fixed(const feat_arrow_source *source, const slice *s
     if (feat_column_reserve(out, s->n) != 0) return feat_fail_memory(err);
     from += kind == FEAT_ARROW_BOOL ? 0 : s->start * width_of(kind);
     if (kind == FEAT_ARROW_BOOL) feat_bits_copy(out->values, out->length, (const uint8_t *)from, s->start, s->n);
-    else if (out->type == FEAT_TYPE_DOUBLE) FEAT_TRY(fill_doubles(kind, s, from, out));
+    else if (out->type == FEAT_TYPE_DOUBLE) FEAT_TRY(fill_doubles(source, kind, s, from, out, err));
     else FEAT_TRY(fill_integers(source, kind, s, from, out, err));
     return feat_column_commit(out, s->n, s->validity, s->start) == 0 ? FEAT_OK : feat_fail_memory(err);
 }

@@ -109,9 +109,8 @@ bool feat_arrow_converts(const struct ArrowSchema *schema, feat_type type) {
     switch (type) {
     case FEAT_TYPE_BOOLEAN: return kind == FEAT_ARROW_BOOL;
     case FEAT_TYPE_BIGINT: return feat_arrow_kind_integer(kind);
-    case FEAT_TYPE_DOUBLE: /* 64-bit integers would lose digits */
-        return (feat_arrow_kind_integer(kind) && kind < FEAT_ARROW_INT64) ||
-               (kind >= FEAT_ARROW_FLOAT16 && kind <= FEAT_ARROW_FLOAT64);
+    case FEAT_TYPE_DOUBLE: /* a 64-bit integer that would lose digits is an error of its row */
+        return feat_arrow_kind_integer(kind) || (kind >= FEAT_ARROW_FLOAT16 && kind <= FEAT_ARROW_FLOAT64);
     case FEAT_TYPE_TEXT: return feat_arrow_kind_text(kind);
     case FEAT_TYPE_DATE: return kind == FEAT_ARROW_DATE32 || kind == FEAT_ARROW_DATE64;
     case FEAT_TYPE_TIMESTAMP: return kind >= FEAT_ARROW_SECONDS && kind <= FEAT_ARROW_NANOSECONDS;

@@ -137,6 +137,8 @@ START_TEST(test_fixed) {
                         d_i32[] = {-2147483648.0, -1, 0, 1, 2147483647},
                         d_u32[] = {0, 1, 2147483647, 2147483648.0, 4294967295.0},
                         d_f32[] = {0.0, -0.0, 0x1.99999ap-4, -0x1.fffffep127, 0x1p-149};
+    static const int64_t exact64[] = {7, INT64_C(1) << 53, 0, -1, -(INT64_C(1) << 53)};
+    static const double d_exact64[] = {7, 0x1p53, 0.0, -1, -0x1p53};
     const double d_special[] = {inf, -inf, nan, nan, nan},
                  d_f16[] = {0.0, -0.0, 1,          -2,  65504, 0x1p-14, 0x1p-24, -1023 * 0x1p-24,
                             inf, -inf, 0x1.554p-2, nan, nan};
@@ -155,6 +157,8 @@ START_TEST(test_fixed) {
         {"S", FEAT_TYPE_DOUBLE, 2, u16, 5, NULL, d_u16},
         {"i", FEAT_TYPE_DOUBLE, 4, i32, 5, NULL, d_i32},
         {"I", FEAT_TYPE_DOUBLE, 4, u32, 5, NULL, d_u32},
+        {"l", FEAT_TYPE_DOUBLE, 8, exact64, 5, NULL, d_exact64},
+        {"L", FEAT_TYPE_DOUBLE, 8, exact64, 2, NULL, d_exact64},
         {"e", FEAT_TYPE_DOUBLE, 2, f16, 13, NULL, d_f16},
         {"f", FEAT_TYPE_DOUBLE, 4, f32, 5, NULL, d_f32},
         {"f", FEAT_TYPE_DOUBLE, 4, special32, 5, NULL, d_special},
@@ -353,7 +357,8 @@ END_TEST
 /* ---- Values that do not fit. ---- */
 
 START_TEST(test_row_errors) {
-    static const uint64_t big[] = {1, INT64_MAX, UINT64_C(1) << 63}, all[] = {0, 0, UINT64_MAX};
+    static const uint64_t big[] = {1, INT64_MAX, UINT64_C(1) << 63}, all[] = {0, 0, UINT64_MAX},
+                          above[] = {1, 2, UINT64_C(1) << 63};
     static const int64_t odd[] = {0, 86400000, 86400001}, far[] = {0, 0, INT64_C(86400000) * (INT64_C(1) << 31)},
                          loss[] = {0, 1000, INT64_C(1700000000000000001)}, loss2[] = {0, 0, -1},
                          much[] = {0, 0, INT64_C(9223372036855)}, less[] = {0, 0, INT64_C(-9223372036855)},
@@ -368,6 +373,8 @@ START_TEST(test_row_errors) {
         const char *message;
     } cases[] = {
         {"L", FEAT_TYPE_BIGINT, big, NULL, "BIGINT cannot hold 9223372036854775808"},
+        {"l", FEAT_TYPE_DOUBLE, least, NULL, "DOUBLE cannot hold -9223372036854775808 without loss"},
+        {"L", FEAT_TYPE_DOUBLE, above, NULL, "DOUBLE cannot hold 9223372036854775808 without loss"},
         {"L", FEAT_TYPE_BIGINT, all, NULL, "BIGINT cannot hold 18446744073709551615"},
         {"tdm", FEAT_TYPE_DATE, odd, NULL, "DATE cannot hold 86400001 ms without loss"},
         {"tdm", FEAT_TYPE_DATE, far, NULL, "DATE cannot hold 185542587187200000 ms"},
@@ -622,8 +629,8 @@ START_TEST(test_accepted) {
         {"S", "ID", "I", "uint16 (format 'S')"},
         {"i", "ID", "I", "int32 (format 'i')"},
         {"I", "ID", "I", "uint32 (format 'I')"},
-        {"l", "I", "I", "int64 (format 'l')"},
-        {"L", "I", "I", "uint64 (format 'L')"},
+        {"l", "ID", "I", "int64 (format 'l')"},
+        {"L", "ID", "I", "uint64 (format 'L')"},
         {"e", "D", "D", "float16 (format 'e')"},
         {"f", "D", "D", "float32 (format 'f')"},
         {"g", "D", "D", "float64 (format 'g')"},

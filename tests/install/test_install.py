@@ -3,6 +3,7 @@
 import os
 import pathlib
 import subprocess
+import sys
 
 import pytest
 
@@ -68,3 +69,26 @@ def test_program(installed, tmp_path, language, kind):
     assert run(program, version, env=environment) == f"libfeat {version}"
     needs = run("readelf", "-d", program)
     assert ("libfeat.so.0" in needs) == (kind == "shared")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The Python package installed from this checkout, as a user's pip does it."""
+    place = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(place / "site"), str(ROOT / "bindings" / "python"))
+    return place / "site"
+
+
+def test_wheel_holds_the_library(wheel):
+    (info,) = wheel.glob("libfeat-*.dist-info/WHEEL")
+    assert "Tag: py3-none-linux" in info.read_text()
+    assert list(wheel.glob(".libfeat.mesonpy.libs/libfeat.so"))
+
+
+def test_wheel_works(wheel, tmp_path):
+    """With nothing of the checkout in sight."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("FEAT_") and k != "PYTHONPATH"}
+    code = "import libfeat, sys; store = libfeat.open('s'); store.define('CREATE TABLE t (k BIGINT, x DOUBLE, at TIMESTAMP, ENTITY KEY (k), EVENT TIME (at))'); print(store.version)"
+    numpy = run(sys.executable, "-c", "import numpy, pathlib; print(pathlib.Path(numpy.__file__).parents[1])")
+    environment["PYTHONPATH"] = os.pathsep.join([str(wheel), numpy])
+    assert run(sys.executable, "-c", code, cwd=tmp_path, env=environment) == "0"

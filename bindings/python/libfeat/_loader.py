@@ -22,6 +22,7 @@ def _candidates() -> Iterator[str]:
         return
     here = Path(__file__).resolve().parent
     for name in _NAMES:
+        yield str(here.parent / ".libfeat.mesonpy.libs" / name)  # where the wheel's builder puts shared libraries
         yield str(here / name)
     # A checkout: bindings/python/libfeat/ lies three levels below the root, where the build directories are.
     if len(here.parents) >= 3:
