@@ -20,6 +20,7 @@ from serve import bits
 import shop
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+os.environ.setdefault("LOKY_MAX_CPU_COUNT", str(os.cpu_count() or 1))  # else joblib asks lscpu, which a bare system lacks
 SERVICE = "returns_soon"
 SERVED, BATCH = 10_000, 200
 LOOKAHEAD = np.timedelta64(2, "h")  # events this far after a batch's invoices are committed too, and must not show

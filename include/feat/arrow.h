@@ -1,5 +1,5 @@
-/* The Arrow C data and C stream interfaces, as published by Apache Arrow: an ABI, so the structs stand here as they are.
- * Whoever defines the guards first (pyarrow, nanoarrow, DuckDB) provides the same structs. */
+/* The Arrow C data and C stream interfaces, as published by Apache Arrow: an ABI, so the structs stand here as they
+ * are. Whoever defines the guards first (pyarrow, nanoarrow, DuckDB) provides the same structs. */
 #ifndef FEAT_ARROW_H
 #define FEAT_ARROW_H
 
@@ -13,8 +13,8 @@ extern "C" {
 #define ARROW_C_DATA_INTERFACE
 
 #define ARROW_FLAG_DICTIONARY_ORDERED 1
-#define ARROW_FLAG_NULLABLE 2
-#define ARROW_FLAG_MAP_KEYS_SORTED 4
+#define ARROW_FLAG_NULLABLE           2
+#define ARROW_FLAG_MAP_KEYS_SORTED    4
 
 struct ArrowSchema {
     const char *format;

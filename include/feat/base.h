@@ -33,9 +33,9 @@ typedef enum feat_status {
  *  A call that succeeds leaves it untouched. */
 typedef struct feat_error {
     feat_status code;
-    uint32_t line;   /**< line in the SQL text, from 1; 0 when the error has no place in a text */
-    uint32_t column; /**< column in bytes, from 1 */
-    int64_t row;     /**< row of the input, from 0; -1 when the error is not about a row */
+    uint32_t line;                         /**< line in the SQL text, from 1; 0 when the error has no place in a text */
+    uint32_t column;                       /**< column in bytes, from 1 */
+    int64_t row;                           /**< row of the input, from 0; -1 when the error is not about a row */
     char message[FEAT_ERROR_MESSAGE_SIZE]; /**< what, where and how to mend it; NUL-terminated UTF-8 */
 } feat_error;
 

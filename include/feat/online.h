@@ -34,8 +34,8 @@ typedef enum feat_value_status {
 /** One value: a request input or a feature. `is_null` decides whether `as` means anything. */
 typedef struct feat_value {
     union {
-        int64_t i64;  /**< BIGINT; TIMESTAMP in µs since 1970 UTC; DATE in days since 1970-01-01; BOOLEAN as 0 or 1 */
-        double f64;   /**< DOUBLE */
+        int64_t i64; /**< BIGINT; TIMESTAMP in µs since 1970 UTC; DATE in days since 1970-01-01; BOOLEAN as 0 or 1 */
+        double f64;  /**< DOUBLE */
         struct {
             const char *data; /**< TEXT: UTF-8, not NUL-terminated */
             size_t length;
@@ -62,10 +62,12 @@ typedef struct feat_reader feat_reader;
 
 typedef struct feat_reader_options {
     size_t size;
-    const char *fingerprint; /**< 32 hexadecimal digits: the definition that the model was trained with; NULL: the newest deployed */
+    const char *fingerprint; /**< 32 hexadecimal digits: the definition that the model was trained with; NULL: the
+                                newest deployed */
 } feat_reader_options;
 
-#define FEAT_READER_OPTIONS_INIT {sizeof(feat_reader_options), NULL}
+#define FEAT_READER_OPTIONS_INIT                                                                                       \
+    { sizeof(feat_reader_options), NULL }
 
 /** Opens a reader on a deployed service. `*reader` is owned by the caller and may outlive the store.
  *  Errors: FEAT_NOT_FOUND (not deployed: the message names the call to make; or lists the fingerprints deployed). */
@@ -87,7 +89,8 @@ typedef struct feat_request {
     const int64_t *now;       /**< n times in µs since 1970 UTC; NULL: the system's clock, read once for the call */
 } feat_request;
 
-#define FEAT_REQUEST_INIT {sizeof(feat_request), 0, NULL, NULL}
+#define FEAT_REQUEST_INIT                                                                                              \
+    { sizeof(feat_request), 0, NULL, NULL }
 
 /** The position of an answer: all of its values come from exactly this one. */
 typedef struct feat_position {
@@ -95,11 +98,11 @@ typedef struct feat_position {
     uint64_t sequence; /**< events pushed after that version and seen */
 } feat_position;
 
-/** Looks `request->n` vectors up. `values` is the caller's: n rows of the reader's features, row after row, each with its
- *  status. TEXT points into the reader and is valid until its next call. `position` may be NULL.
- *  The answer reads the newest position; the value at (entity, now) is bit for bit that of feat_training_set from that
- *  version. An input of the wrong type is FEAT_SCHEMA and names it; a NULL key belongs to no entity.
- *  Errors: FEAT_SCHEMA, FEAT_CORRUPT, FEAT_IO, FEAT_FORKED; `values` is then unspecified. */
+/** Looks `request->n` vectors up. `values` is the caller's: n rows of the reader's features, row after row, each with
+ * its status. TEXT points into the reader and is valid until its next call. `position` may be NULL. The answer reads
+ * the newest position; the value at (entity, now) is bit for bit that of feat_training_set from that version. An input
+ * of the wrong type is FEAT_SCHEMA and names it; a NULL key belongs to no entity. Errors: FEAT_SCHEMA, FEAT_CORRUPT,
+ * FEAT_IO, FEAT_FORKED; `values` is then unspecified. */
 FEAT_API feat_status feat_reader_get(feat_reader *reader, const feat_request *request, feat_value *values,
                                      feat_position *position, feat_error *err);
 

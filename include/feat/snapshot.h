@@ -30,7 +30,8 @@ typedef struct feat_at {
     const char *tag;
 } feat_at;
 
-#define FEAT_AT_INIT {sizeof(feat_at), FEAT_AT_NEWEST, 0, 0, NULL}
+#define FEAT_AT_INIT                                                                                                   \
+    { sizeof(feat_at), FEAT_AT_NEWEST, 0, 0, NULL }
 
 /** Opens a version; `at` NULL is the newest. Version 0 is the empty store.
  *  Errors: FEAT_NOT_FOUND (no such version or tag, or a time before the first commit). */
@@ -48,7 +49,8 @@ typedef struct feat_scan_options {
     size_t n_columns;
 } feat_scan_options;
 
-#define FEAT_SCAN_OPTIONS_INIT {sizeof(feat_scan_options), NULL, 0}
+#define FEAT_SCAN_OPTIONS_INIT                                                                                         \
+    { sizeof(feat_scan_options), NULL, 0 }
 
 /** Streams the rows of a table at the snapshot's version, in no promised order. `out` is owned by the caller, who
  *  releases it; on failure it is untouched. Batches are read one by one as the stream is pulled. */
@@ -58,7 +60,8 @@ FEAT_API feat_status feat_snapshot_scan(feat_snapshot *snap, const char *table, 
 #define FEAT_DIGEST_SIZE 33
 
 /** Content digest of a table at the snapshot's version: 32 hexadecimal digits and a NUL. It covers the multiset of the
- *  rows and nothing else, so any order and batching of the writes give the same. `rows` (may be NULL) gets their number. */
+ *  rows and nothing else, so any order and batching of the writes give the same. `rows` (may be NULL) gets their
+ * number. */
 FEAT_API feat_status feat_snapshot_digest(feat_snapshot *snap, const char *table, char digest[FEAT_DIGEST_SIZE],
                                           int64_t *rows, feat_error *err);
 

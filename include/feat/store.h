@@ -25,7 +25,8 @@ typedef struct feat_open_options {
     uint32_t busy_timeout_ms; /**< how long a write waits for another writer before FEAT_BUSY */
 } feat_open_options;
 
-#define FEAT_OPEN_OPTIONS_INIT {sizeof(feat_open_options), FEAT_MODE_CREATE, 5000}
+#define FEAT_OPEN_OPTIONS_INIT                                                                                         \
+    { sizeof(feat_open_options), FEAT_MODE_CREATE, 5000 }
 
 /** Opens the store at `path`. `opt` may be NULL (the defaults above). On success `*store` is owned by the caller and
  *  closed with feat_close; on failure it is untouched. Opening one store several times in a process is allowed.

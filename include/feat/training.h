@@ -17,12 +17,14 @@ typedef enum feat_on_error {
 
 typedef struct feat_training_options {
     size_t size;
-    const char *timestamp; /**< spine column with the time of each row; NULL: the only timestamp column that is no request input */
+    const char *timestamp; /**< spine column with the time of each row; NULL: the only timestamp column that is no
+                              request input */
     int status;            /**< not 0: after each feature a column "<feature>__status" (BIGINT, a feat_value_status) */
     feat_on_error on_error;
 } feat_training_options;
 
-#define FEAT_TRAINING_OPTIONS_INIT {sizeof(feat_training_options), NULL, 0, FEAT_ON_ERROR_FAIL}
+#define FEAT_TRAINING_OPTIONS_INIT                                                                                     \
+    { sizeof(feat_training_options), NULL, 0, FEAT_ON_ERROR_FAIL }
 
 /** Builds the training set of a service at the snapshot's version.
  *
@@ -34,8 +36,8 @@ typedef struct feat_training_options {
  *  The value of a feature is that of the definition at (entity, time) over all rows that the version holds, bit for
  *  bit what feat_reader_get gives at that time from the same version.
  *  The spine is consumed: released in every case. `out` is owned by the caller; on failure it is untouched.
- *  Errors: FEAT_NOT_FOUND (service), FEAT_SCHEMA (spine columns), FEAT_DATA (see `on_error`), FEAT_EXISTS (a spine column
- *  has the name of a feature), FEAT_CORRUPT, FEAT_IO. */
+ *  Errors: FEAT_NOT_FOUND (service), FEAT_SCHEMA (spine columns), FEAT_DATA (see `on_error`), FEAT_EXISTS (a spine
+ * column has the name of a feature), FEAT_CORRUPT, FEAT_IO. */
 FEAT_API feat_status feat_training_set(feat_snapshot *snap, const char *service, struct ArrowArrayStream *spine,
                                        const feat_training_options *opt, struct ArrowArrayStream *out, feat_error *err);
 

@@ -31,7 +31,8 @@ typedef struct feat_write_options {
     int64_t known_at; /**< known time of the commit in µs, above that of the previous one; 0: now */
 } feat_write_options;
 
-#define FEAT_WRITE_OPTIONS_INIT {sizeof(feat_write_options), FEAT_WRITE_APPEND, FEAT_CONFLICT_SKIP_IDENTICAL, 0}
+#define FEAT_WRITE_OPTIONS_INIT                                                                                        \
+    { sizeof(feat_write_options), FEAT_WRITE_APPEND, FEAT_CONFLICT_SKIP_IDENTICAL, 0 }
 
 /** What a write did. */
 typedef struct feat_commit {
@@ -41,17 +42,18 @@ typedef struct feat_commit {
     int64_t rows_added;    /**< rows that are new */
     int64_t rows_replaced; /**< stored rows that a new one replaced */
     int64_t rows_skipped;  /**< rows equal to a stored one or to another of the call, or ignored */
-    feat_status online;    /**< FEAT_OK, or why deployed services lag behind `version`; the next write or feat_deploy catches up */
+    feat_status
+        online; /**< FEAT_OK, or why deployed services lag behind `version`; the next write or feat_deploy catches up */
 } feat_commit;
 
 /** Writes the rows of `rows` to `table` in one commit. The stream is consumed: released in every case.
  *
  *  Columns are matched by name, in any order; a missing nullable column is NULL, an unknown one is an error. Accepted
- *  Arrow types: what converts without loss (integers into DOUBLE up to 2^53 in size, float32, utf8 / large_utf8 / utf8_view and dictionaries
- *  of them, timestamps in s, ms, µs, ns, date32, date64). Naive timestamps are UTC.
- *  `opt` may be NULL; `done` may be NULL. On failure the store is as it was.
- *  Errors: FEAT_SCHEMA (names the column, both types, and the row where there is one), FEAT_CONSTRAINT (names the
- *  row), FEAT_NOT_FOUND, FEAT_BUSY, FEAT_READ_ONLY, FEAT_CANCELLED (the stream failed), FEAT_IO. */
+ *  Arrow types: what converts without loss (integers into DOUBLE up to 2^53 in size, float32, utf8 / large_utf8 /
+ * utf8_view and dictionaries of them, timestamps in s, ms, µs, ns, date32, date64). Naive timestamps are UTC. `opt` may
+ * be NULL; `done` may be NULL. On failure the store is as it was. Errors: FEAT_SCHEMA (names the column, both types,
+ * and the row where there is one), FEAT_CONSTRAINT (names the row), FEAT_NOT_FOUND, FEAT_BUSY, FEAT_READ_ONLY,
+ * FEAT_CANCELLED (the stream failed), FEAT_IO. */
 FEAT_API feat_status feat_write(feat_store *store, const char *table, struct ArrowArrayStream *rows,
                                 const feat_write_options *opt, feat_commit *done, feat_error *err);
 

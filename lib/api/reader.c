@@ -31,14 +31,18 @@ static feat_status describe(feat_reader *r, feat_error *err) {
     r->features = feat_alloc_zero(s->n_features, sizeof *r->features);
     if (!r->inputs || !r->features) return feat_fail_memory(err);
     for (size_t i = 0; i < s->n_inputs; i++) r->inputs[i] = (feat_field_info){s->inputs[i].name, s->inputs[i].type};
-    for (size_t i = 0; i < s->n_features; i++) r->features[i] = (feat_field_info){s->features[i].name, s->features[i].type};
+    for (size_t i = 0; i < s->n_features; i++)
+        r->features[i] = (feat_field_info){s->features[i].name, s->features[i].type};
     feat_digest_format(&s->fingerprint, r->fingerprint);
     return FEAT_OK;
 }
 
-feat_status feat_reader_open(feat_store *store, const char *service, const feat_reader_options *opt, feat_reader **reader, feat_error *err) {
-    if (!store || !service || !reader) return feat_fail(err, FEAT_ARGUMENT, "feat_reader_open: store, service and reader must not be NULL");
-    if (opt && opt->size != sizeof *opt) return feat_fail(err, FEAT_ARGUMENT, "feat_reader_open: the options' size is not one that this library knows");
+feat_status feat_reader_open(feat_store *store, const char *service, const feat_reader_options *opt,
+                             feat_reader **reader, feat_error *err) {
+    if (!store || !service || !reader)
+        return feat_fail(err, FEAT_ARGUMENT, "feat_reader_open: store, service and reader must not be NULL");
+    if (opt && opt->size != sizeof *opt)
+        return feat_fail(err, FEAT_ARGUMENT, "feat_reader_open: the options' size is not one that this library knows");
     feat_digest wanted, deployed;
     bool named = opt && opt->fingerprint;
     if (named && !feat_digest_parse(&wanted, opt->fingerprint))
@@ -52,7 +56,8 @@ feat_status feat_reader_open(feat_store *store, const char *service, const feat_
     FEAT_GOTO(status, feat_catalog_load(r->db, &r->catalog, err), fail);
     r->service = feat_catalog_service_of(r->catalog, &deployed);
     if (!r->service) {
-        status = feat_fail(err, FEAT_CORRUPT, "the deployed definition of service '%.200s' is not in the catalog", service);
+        status =
+            feat_fail(err, FEAT_CORRUPT, "the deployed definition of service '%.200s' is not in the catalog", service);
         goto fail;
     }
     FEAT_GOTO(status, describe(r, err), fail);
@@ -76,10 +81,14 @@ size_t feat_reader_features(const feat_reader *reader, const feat_field_info **f
 
 const char *feat_reader_fingerprint(const feat_reader *reader) { return reader->fingerprint; }
 
-feat_status feat_reader_get(feat_reader *reader, const feat_request *request, feat_value *values, feat_position *position, feat_error *err) {
-    if (!reader || !request || (request->n > 0 && !values) || (request->n > 0 && reader->service->n_inputs > 0 && !request->inputs))
-        return feat_fail(err, FEAT_ARGUMENT, "feat_reader_get: reader, request, its inputs and values must not be NULL");
-    if (request->size != sizeof *request) return feat_fail(err, FEAT_ARGUMENT, "feat_reader_get: the request's size is not one that this library knows");
+feat_status feat_reader_get(feat_reader *reader, const feat_request *request, feat_value *values,
+                            feat_position *position, feat_error *err) {
+    if (!reader || !request || (request->n > 0 && !values) ||
+        (request->n > 0 && reader->service->n_inputs > 0 && !request->inputs))
+        return feat_fail(err, FEAT_ARGUMENT,
+                         "feat_reader_get: reader, request, its inputs and values must not be NULL");
+    if (request->size != sizeof *request)
+        return feat_fail(err, FEAT_ARGUMENT, "feat_reader_get: the request's size is not one that this library knows");
     FEAT_TRY(feat_db_check(reader->db, err));
     feat_fpenv fpenv;
     feat_fpenv_enter(&fpenv);

@@ -19,7 +19,8 @@ void feat_free(void *p);
 /* Makes the n-th allocation from now fail (1 = the next); 0 switches it off. For tests only; per thread. */
 void feat_alloc_fail_after(int64_t n);
 
-/* Grows `*p` (elements of `size` bytes) so that `*capacity` >= `need`, doubling. Returns 0, or -1 and leaves all as it was. */
+/* Grows `*p` (elements of `size` bytes) so that `*capacity` >= `need`, doubling. Returns 0, or -1 and leaves all as it
+ * was. */
 int feat_grow(void **p, size_t *capacity, size_t need, size_t size);
 #define FEAT_GROW(ptr, cap, need) feat_grow((void **)&(ptr), &(cap), (need), sizeof *(ptr))
 

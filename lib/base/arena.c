@@ -71,9 +71,7 @@ char *feat_arena_strndup(feat_arena *arena, const char *text, size_t length) {
     return copy;
 }
 
-char *feat_arena_strdup(feat_arena *arena, const char *text) {
-    return feat_arena_strndup(arena, text, strlen(text));
-}
+char *feat_arena_strdup(feat_arena *arena, const char *text) { return feat_arena_strndup(arena, text, strlen(text)); }
 
 char *feat_arena_printf(feat_arena *arena, const char *format, ...) {
     va_list args;

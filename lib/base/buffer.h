@@ -26,7 +26,8 @@ void feat_buffer_u64(feat_buffer *b, uint64_t value);
 void feat_buffer_be64(feat_buffer *b, uint64_t value);
 void feat_buffer_text(feat_buffer *b, const char *text);
 void feat_buffer_printf(feat_buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Hands over the bytes with a NUL behind (freed with feat_free), or NULL if anything failed. The buffer is empty after. */
+/* Hands over the bytes with a NUL behind (freed with feat_free), or NULL if anything failed. The buffer is empty after.
+ */
 char *feat_buffer_take_text(feat_buffer *b);
 
 /* Reading: a cursor over untrusted bytes. A read past the end sets `failed` and yields zeros. */

@@ -54,7 +54,8 @@ bool feat_add_months(int64_t us, int64_t months, int64_t *out) {
     if (new_year < -290000 || new_year > 290000) return false;
     int last = days_in_month(new_year, new_month);
     int64_t start = feat_days_from_civil(new_year, new_month, day < last ? day : last), shift, result;
-    if (__builtin_mul_overflow(start - day_number, FEAT_US_PER_DAY, &shift) || __builtin_add_overflow(us, shift, &result))
+    if (__builtin_mul_overflow(start - day_number, FEAT_US_PER_DAY, &shift) ||
+        __builtin_add_overflow(us, shift, &result))
         return false;
     *out = result;
     return true;
@@ -76,11 +77,12 @@ static bool parse_civil(const char **at, const char *end, int64_t *days) {
     int64_t year, month, day;
     bool negative = *at < end && **at == '-';
     if (negative) (*at)++;
-    if (!digits(at, end, 4, 6, &year) || *at == end || *(*at)++ != '-' || !digits(at, end, 1, 2, &month) || *at == end ||
-        *(*at)++ != '-' || !digits(at, end, 1, 2, &day))
+    if (!digits(at, end, 4, 6, &year) || *at == end || *(*at)++ != '-' || !digits(at, end, 1, 2, &month) ||
+        *at == end || *(*at)++ != '-' || !digits(at, end, 1, 2, &day))
         return false;
     if (negative) year = -year;
-    if (year > 290000 || year < -290000 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, (int)month)) return false;
+    if (year > 290000 || year < -290000 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, (int)month))
+        return false;
     *days = feat_days_from_civil(year, (int)month, (int)day);
     return true;
 }
@@ -99,7 +101,8 @@ bool feat_parse_timestamp(const char *text, size_t length, int64_t *us) {
     if (!parse_civil(&at, end, &d)) return false;
     if (at < end && (*at == ' ' || *at == 'T')) {
         at++;
-        if (!digits(&at, end, 2, 2, &hour) || at == end || *at++ != ':' || !digits(&at, end, 2, 2, &minute)) return false;
+        if (!digits(&at, end, 2, 2, &hour) || at == end || *at++ != ':' || !digits(&at, end, 2, 2, &minute))
+            return false;
         if (at < end && *at == ':') {
             at++;
             if (!digits(&at, end, 2, 2, &second)) return false;

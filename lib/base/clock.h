@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define FEAT_US_PER_SECOND INT64_C(1000000)
-#define FEAT_US_PER_DAY INT64_C(86400000000)
+#define FEAT_US_PER_DAY    INT64_C(86400000000)
 
 /* The system's clock; the one place that reads it. */
 int64_t feat_clock_now(void);
@@ -20,7 +20,8 @@ int64_t feat_day_of(int64_t us);
 /* t + months (negative: earlier); a day past the month's end becomes its last day. False on overflow. */
 bool feat_add_months(int64_t us, int64_t months, int64_t *out);
 
-/* "YYYY-MM-DD" and "YYYY-MM-DD[ T]HH:MM[:SS[.ffffff]][Z]" (length given, no NUL needed). False when malformed or out of range. */
+/* "YYYY-MM-DD" and "YYYY-MM-DD[ T]HH:MM[:SS[.ffffff]][Z]" (length given, no NUL needed). False when malformed or out of
+ * range. */
 bool feat_parse_date(const char *text, size_t length, int32_t *days);
 bool feat_parse_timestamp(const char *text, size_t length, int64_t *us);
 #define FEAT_TIME_TEXT_SIZE 48

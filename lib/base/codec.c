@@ -17,6 +17,7 @@ feat_status feat_codec_expand(const void *frame, size_t frame_size, void *out, s
     if (size > FEAT_CODEC_MAX || ZSTD_getFrameContentSize(frame, frame_size) != size)
         return feat_fail(err, FEAT_CORRUPT, "a compressed page does not state the size %zu that its block gives", size);
     size_t n = ZSTD_decompress(out, size, frame, frame_size);
-    if (ZSTD_isError(n) || n != size) return feat_fail(err, FEAT_CORRUPT, "a compressed page does not expand to %zu bytes", size);
+    if (ZSTD_isError(n) || n != size)
+        return feat_fail(err, FEAT_CORRUPT, "a compressed page does not expand to %zu bytes", size);
     return FEAT_OK;
 }

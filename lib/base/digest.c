@@ -63,7 +63,10 @@ bool feat_digest_parse(feat_digest *d, const char *text) {
     feat_digest parsed = {{0}};
     for (int i = 0; i < 32; i++) {
         char c = text[i];
-        int v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int v = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
         if (v < 0) return false;
         parsed.bytes[i / 2] = (uint8_t)(parsed.bytes[i / 2] << 4 | v);
     }

@@ -1,4 +1,5 @@
-/* 128-bit digests by XXH3, stored big-endian. Not collision-resistant against an adversary: callers compare bytes on a hit. */
+/* 128-bit digests by XXH3, stored big-endian. Not collision-resistant against an adversary: callers compare bytes on a
+ * hit. */
 #ifndef FEAT_LIB_DIGEST_H
 #define FEAT_LIB_DIGEST_H
 

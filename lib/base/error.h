@@ -19,7 +19,8 @@ feat_status feat_fail_row(feat_error *err, feat_status code, int64_t row, const 
 /* The failure of an allocation: needs no memory itself. */
 feat_status feat_fail_memory(feat_error *err);
 
-/* The failure of a system call: appends the text of `errnum`. FEAT_READ_ONLY for EROFS, EACCES and EPERM, else FEAT_IO. */
+/* The failure of a system call: appends the text of `errnum`. FEAT_READ_ONLY for EROFS, EACCES and EPERM, else FEAT_IO.
+ */
 feat_status feat_fail_os(feat_error *err, int errnum, const char *format, ...) FEAT_PRINTF(3, 4);
 
 /* Leaves the calling function with the status of `expr` unless it is FEAT_OK. */

@@ -8,7 +8,8 @@ typedef struct feat_fpenv {
     uint64_t control;
 } feat_fpenv;
 
-/* Saves the caller's control word and sets the IEEE default; `leave` puts the caller's back. A few cycles when nothing differs. */
+/* Saves the caller's control word and sets the IEEE default; `leave` puts the caller's back. A few cycles when nothing
+ * differs. */
 void feat_fpenv_enter(feat_fpenv *saved);
 void feat_fpenv_leave(const feat_fpenv *saved);
 

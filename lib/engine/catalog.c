@@ -1,5 +1,5 @@
-/* The catalog in memory. Definitions are bound again in the order in which they were made, so each finds the tables and views that it
- * found then; its fingerprint proves it. */
+/* The catalog in memory. Definitions are bound again in the order in which they were made, so each finds the tables and
+ * views that it found then; its fingerprint proves it. */
 #include <stdatomic.h>
 #include <string.h>
 
@@ -25,7 +25,8 @@ feat_catalog *feat_catalog_ref(feat_catalog *catalog) {
 void feat_catalog_unref(feat_catalog *catalog) {
     if (!catalog || atomic_fetch_sub(&catalog->references, 1) != 1) return;
     for (size_t i = 0; i < catalog->scope.n_views; i++) feat_view_done((feat_view *)catalog->scope.views[i]);
-    for (size_t i = 0; i < catalog->scope.n_services; i++) feat_service_done((feat_service *)catalog->scope.services[i]);
+    for (size_t i = 0; i < catalog->scope.n_services; i++)
+        feat_service_done((feat_service *)catalog->scope.services[i]);
     feat_scope_done(&catalog->scope);
     feat_arena_done(&catalog->arena);
     feat_free(catalog);
@@ -37,7 +38,9 @@ const feat_scope *feat_catalog_scope(const feat_catalog *catalog) { return &cata
 
 static feat_status check_fingerprint(const feat_def *def, const feat_digest *bound, feat_error *err) {
     if (feat_digest_equal(&def->fingerprint, bound)) return FEAT_OK;
-    return feat_fail(err, FEAT_FORMAT, "the definition of '%s' does not mean to this version of libfeat what it meant when it was made; open the store with that version",
+    return feat_fail(err, FEAT_FORMAT,
+                     "the definition of '%s' does not mean to this version of libfeat what it meant when it was made; "
+                     "open the store with that version",
                      def->name);
 }
 
@@ -56,7 +59,8 @@ static feat_status load_query(feat_catalog *c, const feat_def *def, feat_error *
     feat_ast_script *script = NULL;
     feat_source source = {def->record, def->record_size};
     FEAT_TRY(feat_sql_parse(&c->arena, source.sql, source.length, &script, err));
-    if (script->n != 1 || script->statements[0]->kind != (def->kind == FEAT_DEF_VIEW ? FEAT_AST_CREATE_VIEW : FEAT_AST_CREATE_SERVICE))
+    if (script->n != 1 ||
+        script->statements[0]->kind != (def->kind == FEAT_DEF_VIEW ? FEAT_AST_CREATE_VIEW : FEAT_AST_CREATE_SERVICE))
         return feat_fail(err, FEAT_CORRUPT, "catalog: the record of '%s' is no definition", def->name);
     if (def->kind == FEAT_DEF_VIEW) {
         feat_view *view = NULL;
@@ -84,7 +88,8 @@ feat_status feat_catalog_load(feat_db *db, feat_catalog **catalog, feat_error *e
     feat_status status = feat_defs_load(db, &c->arena, &defs, &n, err);
     for (size_t i = 0; i < n && status == FEAT_OK; i++) {
         if (defs[i].kind == FEAT_DEF_TABLE) status = load_table(c, &defs[i], err);
-        else if (defs[i].kind == FEAT_DEF_VIEW || defs[i].kind == FEAT_DEF_SERVICE) status = load_query(c, &defs[i], err);
+        else if (defs[i].kind == FEAT_DEF_VIEW || defs[i].kind == FEAT_DEF_SERVICE)
+            status = load_query(c, &defs[i], err);
     }
     c->defs = defs;
     c->n_defs = n;
@@ -98,7 +103,8 @@ feat_status feat_catalog_load(feat_db *db, feat_catalog **catalog, feat_error *e
 
 /* ---- Looking things up. ---- */
 
-static feat_status not_found(const feat_catalog *c, feat_def_kind kind, const char *what, const char *name, feat_error *err) {
+static feat_status not_found(const feat_catalog *c, feat_def_kind kind, const char *what, const char *name,
+                             feat_error *err) {
     const char **names = feat_alloc_array(c->n_defs, sizeof *names);
     size_t n = 0;
     if (!names) return feat_fail_memory(err);
@@ -106,7 +112,8 @@ static feat_status not_found(const feat_catalog *c, feat_def_kind kind, const ch
         if (c->defs[i].kind == kind) names[n++] = c->defs[i].name;
     const char *near = feat_sql_suggest(name, names, n);
     feat_free(names);
-    return feat_fail(err, FEAT_NOT_FOUND, "there is no %s '%.200s'%s%s%s", what, name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return feat_fail(err, FEAT_NOT_FOUND, "there is no %s '%.200s'%s%s%s", what, name, near ? "; did you mean '" : "",
+                     near ? near : "", near ? "'?" : "");
 }
 
 feat_status feat_catalog_table(const feat_catalog *c, const char *name, const feat_schema **table, feat_error *err) {
@@ -116,7 +123,8 @@ feat_status feat_catalog_table(const feat_catalog *c, const char *name, const fe
     return FEAT_OK;
 }
 
-feat_status feat_catalog_service(const feat_catalog *c, const char *name, const feat_service **service, feat_error *err) {
+feat_status feat_catalog_service(const feat_catalog *c, const char *name, const feat_service **service,
+                                 feat_error *err) {
     const feat_service *found = feat_scope_service(&c->scope, name);
     if (!found) return not_found(c, FEAT_DEF_SERVICE, "feature service", name, err);
     *service = found;

@@ -22,7 +22,8 @@ static feat_status fail_at(script_run *r, const feat_ast_statement *s, feat_stat
 static uint32_t newest_number(const script_run *r, feat_def_kind kind, const char *name) {
     uint32_t number = 0;
     for (size_t i = 0; i < r->catalog->n_defs; i++)
-        if (r->catalog->defs[i].kind == kind && strcasecmp(r->catalog->defs[i].name, name) == 0) number = r->catalog->defs[i].number;
+        if (r->catalog->defs[i].kind == kind && strcasecmp(r->catalog->defs[i].name, name) == 0)
+            number = r->catalog->defs[i].number;
     for (size_t i = 0; i < r->n; i++)
         if (r->made[i].kind == kind && strcasecmp(r->made[i].name, name) == 0) number = r->made[i].number;
     return number;
@@ -40,14 +41,16 @@ static feat_status run_table(script_run *r, const feat_ast_statement *s) {
     feat_schema *table = NULL;
     bool failed, old_failed = false;
     FEAT_TRY(feat_bind_table(arena, &r->source, s, &table, r->err));
-    if (feat_scope_view(&r->catalog->scope, table->name)) return fail_at(r, s, FEAT_EXISTS, "a feature view has this name");
+    if (feat_scope_view(&r->catalog->scope, table->name))
+        return fail_at(r, s, FEAT_EXISTS, "a feature view has this name");
     feat_digest fingerprint = feat_table_fingerprint(table, &failed);
     const feat_schema *old = feat_scope_table(&r->catalog->scope, table->name);
     if (old) {
         feat_digest there = feat_table_fingerprint(old, &old_failed);
         if (failed || old_failed) return feat_fail_memory(r->err);
         if (feat_digest_equal(&there, &fingerprint)) return FEAT_OK;
-        return fail_at(r, s, FEAT_EXISTS, "this table exists with other columns or keys; a table that holds data is not replaced");
+        return fail_at(r, s, FEAT_EXISTS,
+                       "this table exists with other columns or keys; a table that holds data is not replaced");
     }
     if (failed) return feat_fail_memory(r->err);
     FEAT_TRY(feat_table_id_next(r->db, &table->table_id, r->err));
@@ -62,7 +65,8 @@ static feat_status run_table(script_run *r, const feat_ast_statement *s) {
 }
 
 /* The text of one statement, which is what the catalog keeps of a view or a service. */
-static feat_def query_def(const script_run *r, const feat_ast_statement *s, feat_def_kind kind, feat_digest fingerprint) {
+static feat_def query_def(const script_run *r, const feat_ast_statement *s, feat_def_kind kind,
+                          feat_digest fingerprint) {
     return (feat_def){kind, s->name.text, 0, fingerprint, r->source.sql + s->offset, s->end - s->offset};
 }
 
@@ -74,7 +78,9 @@ static feat_status run_view(script_run *r, const feat_ast_statement *s) {
     feat_status status = FEAT_OK;
     if (feat_scope_table(&r->catalog->scope, view->name)) status = fail_at(r, s, FEAT_EXISTS, "a table has this name");
     else if (old && !same && !s->or_replace)
-        status = fail_at(r, s, FEAT_EXISTS, "this feature view exists with another meaning; write CREATE OR REPLACE to make a new version of it");
+        status = fail_at(
+            r, s, FEAT_EXISTS,
+            "this feature view exists with another meaning; write CREATE OR REPLACE to make a new version of it");
     if (status != FEAT_OK || same) {
         feat_view_done(view);
         return status;
@@ -93,7 +99,9 @@ static feat_status run_service(script_run *r, const feat_ast_statement *s) {
     bool same = old && feat_digest_equal(&old->fingerprint, &service->fingerprint);
     feat_status status = FEAT_OK;
     if (old && !same && !s->or_replace)
-        status = fail_at(r, s, FEAT_EXISTS, "this feature service exists with another meaning; write CREATE OR REPLACE to make a new version of it");
+        status = fail_at(
+            r, s, FEAT_EXISTS,
+            "this feature service exists with another meaning; write CREATE OR REPLACE to make a new version of it");
     if (status != FEAT_OK || same) {
         feat_service_done(service);
         return status;
@@ -110,15 +118,22 @@ static feat_status run_statement(script_run *r, const feat_ast_statement *s) {
     case FEAT_AST_CREATE_TABLE: return run_table(r, s);
     case FEAT_AST_CREATE_VIEW: return run_view(r, s);
     case FEAT_AST_CREATE_SERVICE: return run_service(r, s);
-    case FEAT_AST_CREATE_DIMENSION: return fail_at(r, s, FEAT_DEFINITION, "CREATE DIMENSION is not supported; use CREATE TABLE");
-    case FEAT_AST_DROP: return fail_at(r, s, FEAT_DEFINITION, "DROP is not supported: old versions of data and definitions stay readable");
-    case FEAT_AST_ALTER: return fail_at(r, s, FEAT_DEFINITION, "ALTER TABLE is not supported: a table keeps the columns it was made with");
-    case FEAT_AST_COMMENT: return fail_at(r, s, FEAT_DEFINITION, "COMMENT ON is not supported; write WITH (description = '...')");
+    case FEAT_AST_CREATE_DIMENSION:
+        return fail_at(r, s, FEAT_DEFINITION, "CREATE DIMENSION is not supported; use CREATE TABLE");
+    case FEAT_AST_DROP:
+        return fail_at(r, s, FEAT_DEFINITION,
+                       "DROP is not supported: old versions of data and definitions stay readable");
+    case FEAT_AST_ALTER:
+        return fail_at(r, s, FEAT_DEFINITION,
+                       "ALTER TABLE is not supported: a table keeps the columns it was made with");
+    case FEAT_AST_COMMENT:
+        return fail_at(r, s, FEAT_DEFINITION, "COMMENT ON is not supported; write WITH (description = '...')");
     case FEAT_AST_EXPLAIN:
     case FEAT_AST_SHOW:
     case FEAT_AST_DESCRIBE:
-        return feat_sql_fail(r->err, FEAT_DEFINITION, r->source.sql, r->source.length, s->offset,
-                             "a script of definitions asks nothing; feat_explain explains a definition, feat_history lists commits");
+        return feat_sql_fail(
+            r->err, FEAT_DEFINITION, r->source.sql, r->source.length, s->offset,
+            "a script of definitions asks nothing; feat_explain explains a definition, feat_history lists commits");
     }
     return feat_fail(r->err, FEAT_INTERNAL, "unknown kind of statement");
 }

@@ -1,5 +1,5 @@
-/* Keeping the serving state of deployed services: built once from the newest version, then moved from version to version by the rows
- * that came and went. */
+/* Keeping the serving state of deployed services: built once from the newest version, then moved from version to
+ * version by the rows that came and went. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -7,7 +7,8 @@
 #include "engine/project.h"
 #include "online/state.h"
 
-/* Above this many changed rows a state is rebuilt aside and swapped in, so that no transaction holds too much at once. */
+/* Above this many changed rows a state is rebuilt aside and swapped in, so that no transaction holds too much at once.
+ */
 enum { ROWS_APPLIED_AT_ONCE = 500000 };
 /* Chunks written or dropped in one transaction while a state is not visible. */
 enum { BUILD_BYTES_PER_TXN = 32 << 20, DROP_CHUNKS_PER_TXN = 4096 };
@@ -27,8 +28,10 @@ static feat_status drop_state(feat_env *env, uint32_t state, feat_error *err) {
     return FEAT_OK;
 }
 
-/* Writes the state of a view at a version under a number that no record names yet: nobody sees it before the record does. */
-static feat_status build_state(feat_db *db, feat_env *env, uint32_t state, const feat_view *view, uint64_t version, feat_error *err) {
+/* Writes the state of a view at a version under a number that no record names yet: nobody sees it before the record
+ * does. */
+static feat_status build_state(feat_db *db, feat_env *env, uint32_t state, const feat_view *view, uint64_t version,
+                               feat_error *err) {
     feat_keymap map;
     feat_entity_events projected = {0};
     feat_table_version *tv = NULL;
@@ -89,7 +92,8 @@ static void changes_done(changes *c) {
     feat_free(c->removed_starts);
 }
 
-static feat_status changes_read(changes *c, feat_db *db, const feat_view *view, uint64_t from, uint64_t to, feat_error *err) {
+static feat_status changes_read(changes *c, feat_db *db, const feat_view *view, uint64_t from, uint64_t to,
+                                feat_error *err) {
     feat_table_version *older = NULL, *newer = NULL;
     feat_row_address *added = NULL, *removed = NULL;
     size_t n_added, n_removed;
@@ -117,12 +121,15 @@ out:
     return status;
 }
 
-static feat_status changes_apply(const changes *c, feat_env *env, MDB_txn *txn, uint32_t state, const feat_view *view, feat_error *err) {
+static feat_status changes_apply(const changes *c, feat_env *env, MDB_txn *txn, uint32_t state, const feat_view *view,
+                                 feat_error *err) {
     for (uint32_t k = 0; k < c->map.n; k++) {
         size_t key_size;
         const void *key = feat_keymap_key(&c->map, k, &key_size);
-        feat_event_list added = {&c->added.events, c->added_numbers + c->added_starts[k], c->added_starts[k + 1] - c->added_starts[k]};
-        feat_event_list removed = {&c->removed.events, c->removed_numbers + c->removed_starts[k], c->removed_starts[k + 1] - c->removed_starts[k]};
+        feat_event_list added = {&c->added.events, c->added_numbers + c->added_starts[k],
+                                 c->added_starts[k + 1] - c->added_starts[k]};
+        feat_event_list removed = {&c->removed.events, c->removed_numbers + c->removed_starts[k],
+                                   c->removed_starts[k + 1] - c->removed_starts[k]};
         FEAT_TRY(feat_state_update(env, txn, state, view, key, key_size, added, removed, err));
     }
     return FEAT_OK;
@@ -137,7 +144,8 @@ static feat_status read_meta(feat_env *env, feat_arena *arena, feat_online_meta 
 }
 
 /* The view of a recorded state; the catalog keeps every definition, so a missing one is damage. */
-static feat_status view_of(const feat_catalog *catalog, const feat_online_view *state, const feat_view **view, feat_error *err) {
+static feat_status view_of(const feat_catalog *catalog, const feat_online_view *state, const feat_view **view,
+                           feat_error *err) {
     *view = feat_catalog_view_of(catalog, &state->view);
     if (*view) return FEAT_OK;
     char text[FEAT_DIGEST_TEXT_SIZE];
@@ -146,7 +154,8 @@ static feat_status view_of(const feat_catalog *catalog, const feat_online_view *
 }
 
 /* Moves `meta` and every state to version `to`, in one transaction with `meta` as it then is. */
-static feat_status advance(feat_db *db, feat_env *env, const feat_catalog *catalog, feat_online_meta *meta, uint64_t to, feat_error *err) {
+static feat_status advance(feat_db *db, feat_env *env, const feat_catalog *catalog, feat_online_meta *meta, uint64_t to,
+                           feat_error *err) {
     uint32_t *replaced = feat_alloc_array(meta->n_views, sizeof *replaced);
     size_t n_replaced = 0;
     MDB_txn *txn = NULL;
@@ -219,7 +228,8 @@ feat_status feat_deploy_service(feat_db *db, feat_catalog *catalog, const feat_s
     FEAT_GOTO(status, feat_version_newest(db, &newest, err), out);
 
     bool known = false;
-    for (size_t i = 0; i < meta.n_services; i++) known |= feat_digest_equal(&meta.services[i].service, &service->fingerprint);
+    for (size_t i = 0; i < meta.n_services; i++)
+        known |= feat_digest_equal(&meta.services[i].service, &service->fingerprint);
     if (known) goto out;
     feat_online_view *views = feat_arena_array(&arena, meta.n_views + service->n_joins, sizeof *views);
     feat_online_service *services = feat_arena_array(&arena, meta.n_services + 1, sizeof *services);

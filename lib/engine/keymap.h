@@ -19,12 +19,14 @@ typedef struct feat_keymap {
 
 void feat_keymap_init(feat_keymap *map);
 void feat_keymap_done(feat_keymap *map);
-/* The number of the key, given one if it is new and `insert`; FEAT_NO_KEY when it is not there. False when memory is out. */
+/* The number of the key, given one if it is new and `insert`; FEAT_NO_KEY when it is not there. False when memory is
+ * out. */
 bool feat_keymap_number(feat_keymap *map, const void *key, size_t size, bool insert, uint32_t *number);
 /* The encoding of key `number`. Valid until the next insertion. */
 const void *feat_keymap_key(const feat_keymap *map, uint32_t number, size_t *size);
 
-/* Appends the encoding of a row's entity key to `out` (cleared first); false when a part is NULL: the row belongs to no entity. */
+/* Appends the encoding of a row's entity key to `out` (cleared first); false when a part is NULL: the row belongs to no
+ * entity. */
 bool feat_entity_key(feat_buffer *out, const feat_column *const *parts, size_t n, size_t row);
 
 #endif

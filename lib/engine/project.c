@@ -20,8 +20,8 @@ void feat_entity_events_done(feat_entity_events *e) {
 typedef struct loader {
     const feat_view *view;
     feat_projector *projector;
-    uint32_t *fields;           /* the fields read */
-    feat_column *columns;       /* one for each of them */
+    uint32_t *fields;             /* the fields read */
+    feat_column *columns;         /* one for each of them */
     const feat_column **by_field; /* by field of the table; NULL when not read */
     const feat_column **key;
     size_t n;
@@ -75,10 +75,11 @@ out:
 }
 
 /* Projects the rows of the loaded columns that are not marked in `deleted` (may be NULL). */
-static feat_status project_loaded(loader *l, size_t n, const uint8_t *deleted, feat_keymap *map, bool all, feat_entity_events *out,
-                                  feat_error *err) {
+static feat_status project_loaded(loader *l, size_t n, const uint8_t *deleted, feat_keymap *map, bool all,
+                                  feat_entity_events *out, feat_error *err) {
     if (n > UINT32_MAX) return feat_fail(err, FEAT_LIMIT, "too many rows at once");
-    if (FEAT_GROW(l->rows, l->rows_capacity, n) != 0 || FEAT_GROW(l->row_entity, l->row_entity_capacity, n) != 0) return feat_fail_memory(err);
+    if (FEAT_GROW(l->rows, l->rows_capacity, n) != 0 || FEAT_GROW(l->row_entity, l->row_entity_capacity, n) != 0)
+        return feat_fail_memory(err);
     size_t picked = 0;
     uint32_t last = FEAT_NO_KEY;
     bool have_last = false;
@@ -99,16 +100,18 @@ static feat_status project_loaded(loader *l, size_t n, const uint8_t *deleted, f
         l->row_entity[picked++] = last;
     }
     size_t before = out->events.n;
-    FEAT_TRY(feat_projector_run(l->projector, l->by_field, l->rows, picked, &out->events, &l->kept, &l->kept_capacity, err));
+    FEAT_TRY(
+        feat_projector_run(l->projector, l->by_field, l->rows, picked, &out->events, &l->kept, &l->kept_capacity, err));
     size_t added = out->events.n - before;
-    if (out->events.n > UINT32_MAX) return feat_fail(err, FEAT_LIMIT, "view '%s': more than 4,294,967,295 events at once", l->view->name);
+    if (out->events.n > UINT32_MAX)
+        return feat_fail(err, FEAT_LIMIT, "view '%s': more than 4,294,967,295 events at once", l->view->name);
     if (FEAT_GROW(out->entity, out->entity_capacity, out->events.n) != 0) return feat_fail_memory(err);
     for (size_t i = 0; i < added; i++) out->entity[before + i] = l->row_entity[l->kept[i]];
     return FEAT_OK;
 }
 
-feat_status feat_project_table(const feat_view *view, feat_table_version *tv, feat_keymap *map, bool all, feat_entity_events *out,
-                               feat_error *err) {
+feat_status feat_project_table(const feat_view *view, feat_table_version *tv, feat_keymap *map, bool all,
+                               feat_entity_events *out, feat_error *err) {
     loader l;
     feat_status status = loader_init(&l, view, err);
     for (size_t s = 0; status == FEAT_OK && s < feat_table_segments(tv); s++) {
@@ -123,8 +126,8 @@ out:
     return status;
 }
 
-feat_status feat_project_rows(const feat_view *view, feat_table_version *tv, const feat_row_address *rows, size_t n, feat_keymap *map,
-                              feat_entity_events *out, feat_error *err) {
+feat_status feat_project_rows(const feat_view *view, feat_table_version *tv, const feat_row_address *rows, size_t n,
+                              feat_keymap *map, feat_entity_events *out, feat_error *err) {
     enum { ROWS_AT_ONCE = 65536 };
     loader l;
     feat_status status = loader_init(&l, view, err);
@@ -139,7 +142,8 @@ out:
     return status;
 }
 
-feat_status feat_group_events(const feat_entity_events *e, size_t n_keys, uint32_t **numbers, size_t **starts, feat_error *err) {
+feat_status feat_group_events(const feat_entity_events *e, size_t n_keys, uint32_t **numbers, size_t **starts,
+                              feat_error *err) {
     size_t n = e->events.n;
     uint32_t *order = feat_alloc_array(n, sizeof *order);
     size_t *start = feat_alloc_zero(n_keys + 2, sizeof *start);

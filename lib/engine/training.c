@@ -1,5 +1,6 @@
-/* Training sets: for every spine row the aggregates of each joined view at the row's own time, then the service's request code
- * over all rows. The features are complete before the stream is handed out, so an error belongs to the call. */
+/* Training sets: for every spine row the aggregates of each joined view at the row's own time, then the service's
+ * request code over all rows. The features are complete before the stream is handed out, so an error belongs to the
+ * call. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -34,10 +35,12 @@ static void spine_done(spine *s) {
 }
 
 /* The column with the times: the one that was named, else the only timestamp that is no request input. */
-static feat_status find_timestamp(const spine *s, const feat_service *service, const char *wanted, const char **name, feat_error *err) {
+static feat_status find_timestamp(const spine *s, const feat_service *service, const char *wanted, const char **name,
+                                  feat_error *err) {
     if (wanted) {
         int i = feat_arrow_in_find(s->in, wanted);
-        if (i < 0) return feat_fail(err, FEAT_SCHEMA, "spine: there is no column '%s' to take the timestamps from", wanted);
+        if (i < 0)
+            return feat_fail(err, FEAT_SCHEMA, "spine: there is no column '%s' to take the timestamps from", wanted);
         *name = feat_arrow_in_name(s->in, (size_t)i);
         return FEAT_OK;
     }
@@ -48,10 +51,15 @@ static feat_status find_timestamp(const spine *s, const feat_service *service, c
         bool input = false;
         for (size_t k = 0; k < service->n_inputs; k++) input |= strcasecmp(service->inputs[k].name, column) == 0;
         if (input || !feat_arrow_in_type(s->in, i, &type) || type != FEAT_TYPE_TIMESTAMP) continue;
-        if (found) return feat_fail(err, FEAT_SCHEMA, "spine: both '%s' and '%s' are timestamps; name the one to use", found, column);
+        if (found)
+            return feat_fail(err, FEAT_SCHEMA, "spine: both '%s' and '%s' are timestamps; name the one to use", found,
+                             column);
         found = column;
     }
-    if (!found) return feat_fail(err, FEAT_SCHEMA, "spine: there is no timestamp column; each row needs the time at which its features are wanted");
+    if (!found)
+        return feat_fail(
+            err, FEAT_SCHEMA,
+            "spine: there is no timestamp column; each row needs the time at which its features are wanted");
     *name = found;
     return FEAT_OK;
 }
@@ -60,12 +68,14 @@ static feat_status check_names(const spine *s, const feat_service *service, feat
     for (size_t f = 0; f < service->n_features; f++)
         for (size_t i = 0; i < feat_arrow_in_columns(s->in); i++)
             if (strcmp(service->features[f].name, feat_arrow_in_name(s->in, i)) == 0)
-                return feat_fail(err, FEAT_EXISTS, "spine: column '%s' has the name of a feature of service '%s'; rename one of them",
+                return feat_fail(err, FEAT_EXISTS,
+                                 "spine: column '%s' has the name of a feature of service '%s'; rename one of them",
                                  service->features[f].name, service->name);
     return FEAT_OK;
 }
 
-static feat_status spine_read(spine *s, const feat_service *service, struct ArrowArrayStream *stream, const char *timestamp, feat_error *err) {
+static feat_status spine_read(spine *s, const feat_service *service, struct ArrowArrayStream *stream,
+                              const char *timestamp, feat_error *err) {
     *s = (spine){0};
     FEAT_TRY(feat_arrow_in_open(stream, &s->in, err));
     const char *time_name = NULL;
@@ -86,7 +96,8 @@ static feat_status spine_read(spine *s, const feat_service *service, struct Arro
             return feat_fail_memory(err);
         bool end;
         size_t rows;
-        FEAT_TRY(feat_arrow_in_next(s->in, s->columns, (int64_t)s->n_rows, &rows, &end, &s->batches[s->n_batches], err));
+        FEAT_TRY(
+            feat_arrow_in_next(s->in, s->columns, (int64_t)s->n_rows, &rows, &end, &s->batches[s->n_batches], err));
         if (end) break;
         s->batch_rows[s->n_batches++] = rows;
         s->n_rows += rows;
@@ -124,7 +135,8 @@ static void results_done(join_results *r) {
     feat_arena_done(&r->text);
 }
 
-static feat_status results_init(join_results *r, const feat_service *service, uint32_t join, size_t n_rows, feat_error *err) {
+static feat_status results_init(join_results *r, const feat_service *service, uint32_t join, size_t n_rows,
+                                feat_error *err) {
     const feat_view *view = service->joins[join].view;
     r->n = view->n_aggregates;
     r->aggregates = feat_alloc_zero(r->n, sizeof *r->aggregates);
@@ -165,11 +177,13 @@ static bool results_put(join_results *r, size_t row, const feat_cell *cells, boo
     return true;
 }
 
-/* An index pays when an entity is asked more often than this; below, walking the windows is cheaper than building it. */
+/* An index pays when an entity is asked more often than this; below, walking the windows is cheaper than building it.
+ */
 enum { SCANS_BEFORE_INDEX = 2 };
 
-static feat_status answer_entity(const feat_view *view, feat_events *events, feat_window_index *index, const uint32_t *rows, size_t n_rows,
-                                 const feat_column *times, feat_cell *cells, join_results *r, feat_error *err) {
+static feat_status answer_entity(const feat_view *view, feat_events *events, feat_window_index *index,
+                                 const uint32_t *rows, size_t n_rows, const feat_column *times, feat_cell *cells,
+                                 join_results *r, feat_error *err) {
     bool indexed = n_rows > SCANS_BEFORE_INDEX && events->n > 0, found;
     if (indexed) FEAT_TRY(feat_window_index_build(index, events, 0, events->n, err));
     for (size_t i = 0; i < n_rows; i++) {
@@ -181,8 +195,8 @@ static feat_status answer_entity(const feat_view *view, feat_events *events, fea
     return FEAT_OK;
 }
 
-static feat_status join_run(feat_db *db, const feat_service *service, uint32_t join, uint64_t version, const spine *s, join_results *r,
-                            feat_error *err) {
+static feat_status join_run(feat_db *db, const feat_service *service, uint32_t join, uint64_t version, const spine *s,
+                            join_results *r, feat_error *err) {
     const feat_view *view = service->joins[join].view;
     const feat_column *times = &s->columns[s->n_fields - 1];
     feat_keymap map;
@@ -191,7 +205,8 @@ static feat_status join_run(feat_db *db, const feat_service *service, uint32_t j
     feat_events one = {0};
     feat_table_version *tv = NULL;
     feat_window_index *index = NULL;
-    uint32_t *row_key = feat_alloc_array(s->n_rows, sizeof *row_key), *rows = feat_alloc_array(s->n_rows, sizeof *rows), *numbers = NULL;
+    uint32_t *row_key = feat_alloc_array(s->n_rows, sizeof *row_key), *rows = feat_alloc_array(s->n_rows, sizeof *rows),
+             *numbers = NULL;
     size_t *row_starts = NULL, *event_starts = NULL;
     feat_cell *cells = feat_alloc_zero(view->n_aggregates, sizeof *cells);
     const feat_column **parts = feat_alloc_array(view->n_key, sizeof *parts);
@@ -233,9 +248,14 @@ static feat_status join_run(feat_db *db, const feat_service *service, uint32_t j
     for (size_t k = 0; k <= map.n; k++) {
         feat_events_clear(&one);
         if (k < map.n)
-            FEAT_GOTO(status, feat_events_gather(&one, &projected.events, numbers + event_starts[k], event_starts[k + 1] - event_starts[k], err),
+            FEAT_GOTO(status,
+                      feat_events_gather(&one, &projected.events, numbers + event_starts[k],
+                                         event_starts[k + 1] - event_starts[k], err),
                       out);
-        FEAT_GOTO(status, answer_entity(view, &one, index, rows + row_starts[k], row_starts[k + 1] - row_starts[k], times, cells, r, err), out);
+        FEAT_GOTO(status,
+                  answer_entity(view, &one, index, rows + row_starts[k], row_starts[k + 1] - row_starts[k], times,
+                                cells, r, err),
+                  out);
     }
 out:
     feat_table_close(tv);
@@ -288,7 +308,8 @@ static feat_status output_next(void *state, struct ArrowArray *out, feat_error *
     struct ArrowArray *children = feat_alloc_zero(n, sizeof *children);
     if (!children) return feat_fail_memory(err);
     feat_status status = FEAT_OK;
-    for (; made < o->n_features && status == FEAT_OK; made++) status = feat_arrow_out_column(&features[made], &children[o->n_spine + made], err);
+    for (; made < o->n_features && status == FEAT_OK; made++)
+        status = feat_arrow_out_column(&features[made], &children[o->n_spine + made], err);
     if (status == FEAT_OK) {
         for (size_t i = 0; i < o->n_spine; i++) {
             children[i] = *batch->children[i];
@@ -311,13 +332,15 @@ static feat_status output_next(void *state, struct ArrowArray *out, feat_error *
     return status;
 }
 
-static feat_status output_schema(const spine *s, const feat_service *service, uint64_t version, bool with_status, struct ArrowSchema *out,
-                                 feat_error *err) {
+static feat_status output_schema(const spine *s, const feat_service *service, uint64_t version, bool with_status,
+                                 struct ArrowSchema *out, feat_error *err) {
     const struct ArrowSchema *own = feat_arrow_in_schema(s->in);
-    size_t n_spine = (size_t)own->n_children, per = with_status ? 2 : 1, n = n_spine + per * service->n_features, made = 0;
+    size_t n_spine = (size_t)own->n_children, per = with_status ? 2 : 1, n = n_spine + per * service->n_features,
+           made = 0;
     struct ArrowSchema *children = feat_alloc_zero(n, sizeof *children);
     feat_status status = children ? FEAT_OK : feat_fail_memory(err);
-    for (; made < n_spine && status == FEAT_OK; made++) status = feat_arrow_schema_copy(own->children[made], &children[made], err);
+    for (; made < n_spine && status == FEAT_OK; made++)
+        status = feat_arrow_schema_copy(own->children[made], &children[made], err);
     for (size_t f = 0; f < service->n_features && status == FEAT_OK; f++) {
         const feat_output *feature = &service->features[f];
         status = feat_arrow_out_field(feature->name, feature->type, true, &children[made], err);
@@ -327,7 +350,8 @@ static feat_status output_schema(const spine *s, const feat_service *service, ui
         feat_buffer_init(&name);
         feat_buffer_printf(&name, "%s__status", feature->name);
         char *text = feat_buffer_take_text(&name);
-        status = text ? feat_arrow_out_field(text, FEAT_TYPE_BIGINT, false, &children[made], err) : feat_fail_memory(err);
+        status =
+            text ? feat_arrow_out_field(text, FEAT_TYPE_BIGINT, false, &children[made], err) : feat_fail_memory(err);
         if (status == FEAT_OK) made++;
         feat_free(text);
     }
@@ -335,7 +359,8 @@ static feat_status output_schema(const spine *s, const feat_service *service, ui
         char fingerprint[FEAT_DIGEST_TEXT_SIZE], number[24];
         feat_digest_format(&service->fingerprint, fingerprint);
         snprintf(number, sizeof number, "%llu", (unsigned long long)version);
-        const char *pairs[] = {"libfeat.service", service->name, "libfeat.fingerprint", fingerprint, "libfeat.version", number};
+        const char *pairs[] = {"libfeat.service", service->name,     "libfeat.fingerprint",
+                               fingerprint,       "libfeat.version", number};
         status = feat_arrow_out_struct(children, n, pairs, 3, out, err);
     }
     for (size_t i = 0; children && i < n; i++)
@@ -345,7 +370,8 @@ static feat_status output_schema(const spine *s, const feat_service *service, ui
 }
 
 /* Fills the registers that the code loads with spine rows [start, start + n). */
-static void load_lanes(const feat_service *service, const spine *s, const join_results *joins, feat_machine *machine, size_t start, size_t n) {
+static void load_lanes(const feat_service *service, const spine *s, const join_results *joins, feat_machine *machine,
+                       size_t start, size_t n) {
     for (size_t i = 0; i < service->code->n_loads; i++) {
         const feat_load *load = &service->code->loads[i];
         feat_vector *v = feat_machine_register(machine, load->reg);
@@ -369,8 +395,8 @@ static feat_value_status status_of(uint8_t state, bool found) {
     return state == FEAT_STATE_NULL ? FEAT_VALUE_NULL : FEAT_VALUE_PRESENT;
 }
 
-static feat_status store_lanes(const feat_service *service, const feat_training_options *opt, const join_results *joins, feat_machine *machine,
-                               size_t start, size_t n, feat_column *columns, feat_error *err) {
+static feat_status store_lanes(const feat_service *service, const feat_training_options *opt, const join_results *joins,
+                               feat_machine *machine, size_t start, size_t n, feat_column *columns, feat_error *err) {
     size_t per = opt->status ? 2 : 1;
     for (size_t f = 0; f < service->n_features; f++) {
         const feat_vector *v = feat_machine_register(machine, service->code->outputs[f]);
@@ -378,7 +404,8 @@ static feat_status store_lanes(const feat_service *service, const feat_training_
             for (size_t i = 0; i < n; i++)
                 if (v->state[i] == FEAT_STATE_ERROR)
                     return feat_fail_row(err, FEAT_DATA, (int64_t)(start + i),
-                                         "spine row %zu, feature '%s': the value is an error (overflow or a failed conversion); ask for NULL instead, "
+                                         "spine row %zu, feature '%s': the value is an error (overflow or a failed "
+                                         "conversion); ask for NULL instead, "
                                          "or mend the definition",
                                          start + i, service->features[f].name);
         if (feat_vector_store(v, n, &columns[f * per]) != 0) return feat_fail_memory(err);
@@ -387,7 +414,8 @@ static feat_status store_lanes(const feat_service *service, const feat_training_
         if (feat_column_reserve(&columns[f * per + 1], n) != 0) return feat_fail_memory(err);
         for (size_t i = 0; i < n; i++) {
             uint8_t state = v->plain ? FEAT_STATE_VALUE : v->state[i];
-            if (feat_column_append_int(&columns[f * per + 1], status_of(state, join < 0 || joins[join].found[start + i])) != 0)
+            if (feat_column_append_int(&columns[f * per + 1],
+                                       status_of(state, join < 0 || joins[join].found[start + i])) != 0)
                 return feat_fail_memory(err);
         }
     }
@@ -395,8 +423,8 @@ static feat_status store_lanes(const feat_service *service, const feat_training_
 }
 
 /* The spine's batches become the output's, and the features of each are computed. */
-static feat_status output_build(const feat_service *service, const feat_training_options *opt, spine *s, const join_results *joins, output *o,
-                                feat_error *err) {
+static feat_status output_build(const feat_service *service, const feat_training_options *opt, spine *s,
+                                const join_results *joins, output *o, feat_error *err) {
     size_t per = opt->status ? 2 : 1, first = 0;
     feat_machine *machine = NULL;
     o->n_spine = feat_arrow_in_columns(s->in);
@@ -426,8 +454,8 @@ static feat_status output_build(const feat_service *service, const feat_training
 }
 
 feat_status feat_training_build(feat_db *db, feat_catalog *catalog, const feat_service *service, uint64_t version,
-                                struct ArrowArrayStream *stream, const feat_training_options *opt, struct ArrowArrayStream *out,
-                                feat_error *err) {
+                                struct ArrowArrayStream *stream, const feat_training_options *opt,
+                                struct ArrowArrayStream *out, feat_error *err) {
     (void)catalog; /* the result holds nothing of it */
     spine s;
     struct ArrowSchema schema = {0};

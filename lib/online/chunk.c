@@ -79,7 +79,8 @@ static void encode_tie(feat_buffer *out, const feat_column *tie, size_t first, s
     }
 }
 
-void feat_chunk_encode(feat_buffer *out, const void *key, size_t key_size, const feat_events *events, size_t first, size_t n) {
+void feat_chunk_encode(feat_buffer *out, const void *key, size_t key_size, const feat_events *events, size_t first,
+                       size_t n) {
     feat_buffer_u32(out, (uint32_t)key_size);
     feat_buffer_append(out, key, key_size);
     feat_buffer_u32(out, (uint32_t)n);
@@ -88,7 +89,9 @@ void feat_chunk_encode(feat_buffer *out, const void *key, size_t key_size, const
     for (size_t k = 0; k < events->n_ties; k++) encode_tie(out, &events->ties[k], first, n);
 }
 
-static feat_status corrupt(feat_error *err) { return feat_fail(err, FEAT_CORRUPT, "serving state: a chunk of events is malformed"); }
+static feat_status corrupt(feat_error *err) {
+    return feat_fail(err, FEAT_CORRUPT, "serving state: a chunk of events is malformed");
+}
 
 feat_status feat_chunk_key(feat_cursor *in, const void **key, size_t *key_size, feat_error *err) {
     size_t size = feat_cursor_u32(in);
@@ -114,7 +117,8 @@ static feat_status decode_texts(feat_cursor *in, feat_text *texts, size_t n, fea
     if (!lengths) return corrupt(err);
     size_t total = 0;
     for (size_t i = 0; i < n; i++) {
-        texts[i].length = (size_t)lengths[4 * i] | (size_t)lengths[4 * i + 1] << 8 | (size_t)lengths[4 * i + 2] << 16 | (size_t)lengths[4 * i + 3] << 24;
+        texts[i].length = (size_t)lengths[4 * i] | (size_t)lengths[4 * i + 1] << 8 | (size_t)lengths[4 * i + 2] << 16 |
+                          (size_t)lengths[4 * i + 3] << 24;
         total += texts[i].length;
     }
     const char *bytes = feat_cursor_bytes(in, total);
@@ -128,7 +132,8 @@ static feat_status decode_texts(feat_cursor *in, feat_text *texts, size_t n, fea
     return FEAT_OK;
 }
 
-static feat_status decode_slot(feat_cursor *in, feat_event_slot *slot, size_t first, size_t n, feat_arena *arena, feat_error *err) {
+static feat_status decode_slot(feat_cursor *in, feat_event_slot *slot, size_t first, size_t n, feat_arena *arena,
+                               feat_error *err) {
     uint8_t flags = feat_cursor_byte(in);
     if (n == 0) return FEAT_OK;
     memset(slot->state + first, FEAT_STATE_VALUE, n);

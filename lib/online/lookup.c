@@ -53,8 +53,10 @@ static feat_status resolve(feat_lookup *l, feat_error *err) {
         while (i < meta.n_views && !feat_digest_equal(&meta.views[i].view, &view->fingerprint)) i++;
         if (i < meta.n_views) l->joins[j].state = meta.views[i].state;
         else
-            status = feat_fail(err, FEAT_NOT_FOUND, "service '%s' is not deployed: there is no serving state of its view '%s'; call feat_deploy",
-                               l->service->name, view->name);
+            status =
+                feat_fail(err, FEAT_NOT_FOUND,
+                          "service '%s' is not deployed: there is no serving state of its view '%s'; call feat_deploy",
+                          l->service->name, view->name);
     }
     if (status == FEAT_OK) l->epoch = meta.epoch;
     feat_arena_done(&arena);
@@ -104,8 +106,8 @@ fail:
 
 static feat_status check_input(const feat_field *field, const feat_value *value, size_t row, feat_error *err) {
     if (value->is_null || value->type == (uint8_t)field->type) return FEAT_OK;
-    return feat_fail_row(err, FEAT_SCHEMA, (int64_t)row, "request row %zu, input '%s': expected %s, got %s", row, field->name, feat_type_name(field->type),
-                         feat_type_name((feat_type)value->type));
+    return feat_fail_row(err, FEAT_SCHEMA, (int64_t)row, "request row %zu, input '%s': expected %s, got %s", row,
+                         field->name, feat_type_name(field->type), feat_type_name((feat_type)value->type));
 }
 
 static void append_key_part(feat_buffer *out, const feat_value *value) {
@@ -161,7 +163,8 @@ static feat_status join_evaluate(feat_lookup *l, size_t j, const feat_value *inp
     return FEAT_OK;
 }
 
-static feat_status put_value(feat_lookup *l, const feat_output *feature, feat_cell cell, bool found, feat_value *out, feat_error *err) {
+static feat_status put_value(feat_lookup *l, const feat_output *feature, feat_cell cell, bool found, feat_value *out,
+                             feat_error *err) {
     memset(out, 0, sizeof *out);
     out->type = (uint8_t)feature->type;
     out->is_null = cell.state != FEAT_STATE_VALUE;
@@ -183,7 +186,8 @@ static feat_status put_value(feat_lookup *l, const feat_output *feature, feat_ce
     return FEAT_OK;
 }
 
-static feat_status row_evaluate(feat_lookup *l, const feat_value *inputs, size_t row, int64_t now, feat_value *values, feat_error *err) {
+static feat_status row_evaluate(feat_lookup *l, const feat_value *inputs, size_t row, int64_t now, feat_value *values,
+                                feat_error *err) {
     const feat_service *service = l->service;
     const feat_code *code = service->code;
     for (size_t i = 0; i < service->n_inputs; i++) FEAT_TRY(check_input(&service->inputs[i], &inputs[i], row, err));
@@ -198,12 +202,14 @@ static feat_status row_evaluate(feat_lookup *l, const feat_value *inputs, size_t
     feat_row_run(code, l->cells);
     for (size_t f = 0; f < service->n_features; f++) {
         int32_t join = service->feature_join[f];
-        FEAT_TRY(put_value(l, &service->features[f], l->cells[code->outputs[f]], join < 0 || l->joins[join].found, &values[f], err));
+        FEAT_TRY(put_value(l, &service->features[f], l->cells[code->outputs[f]], join < 0 || l->joins[join].found,
+                           &values[f], err));
     }
     return FEAT_OK;
 }
 
-feat_status feat_lookup_get(feat_lookup *l, const feat_request *request, feat_value *values, feat_position *position, feat_error *err) {
+feat_status feat_lookup_get(feat_lookup *l, const feat_request *request, feat_value *values, feat_position *position,
+                            feat_error *err) {
     uint64_t version, epoch;
     feat_arena_reset(&l->text);
     FEAT_TRY(feat_env_renew(l->env, l->txn, err));

@@ -10,6 +10,7 @@ typedef struct feat_lookup feat_lookup;
 /* `service` is borrowed. FEAT_NOT_FOUND when its views have no state. */
 feat_status feat_lookup_open(feat_db *db, const feat_service *service, feat_lookup **lookup, feat_error *err);
 void feat_lookup_close(feat_lookup *lookup);
-feat_status feat_lookup_get(feat_lookup *lookup, const feat_request *request, feat_value *values, feat_position *position, feat_error *err);
+feat_status feat_lookup_get(feat_lookup *lookup, const feat_request *request, feat_value *values,
+                            feat_position *position, feat_error *err);
 
 #endif

@@ -17,7 +17,8 @@ static feat_status get(feat_env *env, MDB_txn *txn, feat_cursor *in, bool *found
     if (rc != 0) return feat_env_fail(err, rc, "reading serving state");
     const void *payload;
     size_t size;
-    FEAT_TRY(feat_envelope_open(value.mv_data, value.mv_size, KIND_META, meta_key, sizeof meta_key - 1, &payload, &size, "serving state", err));
+    FEAT_TRY(feat_envelope_open(value.mv_data, value.mv_size, KIND_META, meta_key, sizeof meta_key - 1, &payload, &size,
+                                "serving state", err));
     feat_cursor_init(in, payload, size);
     return FEAT_OK;
 }
@@ -31,7 +32,8 @@ feat_status feat_online_meta_peek(feat_env *env, MDB_txn *txn, uint64_t *version
     return FEAT_OK;
 }
 
-feat_status feat_online_meta_read(feat_env *env, MDB_txn *txn, feat_arena *arena, feat_online_meta *meta, feat_error *err) {
+feat_status feat_online_meta_read(feat_env *env, MDB_txn *txn, feat_arena *arena, feat_online_meta *meta,
+                                  feat_error *err) {
     feat_cursor in;
     bool found;
     FEAT_TRY(get(env, txn, &in, &found, err));
@@ -87,7 +89,8 @@ feat_status feat_online_meta_write(feat_env *env, MDB_txn *txn, const feat_onlin
     if (out.failed) {
         status = feat_fail_memory(err);
     } else {
-        feat_envelope_seal(out.data, KIND_META, meta_key, sizeof meta_key - 1, out.data + FEAT_ENVELOPE_SIZE, out.size - FEAT_ENVELOPE_SIZE);
+        feat_envelope_seal(out.data, KIND_META, meta_key, sizeof meta_key - 1, out.data + FEAT_ENVELOPE_SIZE,
+                           out.size - FEAT_ENVELOPE_SIZE);
         MDB_val key = {sizeof meta_key - 1, (void *)meta_key}, value = {out.size, out.data};
         int rc = mdb_put(txn, feat_env_dbi(env), &key, &value, 0);
         if (rc != 0) status = feat_env_fail(err, rc, "writing serving state");
@@ -107,13 +110,16 @@ static feat_status not_deployed(const feat_online_meta *meta, const char *name, 
     }
     char *text = list.size ? feat_buffer_take_text(&list) : NULL;
     feat_buffer_done(&list);
-    feat_status status = text ? feat_fail(err, FEAT_NOT_FOUND, "service '%.200s' is not deployed with this fingerprint; deployed are %s", name, text)
-                              : feat_fail(err, FEAT_NOT_FOUND, "service '%.200s' is not deployed; call feat_deploy first", name);
+    feat_status status =
+        text ? feat_fail(err, FEAT_NOT_FOUND, "service '%.200s' is not deployed with this fingerprint; deployed are %s",
+                         name, text)
+             : feat_fail(err, FEAT_NOT_FOUND, "service '%.200s' is not deployed; call feat_deploy first", name);
     feat_free(text);
     return status;
 }
 
-feat_status feat_online_find_service(feat_db *db, const char *name, const feat_digest *wanted, feat_digest *service, feat_error *err) {
+feat_status feat_online_find_service(feat_db *db, const char *name, const feat_digest *wanted, feat_digest *service,
+                                     feat_error *err) {
     feat_env *env = NULL;
     MDB_txn *txn = NULL;
     feat_arena arena;
@@ -128,7 +134,9 @@ feat_status feat_online_find_service(feat_db *db, const char *name, const feat_d
     if (status != FEAT_OK) goto out;
     status = FEAT_NOT_FOUND;
     for (size_t i = meta.n_services; i-- > 0 && status != FEAT_OK;) {
-        if (strcasecmp(meta.services[i].name, name) != 0 || (wanted && !feat_digest_equal(wanted, &meta.services[i].service))) continue;
+        if (strcasecmp(meta.services[i].name, name) != 0 ||
+            (wanted && !feat_digest_equal(wanted, &meta.services[i].service)))
+            continue;
         *service = meta.services[i].service;
         status = FEAT_OK;
     }

@@ -6,8 +6,8 @@
 #include "online/chunk.h"
 
 enum { KEY_SIZE = 32, PREFIX_SIZE = 20, KIND_CHUNK = 0x43484e4b /* "KNHC" */ };
-/* A chunk is cut above this many payload bytes, into pieces of about half of it: an insertion rewrites few bytes, a scan seeks little.
- * Only an event that is larger on its own makes a larger chunk. */
+/* A chunk is cut above this many payload bytes, into pieces of about half of it: an insertion rewrites few bytes, a
+ * scan seeks little. Only an event that is larger on its own makes a larger chunk. */
 enum { CHUNK_MAX = 32768, CHUNK_TARGET = 16384 };
 
 /* ---- Keys. ---- */
@@ -40,8 +40,8 @@ static bool same_entity(const MDB_val *key, const uint8_t prefix[PREFIX_SIZE]) {
 static int64_t key_time(const MDB_val *key) { return unbiased(get_be((const uint8_t *)key->mv_data + PREFIX_SIZE, 8)); }
 static uint32_t key_ordinal(const MDB_val *key) { return (uint32_t)get_be((const uint8_t *)key->mv_data + 28, 4); }
 
-static feat_status open_chunk(const MDB_val *key, const MDB_val *value, feat_cursor *in, const void **entity, size_t *entity_size,
-                              feat_error *err) {
+static feat_status open_chunk(const MDB_val *key, const MDB_val *value, feat_cursor *in, const void **entity,
+                              size_t *entity_size, feat_error *err) {
     const void *payload;
     size_t size;
     FEAT_TRY(feat_envelope_open(value->mv_data, value->mv_size, KIND_CHUNK, key->mv_data, key->mv_size, &payload, &size,
@@ -50,10 +50,10 @@ static feat_status open_chunk(const MDB_val *key, const MDB_val *value, feat_cur
     return feat_chunk_key(in, entity, entity_size, err);
 }
 
-/* The digest under which the entity is, or is to be, stored: that of its key, or a following one when others of that digest were
- * first. An entity that has lost all its events keeps an empty chunk, so the search may stop at a gap. */
-static feat_status find_entity(MDB_cursor *cursor, uint32_t state, const void *entity, size_t entity_size, feat_digest *digest, bool *found,
-                               feat_error *err) {
+/* The digest under which the entity is, or is to be, stored: that of its key, or a following one when others of that
+ * digest were first. An entity that has lost all its events keeps an empty chunk, so the search may stop at a gap. */
+static feat_status find_entity(MDB_cursor *cursor, uint32_t state, const void *entity, size_t entity_size,
+                               feat_digest *digest, bool *found, feat_error *err) {
     static const feat_digest one = {{[15] = 1}};
     *digest = feat_digest_of(entity, entity_size);
     for (;; feat_digest_add(digest, &one)) {
@@ -73,7 +73,8 @@ static feat_status find_entity(MDB_cursor *cursor, uint32_t state, const void *e
 }
 
 /* Moves to the last chunk of the entity that starts before (time, 0), or else to its first; the entity has one. */
-static int seek_before(MDB_cursor *cursor, uint32_t state, const feat_digest *digest, int64_t time, MDB_val *key, MDB_val *value) {
+static int seek_before(MDB_cursor *cursor, uint32_t state, const feat_digest *digest, int64_t time, MDB_val *key,
+                       MDB_val *value) {
     uint8_t bytes[KEY_SIZE];
     make_key(bytes, state, digest, time, 0);
     *key = (MDB_val){KEY_SIZE, bytes};
@@ -87,8 +88,8 @@ static int seek_before(MDB_cursor *cursor, uint32_t state, const feat_digest *di
     return mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
 }
 
-feat_status feat_state_load(MDB_cursor *cursor, uint32_t state, const feat_view *view, const void *entity, size_t entity_size, int64_t first,
-                            int64_t last, feat_events *out, feat_error *err) {
+feat_status feat_state_load(MDB_cursor *cursor, uint32_t state, const feat_view *view, const void *entity,
+                            size_t entity_size, int64_t first, int64_t last, feat_events *out, feat_error *err) {
     (void)view;
     feat_digest digest;
     bool found;
@@ -98,7 +99,8 @@ feat_status feat_state_load(MDB_cursor *cursor, uint32_t state, const feat_view 
     make_key(prefix, state, &digest, 0, 0);
     MDB_val key, value;
     int rc = seek_before(cursor, state, &digest, first, &key, &value);
-    for (; rc == 0 && same_entity(&key, prefix) && key_time(&key) <= last; rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
+    for (; rc == 0 && same_entity(&key, prefix) && key_time(&key) <= last;
+         rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
         feat_cursor in;
         const void *stored;
         size_t stored_size;
@@ -111,7 +113,8 @@ feat_status feat_state_load(MDB_cursor *cursor, uint32_t state, const feat_view 
 
 /* ---- Updates. ---- */
 
-static feat_status put_chunk(feat_env *env, MDB_txn *txn, const uint8_t *key, const feat_buffer *payload, feat_error *err) {
+static feat_status put_chunk(feat_env *env, MDB_txn *txn, const uint8_t *key, const feat_buffer *payload,
+                             feat_error *err) {
     MDB_val k = {KEY_SIZE, (void *)key}, v = {FEAT_ENVELOPE_SIZE + payload->size, NULL};
     int rc = mdb_put(txn, feat_env_dbi(env), &k, &v, MDB_RESERVE);
     if (rc != 0) return feat_env_fail(err, rc, "writing serving state");
@@ -121,8 +124,9 @@ static feat_status put_chunk(feat_env *env, MDB_txn *txn, const uint8_t *key, co
 }
 
 /* Writes events as chunks; `before` is the key of the chunk in front of them, if there is one. */
-static feat_status write_chunks(feat_env *env, MDB_txn *txn, uint32_t state, const feat_digest *digest, const void *entity, size_t entity_size,
-                                const feat_events *events, bool has_before, int64_t before_time, uint32_t before_ordinal, feat_error *err) {
+static feat_status write_chunks(feat_env *env, MDB_txn *txn, uint32_t state, const feat_digest *digest,
+                                const void *entity, size_t entity_size, const feat_events *events, bool has_before,
+                                int64_t before_time, uint32_t before_ordinal, feat_error *err) {
     feat_buffer payload;
     feat_buffer_init(&payload);
     feat_status status = FEAT_OK;
@@ -154,7 +158,8 @@ static feat_status write_chunks(feat_env *env, MDB_txn *txn, uint32_t state, con
 }
 
 /* merged = old - removed + added; all in canonical order, and so is the result. */
-static feat_status merge(const feat_events *old, feat_event_list added, feat_event_list removed, feat_events *merged, feat_error *err) {
+static feat_status merge(const feat_events *old, feat_event_list added, feat_event_list removed, feat_events *merged,
+                         feat_error *err) {
     size_t r = 0, a = 0;
     for (size_t i = 0; i < old->n; i++) {
         if (r < removed.n && feat_events_compare(removed.events, removed.numbers[r], old, i) == 0) {
@@ -166,7 +171,9 @@ static feat_status merge(const feat_events *old, feat_event_list added, feat_eve
         FEAT_TRY(feat_events_append(merged, old, i, err));
     }
     for (; a < added.n; a++) FEAT_TRY(feat_events_append(merged, added.events, added.numbers[a], err));
-    if (r < removed.n) return feat_fail(err, FEAT_CORRUPT, "serving state does not hold an event that was corrected; deploy the service again");
+    if (r < removed.n)
+        return feat_fail(err, FEAT_CORRUPT,
+                         "serving state does not hold an event that was corrected; deploy the service again");
     return FEAT_OK;
 }
 
@@ -177,8 +184,8 @@ static void widen(feat_event_list list, int64_t *low, int64_t *high) {
     if (last > *high) *high = last;
 }
 
-feat_status feat_state_update(feat_env *env, MDB_txn *txn, uint32_t state, const feat_view *view, const void *entity, size_t entity_size,
-                              feat_event_list added, feat_event_list removed, feat_error *err) {
+feat_status feat_state_update(feat_env *env, MDB_txn *txn, uint32_t state, const feat_view *view, const void *entity,
+                              size_t entity_size, feat_event_list added, feat_event_list removed, feat_error *err) {
     int64_t low = INT64_MAX, high = INT64_MIN, before_time = 0;
     uint32_t before_ordinal = 0;
     bool found, has_before = false;
@@ -217,7 +224,8 @@ feat_status feat_state_update(feat_env *env, MDB_txn *txn, uint32_t state, const
             key = (MDB_val){KEY_SIZE, here};
             rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_KEY);
         }
-        /* Chunks that start at the time that the last one read ends with belong to one run of ties: they are rewritten together. */
+        /* Chunks that start at the time that the last one read ends with belong to one run of ties: they are rewritten
+         * together. */
         while (rc == 0 && same_entity(&key, prefix)) {
             int64_t starts = key_time(&key);
             if (starts > high && !(old.n > 0 && old.time[old.n - 1] == starts)) break;
@@ -248,7 +256,8 @@ feat_status feat_state_update(feat_env *env, MDB_txn *txn, uint32_t state, const
         }
     }
     if (merged.n > 0 || !has_before)
-        status = write_chunks(env, txn, state, &digest, entity, entity_size, &merged, has_before, before_time, before_ordinal, err);
+        status = write_chunks(env, txn, state, &digest, entity, entity_size, &merged, has_before, before_time,
+                              before_ordinal, err);
 out:
     if (cursor) mdb_cursor_close(cursor);
     feat_buffer_done(&replaced);

@@ -45,7 +45,8 @@ static feat_status bind_typed(feat_binder *b, const feat_ast_expr *expr, uint32_
     int32_t days;
     int64_t us;
     if (strcmp(expr->name, "DATE") == 0) {
-        if (!feat_parse_date(expr->text, expr->length, &days)) return feat_bind_fail(b, expr->offset, "a date is written DATE '2024-12-31'");
+        if (!feat_parse_date(expr->text, expr->length, &days))
+            return feat_bind_fail(b, expr->offset, "a date is written DATE '2024-12-31'");
         return built(b, expr, feat_build_int(&b->build, FEAT_TYPE_DATE, days), node);
     }
     if (!feat_parse_timestamp(expr->text, expr->length, &us))
@@ -63,13 +64,29 @@ static feat_status bind_unary(feat_binder *b, const feat_ast_expr *expr, uint32_
     if (strcmp(expr->name, "not") == 0) return built(b, expr, feat_build_not(&b->build, bound), node);
     if (strcmp(expr->name, "-") == 0) return built(b, expr, feat_build_negate(&b->build, bound), node);
     feat_type type = feat_build_type(&b->build, bound);
-    if (type != FEAT_TYPE_BIGINT && type != FEAT_TYPE_DOUBLE) return feat_bind_fail(b, expr->offset, "'+' needs a number, found %s", feat_build_type_name(type));
+    if (type != FEAT_TYPE_BIGINT && type != FEAT_TYPE_DOUBLE)
+        return feat_bind_fail(b, expr->offset, "'+' needs a number, found %s", feat_build_type_name(type));
     *node = bound;
     return FEAT_OK;
 }
 
 static feat_status bind_binary(feat_binder *b, const feat_ast_expr *expr, uint32_t *node) {
-    static const char *const known[] = {"+", "-", "*", "/", "//", "%", "=", "<>", "<", "<=", ">", ">=", "and", "or", "is distinct from", "is not distinct from"};
+    static const char *const known[] = {"+",
+                                        "-",
+                                        "*",
+                                        "/",
+                                        "//",
+                                        "%",
+                                        "=",
+                                        "<>",
+                                        "<",
+                                        "<=",
+                                        ">",
+                                        ">=",
+                                        "and",
+                                        "or",
+                                        "is distinct from",
+                                        "is not distinct from"};
     const char *op = NULL;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(expr->name, known[i]) == 0) op = known[i];
@@ -87,8 +104,9 @@ static feat_status bind_binary(feat_binder *b, const feat_ast_expr *expr, uint32
 static feat_status bind_is(feat_binder *b, const feat_ast_expr *expr, uint32_t *node) {
     uint32_t arg;
     FEAT_TRY(feat_bind_expr(b, expr->args[0], &arg));
-    uint32_t test = strcmp(expr->name, "null") == 0 ? feat_build_is_null(&b->build, arg)
-                                                    : feat_build_is_truth(&b->build, arg, strcmp(expr->name, "true") == 0);
+    uint32_t test = strcmp(expr->name, "null") == 0
+                        ? feat_build_is_null(&b->build, arg)
+                        : feat_build_is_truth(&b->build, arg, strcmp(expr->name, "true") == 0);
     FEAT_TRY(built(b, expr, test, &test));
     return expr->negated ? built(b, expr, feat_build_not(&b->build, test), node) : built(b, expr, test, node);
 }
@@ -119,13 +137,16 @@ static feat_status bind_in(feat_binder *b, const feat_ast_expr *expr, uint32_t *
 
 static feat_status bind_case(feat_binder *b, const feat_ast_expr *expr, uint32_t *node) {
     size_t n = expr->n_args / 2;
-    uint32_t *conditions = feat_arena_array(b->arena, n, sizeof *conditions), *results = feat_arena_array(b->arena, n, sizeof *results);
+    uint32_t *conditions = feat_arena_array(b->arena, n, sizeof *conditions),
+             *results = feat_arena_array(b->arena, n, sizeof *results);
     uint32_t operand = FEAT_NO_NODE, otherwise = FEAT_NO_NODE;
     if (!conditions || !results) return feat_fail_memory(b->err);
     if (expr->operand) FEAT_TRY(feat_bind_expr(b, expr->operand, &operand));
     for (size_t i = 0; i < n; i++) {
         FEAT_TRY(feat_bind_expr(b, expr->args[2 * i], &conditions[i]));
-        if (expr->operand) FEAT_TRY(built(b, expr->args[2 * i], feat_build_binary(&b->build, "=", operand, conditions[i]), &conditions[i]));
+        if (expr->operand)
+            FEAT_TRY(
+                built(b, expr->args[2 * i], feat_build_binary(&b->build, "=", operand, conditions[i]), &conditions[i]));
         FEAT_TRY(feat_bind_expr(b, expr->args[2 * i + 1], &results[i]));
     }
     if (expr->otherwise) FEAT_TRY(feat_bind_expr(b, expr->otherwise, &otherwise));
@@ -142,8 +163,9 @@ static feat_status bind_cast(feat_binder *b, const feat_ast_expr *expr, uint32_t
 }
 
 static feat_status bind_call(feat_binder *b, const feat_ast_expr *expr, uint32_t *node) {
-    static const char *const names[] = {"abs",  "coalesce", "ifnull", "nullif", "now", "current_timestamp", "count",
-                                        "sum",  "avg",      "min",    "max",    "first", "last"};
+    static const char *const names[] = {"abs",   "coalesce", "ifnull", "nullif", "now", "current_timestamp",
+                                        "count", "sum",      "avg",    "min",    "max", "first",
+                                        "last"};
     static const char *const scalar[] = {"abs", "coalesce", "ifnull", "nullif"};
     bool handled = false;
     FEAT_TRY(b->call(b, expr, &handled, node));
@@ -151,14 +173,16 @@ static feat_status bind_call(feat_binder *b, const feat_ast_expr *expr, uint32_t
     for (size_t i = 0; i < sizeof scalar / sizeof *scalar; i++) {
         if (strcasecmp(expr->name, scalar[i]) != 0) continue;
         if (expr->over || expr->filter || expr->distinct || expr->star || expr->n_order || expr->nulls)
-            return feat_bind_fail(b, expr->offset, "%s is no aggregate: it takes no OVER, FILTER, DISTINCT, ORDER BY or *", expr->name);
+            return feat_bind_fail(b, expr->offset,
+                                  "%s is no aggregate: it takes no OVER, FILTER, DISTINCT, ORDER BY or *", expr->name);
         uint32_t *args = feat_arena_array(b->arena, expr->n_args, sizeof *args);
         if (!args) return feat_fail_memory(b->err);
         for (size_t k = 0; k < expr->n_args; k++) FEAT_TRY(feat_bind_expr(b, expr->args[k], &args[k]));
         return built(b, expr, feat_build_call(&b->build, scalar[i], args, expr->n_args), node);
     }
     const char *near = feat_sql_suggest(expr->name, names, sizeof names / sizeof *names);
-    return feat_bind_fail(b, expr->offset, "unknown function '%.100s'%s%s%s", expr->name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return feat_bind_fail(b, expr->offset, "unknown function '%.100s'%s%s%s", expr->name,
+                          near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 static feat_status bind_one(feat_binder *b, const feat_ast_expr *expr, uint32_t *node) {
@@ -169,9 +193,11 @@ static feat_status bind_one(feat_binder *b, const feat_ast_expr *expr, uint32_t 
     case FEAT_AST_DECIMAL: return bind_number(b, expr, node);
     case FEAT_AST_STRING: return built(b, expr, feat_build_text(&b->build, expr->text, expr->length), node);
     case FEAT_AST_TYPED: return bind_typed(b, expr, node);
-    case FEAT_AST_INTERVAL: return feat_bind_fail(b, expr->offset, "an INTERVAL stands in a window's frame or a DELAY only");
+    case FEAT_AST_INTERVAL:
+        return feat_bind_fail(b, expr->offset, "an INTERVAL stands in a window's frame or a DELAY only");
     case FEAT_AST_COLUMN: return b->column(b, expr, node);
-    case FEAT_AST_STAR: return feat_bind_fail(b, expr->offset, "'*' is no value; it stands alone in a SELECT list or in count(*)");
+    case FEAT_AST_STAR:
+        return feat_bind_fail(b, expr->offset, "'*' is no value; it stands alone in a SELECT list or in count(*)");
     case FEAT_AST_UNARY: return bind_unary(b, expr, node);
     case FEAT_AST_BINARY: return bind_binary(b, expr, node);
     case FEAT_AST_IS: return bind_is(b, expr, node);
@@ -185,7 +211,9 @@ static feat_status bind_one(feat_binder *b, const feat_ast_expr *expr, uint32_t 
 }
 
 /* The parser has limited the depth of the tree, and so of this recursion. */
-feat_status feat_bind_expr(feat_binder *b, const feat_ast_expr *expr, uint32_t *node) { return bind_one(b, expr, node); }
+feat_status feat_bind_expr(feat_binder *b, const feat_ast_expr *expr, uint32_t *node) {
+    return bind_one(b, expr, node);
+}
 
 feat_status feat_bind_item_name(feat_binder *b, const feat_ast_item *item, const char **name) {
     if (item->alias) *name = item->alias;
@@ -207,10 +235,13 @@ feat_status feat_bind_room(feat_binder *b, void *list, size_t n, size_t *capacit
     return FEAT_OK;
 }
 
-feat_status feat_bind_output(feat_binder *b, feat_output **outputs, size_t *n, size_t *capacity, feat_output output, uint32_t offset) {
+feat_status feat_bind_output(feat_binder *b, feat_output **outputs, size_t *n, size_t *capacity, feat_output output,
+                             uint32_t offset) {
     for (size_t i = 0; i < *n; i++)
         if (strcasecmp((*outputs)[i].name, output.name) == 0)
-            return feat_bind_fail(b, offset, "two features are called '%.100s' (the %zu. and this one); rename one with AS", output.name, i + 1);
+            return feat_bind_fail(b, offset,
+                                  "two features are called '%.100s' (the %zu. and this one); rename one with AS",
+                                  output.name, i + 1);
     FEAT_TRY(FEAT_BIND_ROOM(b, *outputs, *n, *capacity));
     (*outputs)[(*n)++] = output;
     return FEAT_OK;
@@ -222,8 +253,8 @@ feat_status feat_bind_options(feat_binder *b, const feat_ast_statement *s, const
         for (size_t k = 0; k < n; k++) found |= strcasecmp(s->options[i].name.text, known[k]) == 0;
         if (found) continue;
         const char *near = feat_sql_suggest(s->options[i].name.text, known, n);
-        return feat_bind_fail(b, s->options[i].name.offset, "unknown option '%.100s'%s%s%s", s->options[i].name.text, near ? "; did you mean '" : "",
-                              near ? near : "", near ? "'?" : "");
+        return feat_bind_fail(b, s->options[i].name.offset, "unknown option '%.100s'%s%s%s", s->options[i].name.text,
+                              near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
     return FEAT_OK;
 }

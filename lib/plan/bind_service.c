@@ -29,8 +29,10 @@ static feat_status input_node(feat_binder *b, const feat_service *service, int i
     return *node == FEAT_NO_NODE ? feat_fail_memory(b->err) : FEAT_OK;
 }
 
-static feat_status feature_node(feat_binder *b, const feat_service *service, size_t join, size_t feature, uint32_t *node) {
-    *node = feat_build_leaf(&b->build, FEAT_NODE_FEATURE, service->joins[join].view->features[feature].type, (uint32_t)feature, (uint32_t)join);
+static feat_status feature_node(feat_binder *b, const feat_service *service, size_t join, size_t feature,
+                                uint32_t *node) {
+    *node = feat_build_leaf(&b->build, FEAT_NODE_FEATURE, service->joins[join].view->features[feature].type,
+                            (uint32_t)feature, (uint32_t)join);
     return *node == FEAT_NO_NODE ? feat_fail_memory(b->err) : FEAT_OK;
 }
 
@@ -45,9 +47,11 @@ static feat_status unknown_name(service_binder *s, const feat_ast_expr *expr) {
         for (size_t i = 0; i < service->n_inputs; i++) names[n++] = service->inputs[i].name;
     for (size_t j = 0; j < service->n_joins; j++)
         if (!expr->qualifier || strcasecmp(expr->qualifier, service->joins[j].alias) == 0)
-            for (size_t i = 0; i < service->joins[j].view->n_features; i++) names[n++] = service->joins[j].view->features[i].name;
+            for (size_t i = 0; i < service->joins[j].view->n_features; i++)
+                names[n++] = service->joins[j].view->features[i].name;
     const char *near = feat_sql_suggest(expr->name, names, n);
-    return feat_bind_fail(&s->b, expr->offset, "unknown name '%s%s%.100s'%s%s%s", expr->qualifier ? expr->qualifier : "", expr->qualifier ? "." : "", expr->name,
+    return feat_bind_fail(&s->b, expr->offset, "unknown name '%s%s%.100s'%s%s%s",
+                          expr->qualifier ? expr->qualifier : "", expr->qualifier ? "." : "", expr->name,
                           near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
@@ -66,7 +70,8 @@ static feat_status bind_column(feat_binder *b, const feat_ast_expr *expr, uint32
             /* u.user_id: the key of the view is the request's input. */
             const feat_view *view = service->joins[j].view;
             for (size_t k = 0; expr->qualifier && k < view->n_key; k++)
-                if (strcasecmp(view->table->fields[view->key[k]].name, expr->name) == 0) return input_node(b, service, (int)service->joins[j].inputs[k], node);
+                if (strcasecmp(view->table->fields[view->key[k]].name, expr->name) == 0)
+                    return input_node(b, service, (int)service->joins[j].inputs[k], node);
             continue;
         }
         found++;
@@ -74,7 +79,9 @@ static feat_status bind_column(feat_binder *b, const feat_ast_expr *expr, uint32
         feature = f;
     }
     if (!known) return feat_bind_fail(b, expr->offset, "unknown table or view '%.100s' in this query", expr->qualifier);
-    if (found + (input >= 0) > 1) return feat_bind_fail(b, expr->offset, "'%.100s' is ambiguous; write the alias in front, as in %s.%.100s", expr->name, service->joins[join].alias, expr->name);
+    if (found + (input >= 0) > 1)
+        return feat_bind_fail(b, expr->offset, "'%.100s' is ambiguous; write the alias in front, as in %s.%.100s",
+                              expr->name, service->joins[join].alias, expr->name);
     if (input >= 0) return input_node(b, service, input, node);
     if (found) return feature_node(b, service, join, (size_t)feature, node);
     for (size_t i = 0; !expr->qualifier && i < service->n_features; i++)
@@ -93,7 +100,8 @@ static feat_status bind_call(feat_binder *b, const feat_ast_expr *expr, bool *ha
     }
     for (int i = 0; i < FEAT_AGG_COUNT_OF; i++)
         if (strcasecmp(feat_agg_table[i].sql, expr->name) == 0)
-            return feat_bind_fail(b, expr->offset, "aggregate '%s' in a service; aggregates belong to a feature view", expr->name);
+            return feat_bind_fail(b, expr->offset, "aggregate '%s' in a service; aggregates belong to a feature view",
+                                  expr->name);
     return FEAT_OK;
 }
 
@@ -102,12 +110,17 @@ static feat_status bind_request(service_binder *s, const feat_ast_source *reques
     for (size_t i = 0; i < request->n_columns; i++) {
         const feat_ast_column_def *column = &request->columns[i];
         feat_type type;
-        if (find_input(s->service, column->name) >= 0) return feat_bind_fail(&s->b, column->offset, "two inputs are called '%.100s'", column->name);
+        if (find_input(s->service, column->name) >= 0)
+            return feat_bind_fail(&s->b, column->offset, "two inputs are called '%.100s'", column->name);
         if (!feat_type_from_sql(column->type, &type))
-            return feat_bind_fail(&s->b, column->type_offset, "unknown type '%.100s'; there are BOOLEAN, BIGINT, DOUBLE, TEXT, DATE and TIMESTAMP", column->type);
-        if (column->not_null || column->default_value || column->check) return feat_bind_fail(&s->b, column->offset, "a request input has a name and a type only");
+            return feat_bind_fail(&s->b, column->type_offset,
+                                  "unknown type '%.100s'; there are BOOLEAN, BIGINT, DOUBLE, TEXT, DATE and TIMESTAMP",
+                                  column->type);
+        if (column->not_null || column->default_value || column->check)
+            return feat_bind_fail(&s->b, column->offset, "a request input has a name and a type only");
         FEAT_TRY(FEAT_BIND_ROOM(&s->b, s->service->inputs, s->service->n_inputs, s->inputs_capacity));
-        s->service->inputs[s->service->n_inputs] = (feat_field){column->name, type, (uint32_t)s->service->n_inputs + 1, false};
+        s->service->inputs[s->service->n_inputs] =
+            (feat_field){column->name, type, (uint32_t)s->service->n_inputs + 1, false};
         s->service->n_inputs++;
     }
     return FEAT_OK;
@@ -116,18 +129,23 @@ static feat_status bind_request(service_binder *s, const feat_ast_source *reques
 static feat_status find_view(service_binder *s, const char *name, uint32_t offset, const feat_view **view) {
     *view = feat_scope_view(s->scope, name);
     if (*view) return FEAT_OK;
-    if (feat_scope_table(s->scope, name)) return feat_bind_fail(&s->b, offset, "'%.100s' is a table; a service joins feature views", name);
+    if (feat_scope_table(s->scope, name))
+        return feat_bind_fail(&s->b, offset, "'%.100s' is a table; a service joins feature views", name);
     const char **names = feat_arena_array(s->b.arena, s->scope->n_views, sizeof *names);
     if (!names) return feat_fail_memory(s->b.err);
     for (size_t i = 0; i < s->scope->n_views; i++) names[i] = s->scope->views[i]->name;
     const char *near = feat_sql_suggest(name, names, s->scope->n_views);
-    return feat_bind_fail(&s->b, offset, "unknown feature view '%.100s'%s%s%s", name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return feat_bind_fail(&s->b, offset, "unknown feature view '%.100s'%s%s%s", name, near ? "; did you mean '" : "",
+                          near ? near : "", near ? "'?" : "");
 }
 
-static feat_status add_join(service_binder *s, const feat_view *view, const char *alias, uint32_t offset, feat_join **join) {
-    if (strcasecmp(alias, s->request_alias) == 0) return feat_bind_fail(&s->b, offset, "'%.100s' names the request already", alias);
+static feat_status add_join(service_binder *s, const feat_view *view, const char *alias, uint32_t offset,
+                            feat_join **join) {
+    if (strcasecmp(alias, s->request_alias) == 0)
+        return feat_bind_fail(&s->b, offset, "'%.100s' names the request already", alias);
     for (size_t j = 0; j < s->service->n_joins; j++)
-        if (strcasecmp(s->service->joins[j].alias, alias) == 0) return feat_bind_fail(&s->b, offset, "'%.100s' is joined twice; give one an alias", alias);
+        if (strcasecmp(s->service->joins[j].alias, alias) == 0)
+            return feat_bind_fail(&s->b, offset, "'%.100s' is joined twice; give one an alias", alias);
     FEAT_TRY(FEAT_BIND_ROOM(&s->b, s->service->joins, s->service->n_joins, s->joins_capacity));
     *join = &s->service->joins[s->service->n_joins];
     **join = (feat_join){view, alias, feat_arena_array(s->b.arena, view->n_key, sizeof(uint32_t))};
@@ -140,8 +158,9 @@ static feat_status add_join(service_binder *s, const feat_view *view, const char
 static feat_status bind_key_part(service_binder *s, feat_join *join, size_t part, int input, uint32_t offset) {
     const feat_field *key = &join->view->table->fields[join->view->key[part]], *in = &s->service->inputs[input];
     if (key->type != in->type)
-        return feat_bind_fail(&s->b, offset, "key '%.100s' of view '%.100s' is %s, the request's '%.100s' is %s", key->name, join->view->name, feat_type_name(key->type),
-                              in->name, feat_type_name(in->type));
+        return feat_bind_fail(&s->b, offset, "key '%.100s' of view '%.100s' is %s, the request's '%.100s' is %s",
+                              key->name, join->view->name, feat_type_name(key->type), in->name,
+                              feat_type_name(in->type));
     join->inputs[part] = (uint32_t)input;
     return FEAT_OK;
 }
@@ -154,7 +173,8 @@ static int key_part(const feat_view *view, const char *name) {
 
 /* One equality of ON: a key column of the view on one side, an input of the request on the other. */
 static feat_status bind_equality(service_binder *s, feat_join *join, const feat_ast_expr *e) {
-    if (e->kind == FEAT_AST_BINARY && strcmp(e->name, "=") == 0 && e->args[0]->kind == FEAT_AST_COLUMN && e->args[1]->kind == FEAT_AST_COLUMN)
+    if (e->kind == FEAT_AST_BINARY && strcmp(e->name, "=") == 0 && e->args[0]->kind == FEAT_AST_COLUMN &&
+        e->args[1]->kind == FEAT_AST_COLUMN)
         for (int flip = 0; flip < 2; flip++) {
             const feat_ast_expr *key = e->args[flip], *in = e->args[1 - flip];
             if (!key->qualifier || strcasecmp(key->qualifier, join->alias) != 0) continue;
@@ -162,21 +182,28 @@ static feat_status bind_equality(service_binder *s, feat_join *join, const feat_
             int part = key_part(join->view, key->name), input = find_input(s->service, in->name);
             if (part >= 0 && input >= 0) return bind_key_part(s, join, (size_t)part, input, e->offset);
         }
-    return feat_bind_fail(&s->b, e->offset, "ON compares each key of the view with an input of the request, as in %s.key = %s.key", join->alias, s->request_alias);
+    return feat_bind_fail(&s->b, e->offset,
+                          "ON compares each key of the view with an input of the request, as in %s.key = %s.key",
+                          join->alias, s->request_alias);
 }
 
 static feat_status bind_join(service_binder *s, const feat_ast_source *source) {
     const feat_view *view;
     feat_join *join;
-    if (source->join != FEAT_AST_JOIN_LEFT) return feat_bind_fail(&s->b, source->offset, "a service joins with LEFT JOIN: an unknown entity still gets an answer");
+    if (source->join != FEAT_AST_JOIN_LEFT)
+        return feat_bind_fail(&s->b, source->offset,
+                              "a service joins with LEFT JOIN: an unknown entity still gets an answer");
     if (!source->name) return feat_bind_fail(&s->b, source->offset, "a service joins feature views by name");
-    if (source->materialized) return feat_bind_fail(&s->b, source->offset, "MATERIALIZED is not supported; views are read LIVE");
+    if (source->materialized)
+        return feat_bind_fail(&s->b, source->offset, "MATERIALIZED is not supported; views are read LIVE");
     FEAT_TRY(find_view(s, source->name, source->offset, &view));
     FEAT_TRY(add_join(s, view, source->alias ? source->alias : source->name, source->offset, &join));
     for (size_t i = 0; i < source->using_columns.n; i++) {
         const feat_ast_name *name = &source->using_columns.items[i];
         int part = key_part(view, name->text), input = find_input(s->service, name->text);
-        if (part < 0) return feat_bind_fail(&s->b, name->offset, "'%.100s' is no key of feature view '%.100s'", name->text, view->name);
+        if (part < 0)
+            return feat_bind_fail(&s->b, name->offset, "'%.100s' is no key of feature view '%.100s'", name->text,
+                                  view->name);
         if (input < 0) return feat_bind_fail(&s->b, name->offset, "the request has no input '%.100s'", name->text);
         FEAT_TRY(bind_key_part(s, join, (size_t)part, input, name->offset));
     }
@@ -184,20 +211,22 @@ static feat_status bind_join(service_binder *s, const feat_ast_source *source) {
         const feat_ast_expr *on = source->on;
         if (on->kind == FEAT_AST_BINARY && strcmp(on->name, "and") == 0)
             for (size_t i = 0; i < on->n_args; i++) FEAT_TRY(bind_equality(s, join, on->args[i]));
-        else
-            FEAT_TRY(bind_equality(s, join, on));
+        else FEAT_TRY(bind_equality(s, join, on));
     }
     for (size_t k = 0; k < view->n_key; k++)
         if (join->inputs[k] == UINT32_MAX)
-            return feat_bind_fail(&s->b, source->offset, "the join does not say which input gives key '%.100s' of view '%.100s'",
+            return feat_bind_fail(&s->b, source->offset,
+                                  "the join does not say which input gives key '%.100s' of view '%.100s'",
                                   view->table->fields[view->key[k]].name, view->name);
     return FEAT_OK;
 }
 
 static feat_status add_feature(service_binder *s, const char *name, uint32_t node, uint32_t offset) {
     feat_output output = {name, feat_build_type(&s->b.build, node), node};
-    if (output.type == FEAT_TYPE_UNKNOWN) return feat_bind_fail(&s->b, offset, "NULL alone has no type; write CAST(NULL AS type)");
-    return feat_bind_output(&s->b, &s->service->features, &s->service->n_features, &s->features_capacity, output, offset);
+    if (output.type == FEAT_TYPE_UNKNOWN)
+        return feat_bind_fail(&s->b, offset, "NULL alone has no type; write CAST(NULL AS type)");
+    return feat_bind_output(&s->b, &s->service->features, &s->service->n_features, &s->features_capacity, output,
+                            offset);
 }
 
 static feat_status add_all_features(service_binder *s, size_t join, uint32_t offset) {
@@ -220,7 +249,9 @@ static feat_status bind_item(service_binder *s, const feat_ast_item *item) {
             known = true;
             FEAT_TRY(add_all_features(s, j, item->offset));
         }
-        return known ? FEAT_OK : feat_bind_fail(&s->b, item->offset, "'%.100s.*': no view of this name is joined", item->expr->qualifier ? item->expr->qualifier : "");
+        return known ? FEAT_OK
+                     : feat_bind_fail(&s->b, item->offset, "'%.100s.*': no view of this name is joined",
+                                      item->expr->qualifier ? item->expr->qualifier : "");
     }
     FEAT_TRY(feat_bind_item_name(&s->b, item, &name));
     FEAT_TRY(feat_bind_expr(&s->b, item->expr, &node));
@@ -228,9 +259,10 @@ static feat_status bind_item(service_binder *s, const feat_ast_item *item) {
 }
 
 static feat_status bind_select(service_binder *s, const feat_ast_select *select) {
-    if (select->n_ctes || select->union_all || select->where || select->n_group || select->having || select->n_windows || select->qualify || select->n_order ||
-        select->distinct)
-        return feat_bind_fail(&s->b, select->offset, "a service is SELECT ... FROM REQUEST (...) LEFT JOIN ..., without further clauses");
+    if (select->n_ctes || select->union_all || select->where || select->n_group || select->having ||
+        select->n_windows || select->qualify || select->n_order || select->distinct)
+        return feat_bind_fail(&s->b, select->offset,
+                              "a service is SELECT ... FROM REQUEST (...) LEFT JOIN ..., without further clauses");
     if (select->n_sources == 0 || !select->sources[0].request)
         return feat_bind_fail(&s->b, select->offset, "a service reads FROM REQUEST (name TYPE, ...)");
     FEAT_TRY(bind_request(s, &select->sources[0]));
@@ -262,7 +294,10 @@ static feat_status bind_picks(service_binder *s, const feat_ast_statement *state
         size_t number = service->n_joins - 1;
         if (pick->features.n == 0) FEAT_TRY(add_all_features(s, number, pick->view.offset));
         for (size_t i = 0; i < pick->features.n; i++) {
-            feat_ast_expr column = {.kind = FEAT_AST_COLUMN, .offset = pick->features.items[i].offset, .qualifier = pick->view.text, .name = pick->features.items[i].text};
+            feat_ast_expr column = {.kind = FEAT_AST_COLUMN,
+                                    .offset = pick->features.items[i].offset,
+                                    .qualifier = pick->view.text,
+                                    .name = pick->features.items[i].text};
             int feature = find_feature(view, column.name);
             uint32_t node = 0;
             if (feature < 0) return unknown_name(s, &column);
@@ -273,14 +308,16 @@ static feat_status bind_picks(service_binder *s, const feat_ast_statement *state
     return FEAT_OK;
 }
 
-feat_status feat_bind_service(feat_arena *arena, const feat_source *source, const feat_ast_statement *statement, const feat_scope *scope,
-                              feat_service **out, feat_error *err) {
+feat_status feat_bind_service(feat_arena *arena, const feat_source *source, const feat_ast_statement *statement,
+                              const feat_scope *scope, feat_service **out, feat_error *err) {
     static const char *const options[] = {"description", "owner", "tags"};
     feat_service *service = FEAT_ARENA_NEW(arena, feat_service);
     if (!service) return feat_fail_memory(err);
     service->name = statement->name.text;
     feat_pool_init(&service->pool, arena);
-    service_binder s = {.b = {.arena = arena, .source = source, .err = err, .column = bind_column, .call = bind_call}, .scope = scope, .service = service};
+    service_binder s = {.b = {.arena = arena, .source = source, .err = err, .column = bind_column, .call = bind_call},
+                        .scope = scope,
+                        .service = service};
     s.b.context = &s;
     s.b.build.pool = &service->pool;
     feat_status status;

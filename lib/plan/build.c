@@ -38,7 +38,8 @@ uint32_t feat_build_int(feat_builder *b, feat_type type, int64_t v) {
 }
 
 uint32_t feat_build_double(feat_builder *b, double v) {
-    return add(b, &(feat_node){.kind = FEAT_NODE_CONST, .type = FEAT_TYPE_DOUBLE, .constant.f = feat_double_canonical(v)});
+    return add(b,
+               &(feat_node){.kind = FEAT_NODE_CONST, .type = FEAT_TYPE_DOUBLE, .constant.f = feat_double_canonical(v)});
 }
 
 uint32_t feat_build_text(feat_builder *b, const char *text, size_t length) {
@@ -57,7 +58,8 @@ static uint32_t operation(feat_builder *b, const char *sql, feat_type type, cons
         node.args[i] = args[i];
     }
     int op = feat_op_find(sql, classes[0], classes[1], classes[2]);
-    if (op < 0) return refuse(b, "there is no operator '%s' for %s", sql, feat_build_type_name(feat_build_type(b, args[0])));
+    if (op < 0)
+        return refuse(b, "there is no operator '%s' for %s", sql, feat_build_type_name(feat_build_type(b, args[0])));
     node.op = (feat_op)op;
     return add(b, &node);
 }
@@ -68,7 +70,8 @@ static uint32_t exact_operation(feat_builder *b, feat_op op, feat_type type, uin
 
 /* ---- Conversion. ---- */
 
-/* A text constant where another type is needed is read as that type, as in SQL: '2024-01-01' beside a date is a date. */
+/* A text constant where another type is needed is read as that type, as in SQL: '2024-01-01' beside a date is a date.
+ */
 static uint32_t read_constant(feat_builder *b, uint32_t node, feat_type type) {
     feat_text text = node_at(b, node)->constant.t;
     int64_t i;
@@ -101,18 +104,24 @@ uint32_t feat_build_cast(feat_builder *b, uint32_t node, feat_type type, bool as
     if (from->type == type) return node;
     if (from->type == FEAT_TYPE_UNKNOWN) return feat_build_null(b, type);
     if (from->kind == FEAT_NODE_CONST && from->is_null && asked) return feat_build_null(b, type);
-    if (from->kind == FEAT_NODE_CONST && from->type == FEAT_TYPE_TEXT && !from->is_null) return read_constant(b, node, type);
+    if (from->kind == FEAT_NODE_CONST && from->type == FEAT_TYPE_TEXT && !from->is_null)
+        return read_constant(b, node, type);
     if (from->type == FEAT_TYPE_BIGINT && type == FEAT_TYPE_DOUBLE) {
         if (from->kind == FEAT_NODE_CONST && from->is_null) return feat_build_null(b, type);
         if (from->kind == FEAT_NODE_CONST) return feat_build_double(b, (double)from->constant.i);
         return exact_operation(b, FEAT_OP_CAST_IF, type, node);
     }
-    if (from->type == FEAT_TYPE_DATE && type == FEAT_TYPE_TIMESTAMP) return exact_operation(b, FEAT_OP_DATE_TO_TIMESTAMP, type, node);
+    if (from->type == FEAT_TYPE_DATE && type == FEAT_TYPE_TIMESTAMP)
+        return exact_operation(b, FEAT_OP_DATE_TO_TIMESTAMP, type, node);
     if (asked) {
-        if (from->type == FEAT_TYPE_DOUBLE && type == FEAT_TYPE_BIGINT) return exact_operation(b, FEAT_OP_CAST_FI, type, node);
-        if (from->type == FEAT_TYPE_BOOLEAN && type == FEAT_TYPE_BIGINT) return exact_operation(b, FEAT_OP_CAST_BI, type, node);
-        if (from->type == FEAT_TYPE_BIGINT && type == FEAT_TYPE_BOOLEAN) return exact_operation(b, FEAT_OP_CAST_IB, type, node);
-        if (from->type == FEAT_TYPE_TIMESTAMP && type == FEAT_TYPE_DATE) return exact_operation(b, FEAT_OP_TIMESTAMP_TO_DATE, type, node);
+        if (from->type == FEAT_TYPE_DOUBLE && type == FEAT_TYPE_BIGINT)
+            return exact_operation(b, FEAT_OP_CAST_FI, type, node);
+        if (from->type == FEAT_TYPE_BOOLEAN && type == FEAT_TYPE_BIGINT)
+            return exact_operation(b, FEAT_OP_CAST_BI, type, node);
+        if (from->type == FEAT_TYPE_BIGINT && type == FEAT_TYPE_BOOLEAN)
+            return exact_operation(b, FEAT_OP_CAST_IB, type, node);
+        if (from->type == FEAT_TYPE_TIMESTAMP && type == FEAT_TYPE_DATE)
+            return exact_operation(b, FEAT_OP_TIMESTAMP_TO_DATE, type, node);
         if (from->type == FEAT_TYPE_BOOLEAN && type == FEAT_TYPE_DOUBLE) {
             uint32_t number = exact_operation(b, FEAT_OP_CAST_BI, FEAT_TYPE_BIGINT, node);
             return number == FEAT_NO_NODE ? number : exact_operation(b, FEAT_OP_CAST_IF, type, number);
@@ -131,13 +140,15 @@ static bool common_type(const feat_builder *b, uint32_t left, uint32_t right, fe
         *type = r->type;
         return true;
     }
-    bool l_text = l->kind == FEAT_NODE_CONST && l->type == FEAT_TYPE_TEXT, r_text = r->kind == FEAT_NODE_CONST && r->type == FEAT_TYPE_TEXT;
+    bool l_text = l->kind == FEAT_NODE_CONST && l->type == FEAT_TYPE_TEXT,
+         r_text = r->kind == FEAT_NODE_CONST && r->type == FEAT_TYPE_TEXT;
     if (l_text || r_text) {
         *type = l_text ? r->type : l->type;
         return true;
     }
     feat_type low = l->type < r->type ? l->type : r->type, high = l->type < r->type ? r->type : l->type;
-    if ((low == FEAT_TYPE_BIGINT && high == FEAT_TYPE_DOUBLE) || (low == FEAT_TYPE_DATE && high == FEAT_TYPE_TIMESTAMP)) {
+    if ((low == FEAT_TYPE_BIGINT && high == FEAT_TYPE_DOUBLE) ||
+        (low == FEAT_TYPE_DATE && high == FEAT_TYPE_TIMESTAMP)) {
         *type = high;
         return true;
     }
@@ -180,13 +191,16 @@ static uint32_t to_boolean(feat_builder *b, uint32_t node) {
     return refuse(b, "expected a condition (BOOLEAN), found %s", feat_build_type_name(type));
 }
 
-static bool is_number(feat_type type) { return type == FEAT_TYPE_BIGINT || type == FEAT_TYPE_DOUBLE || type == FEAT_TYPE_UNKNOWN; }
+static bool is_number(feat_type type) {
+    return type == FEAT_TYPE_BIGINT || type == FEAT_TYPE_DOUBLE || type == FEAT_TYPE_UNKNOWN;
+}
 
 /* Text constants beside numbers become numbers; anything else that is none is refused. */
 static bool to_numbers(feat_builder *b, const char *sql, uint32_t *left, uint32_t *right) {
     feat_type l = feat_build_type(b, *left), r = feat_build_type(b, *right);
     if (l == FEAT_TYPE_UNKNOWN && r == FEAT_TYPE_UNKNOWN) *left = feat_build_null(b, FEAT_TYPE_BIGINT);
-    if ((!is_number(l) && l != FEAT_TYPE_TEXT) || (!is_number(r) && r != FEAT_TYPE_TEXT) || (l == FEAT_TYPE_TEXT && r == FEAT_TYPE_TEXT)) {
+    if ((!is_number(l) && l != FEAT_TYPE_TEXT) || (!is_number(r) && r != FEAT_TYPE_TEXT) ||
+        (l == FEAT_TYPE_TEXT && r == FEAT_TYPE_TEXT)) {
         refuse(b, "'%s' needs numbers, found %s and %s", sql, feat_build_type_name(l), feat_build_type_name(r));
         return false;
     }
@@ -277,7 +291,8 @@ uint32_t feat_build_case(feat_builder *b, uint32_t *conditions, uint32_t *result
 
 uint32_t feat_build_call(feat_builder *b, const char *name, uint32_t *args, size_t n) {
     if (strcasecmp(name, "coalesce") == 0 || strcasecmp(name, "ifnull") == 0) {
-        if (n < 1 || (strcasecmp(name, "ifnull") == 0 && n != 2)) return refuse(b, "%s takes %s", name, n < 1 ? "at least one argument" : "two arguments");
+        if (n < 1 || (strcasecmp(name, "ifnull") == 0 && n != 2))
+            return refuse(b, "%s takes %s", name, n < 1 ? "at least one argument" : "two arguments");
         if (!feat_build_unify_all(b, args, n)) return FEAT_NO_NODE;
         if (feat_build_type(b, args[0]) == FEAT_TYPE_UNKNOWN) return feat_build_null(b, FEAT_TYPE_BIGINT);
         uint32_t value = args[n - 1];

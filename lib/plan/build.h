@@ -1,5 +1,5 @@
-/* Building typed expressions: operator choice by argument types, implicit conversions, three-valued constructs. Knows nothing of
- * syntax; the binder adds the place of an error. */
+/* Building typed expressions: operator choice by argument types, implicit conversions, three-valued constructs. Knows
+ * nothing of syntax; the binder adds the place of an error. */
 #ifndef FEAT_LIB_BUILD_H
 #define FEAT_LIB_BUILD_H
 
@@ -24,8 +24,8 @@ uint32_t feat_build_double(feat_builder *b, double v);
 uint32_t feat_build_text(feat_builder *b, const char *text, size_t length);
 uint32_t feat_build_leaf(feat_builder *b, feat_node_kind kind, feat_type type, uint32_t index, uint32_t join);
 
-/* Conversion to `type`: what SQL does without being asked (BIGINT to DOUBLE, DATE to TIMESTAMP, a text constant to what it is
- * compared with, NULL to anything), or with `asked` whatever CAST can do. */
+/* Conversion to `type`: what SQL does without being asked (BIGINT to DOUBLE, DATE to TIMESTAMP, a text constant to what
+ * it is compared with, NULL to anything), or with `asked` whatever CAST can do. */
 uint32_t feat_build_cast(feat_builder *b, uint32_t node, feat_type type, bool asked);
 /* Brings both to their common type. False with a reason when there is none. */
 bool feat_build_unify(feat_builder *b, uint32_t *left, uint32_t *right);

@@ -61,8 +61,10 @@ static void constant_text(feat_buffer *out, const feat_node *node) {
     feat_buffer_text(out, text);
 }
 
-/* One line for each node that is not a bare leaf: "  %4  sum_i %1 %3   -- BIGINT". Leaves are shown where they are used. */
-static void operand(feat_buffer *out, const feat_pool *pool, uint32_t at, const feat_view *view, const feat_service *service) {
+/* One line for each node that is not a bare leaf: "  %4  sum_i %1 %3   -- BIGINT". Leaves are shown where they are
+ * used. */
+static void operand(feat_buffer *out, const feat_pool *pool, uint32_t at, const feat_view *view,
+                    const feat_service *service) {
     const feat_node *node = &pool->nodes[at];
     switch (node->kind) {
     case FEAT_NODE_CONST: constant_text(out, node); break;
@@ -70,7 +72,8 @@ static void operand(feat_buffer *out, const feat_pool *pool, uint32_t at, const 
     case FEAT_NODE_AGGREGATE: feat_buffer_printf(out, "a%" PRIu32, node->index); break;
     case FEAT_NODE_INPUT: feat_buffer_printf(out, "request.%s", service->inputs[node->index].name); break;
     case FEAT_NODE_FEATURE:
-        feat_buffer_printf(out, "%s.%s", service->joins[node->join].alias, service->joins[node->join].view->features[node->index].name);
+        feat_buffer_printf(out, "%s.%s", service->joins[node->join].alias,
+                           service->joins[node->join].view->features[node->index].name);
         break;
     case FEAT_NODE_NOW: feat_buffer_text(out, "now()"); break;
     case FEAT_NODE_OP: feat_buffer_printf(out, "%%%" PRIu32, at); break;
@@ -81,7 +84,8 @@ static void steps(feat_buffer *out, const feat_pool *pool, const feat_view *view
     for (uint32_t i = 0; i < pool->n; i++) {
         const feat_node *node = &pool->nodes[i];
         if (node->kind != FEAT_NODE_OP) continue;
-        feat_buffer_printf(out, "    %%%" PRIu32 " = %s [%s]", i, feat_op_table[node->op].sql, feat_op_table[node->op].id);
+        feat_buffer_printf(out, "    %%%" PRIu32 " = %s [%s]", i, feat_op_table[node->op].sql,
+                           feat_op_table[node->op].id);
         for (int k = 0; k < feat_op_table[node->op].n_args; k++) {
             feat_buffer_text(out, k ? ", " : " ");
             operand(out, pool, node->args[k], view, service);
@@ -160,7 +164,8 @@ void feat_explain_view(const feat_view *view, feat_buffer *out) {
             feat_buffer_text(out, " filter ");
             operand(out, &view->event, slot->filter, view, NULL);
         }
-        feat_buffer_printf(out, " over w%" PRIu32 "  -- %s, %s\n", a->window, feat_type_name(a->type), algebras[feat_agg_table[a->agg].algebra]);
+        feat_buffer_printf(out, " over w%" PRIu32 "  -- %s, %s\n", a->window, feat_type_name(a->type),
+                           algebras[feat_agg_table[a->agg].algebra]);
     }
     feat_buffer_text(out, "  request stage, once for each vector\n");
     steps(out, &view->request, view, NULL);
@@ -175,7 +180,8 @@ void feat_explain_service(const feat_service *service, feat_buffer *out) {
     fingerprint_line(out, "FEATURE SERVICE", service->name, &service->fingerprint);
     feat_buffer_text(out, "  request (");
     for (size_t i = 0; i < service->n_inputs; i++)
-        feat_buffer_printf(out, "%s%s %s", i ? ", " : "", service->inputs[i].name, feat_type_name(service->inputs[i].type));
+        feat_buffer_printf(out, "%s%s %s", i ? ", " : "", service->inputs[i].name,
+                           feat_type_name(service->inputs[i].type));
     feat_buffer_text(out, ")\n");
     for (size_t j = 0; j < service->n_joins; j++) {
         const feat_join *join = &service->joins[j];
@@ -183,7 +189,8 @@ void feat_explain_service(const feat_service *service, feat_buffer *out) {
         feat_digest_format(&join->view->fingerprint, text);
         feat_buffer_printf(out, "  join %s = %s [%s] on", join->alias, join->view->name, text);
         for (size_t i = 0; i < join->view->n_key; i++)
-            feat_buffer_printf(out, "%s %s = request.%s", i ? " and" : "", join->view->table->fields[join->view->key[i]].name,
+            feat_buffer_printf(out, "%s %s = request.%s", i ? " and" : "",
+                               join->view->table->fields[join->view->key[i]].name,
                                service->inputs[join->inputs[i]].name);
         feat_buffer_text(out, "\n");
     }
@@ -193,5 +200,6 @@ void feat_explain_service(const feat_service *service, feat_buffer *out) {
         operand(out, &service->pool, service->features[i].node, NULL, service);
         feat_buffer_printf(out, "  -- %s\n", feat_type_name(service->features[i].type));
     }
-    feat_buffer_printf(out, "  code: %zu steps, %zu registers, %zu loads\n", service->code->n_steps, service->code->n_regs, service->code->n_loads);
+    feat_buffer_printf(out, "  code: %zu steps, %zu registers, %zu loads\n", service->code->n_steps,
+                       service->code->n_regs, service->code->n_loads);
 }

@@ -1,6 +1,7 @@
-/* Fingerprints: the digest of the canonical msgpack of a logical form. What is written here is what can change a value: ids
- * instead of names of columns, revisions of operators, the fingerprints of what is used. Nodes are numbered in the order in which
- * the outputs first need them, so the order in which the binder made them does not matter. doc/format.md describes the bytes. */
+/* Fingerprints: the digest of the canonical msgpack of a logical form. What is written here is what can change a value:
+ * ids instead of names of columns, revisions of operators, the fingerprints of what is used. Nodes are numbered in the
+ * order in which the outputs first need them, so the order in which the binder made them does not matter. doc/format.md
+ * describes the bytes. */
 #include <string.h>
 
 #include "base/alloc.h"

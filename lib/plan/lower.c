@@ -1,5 +1,5 @@
-/* From pools to code: the nodes that the outputs need become steps, in pool order, one register each. A service's code has the
- * request stages of its views inlined, so one run gives the whole vector. */
+/* From pools to code: the nodes that the outputs need become steps, in pool order, one register each. A service's code
+ * has the request stages of its views inlined, so one run gives the whole vector. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -37,7 +37,8 @@ static uint32_t new_reg(builder *b, feat_type type) {
 static uint32_t add_load(builder *b, feat_load load) {
     feat_code *c = b->code;
     for (size_t i = 0; i < c->n_loads; i++)
-        if (c->loads[i].kind == load.kind && c->loads[i].index == load.index && c->loads[i].join == load.join) return c->loads[i].reg;
+        if (c->loads[i].kind == load.kind && c->loads[i].index == load.index && c->loads[i].join == load.join)
+            return c->loads[i].reg;
     load.reg = new_reg(b, load.type);
     c->loads = more(b, c->loads, c->n_loads, &b->loads_capacity, sizeof *c->loads);
     if (!b->failed) c->loads[c->n_loads++] = load;
@@ -80,17 +81,24 @@ static uint8_t *reach(const feat_pool *pool, const uint32_t *roots, size_t n_roo
     return needed;
 }
 
-/* Lowers the needed nodes of one pool and writes the register of each into reg_of. `features[join]` holds the registers of a join's
- * features when the pool is a service's; `join` says whose aggregates are meant when it is a view's. */
-static void lower_pool(builder *b, const feat_pool *pool, const uint8_t *needed, uint32_t *reg_of, uint32_t join, uint32_t *const *features) {
+/* Lowers the needed nodes of one pool and writes the register of each into reg_of. `features[join]` holds the registers
+ * of a join's features when the pool is a service's; `join` says whose aggregates are meant when it is a view's. */
+static void lower_pool(builder *b, const feat_pool *pool, const uint8_t *needed, uint32_t *reg_of, uint32_t join,
+                       uint32_t *const *features) {
     for (size_t i = 0; i < pool->n && !b->failed; i++) {
         const feat_node *node = &pool->nodes[i];
         if (!needed[i]) continue;
         switch (node->kind) {
         case FEAT_NODE_CONST: reg_of[i] = add_constant(b, node); break;
-        case FEAT_NODE_COLUMN: reg_of[i] = add_load(b, (feat_load){FEAT_LOAD_FIELD, node->type, 0, node->index, 0}); break;
-        case FEAT_NODE_AGGREGATE: reg_of[i] = add_load(b, (feat_load){FEAT_LOAD_AGGREGATE, node->type, 0, node->index, join}); break;
-        case FEAT_NODE_INPUT: reg_of[i] = add_load(b, (feat_load){FEAT_LOAD_INPUT, node->type, 0, node->index, 0}); break;
+        case FEAT_NODE_COLUMN:
+            reg_of[i] = add_load(b, (feat_load){FEAT_LOAD_FIELD, node->type, 0, node->index, 0});
+            break;
+        case FEAT_NODE_AGGREGATE:
+            reg_of[i] = add_load(b, (feat_load){FEAT_LOAD_AGGREGATE, node->type, 0, node->index, join});
+            break;
+        case FEAT_NODE_INPUT:
+            reg_of[i] = add_load(b, (feat_load){FEAT_LOAD_INPUT, node->type, 0, node->index, 0});
+            break;
         case FEAT_NODE_FEATURE: reg_of[i] = features[node->join][node->index]; break;
         case FEAT_NODE_NOW: reg_of[i] = add_load(b, (feat_load){FEAT_LOAD_NOW, FEAT_TYPE_TIMESTAMP, 0, 0, 0}); break;
         case FEAT_NODE_OP: reg_of[i] = add_step(b, node, reg_of); break;

@@ -1,7 +1,8 @@
 /* What the binder makes of a definition: the logical form of a view or a service, and its lowered code.
  *
- * Expressions live in a pool: nodes that refer to earlier nodes, each distinct one once, so that a common subexpression is one
- * node and a chain of aliases stays linear. A pool is therefore always in an order in which it can be evaluated. */
+ * Expressions live in a pool: nodes that refer to earlier nodes, each distinct one once, so that a common subexpression
+ * is one node and a chain of aliases stays linear. A pool is therefore always in an order in which it can be evaluated.
+ */
 #ifndef FEAT_LIB_PLAN_H
 #define FEAT_LIB_PLAN_H
 
@@ -19,7 +20,13 @@
 /* ---- Operators and aggregates: op.def and agg.def as enums and tables. ---- */
 
 /* What a register holds. */
-typedef enum feat_class { FEAT_CLASS_N = 0, FEAT_CLASS_B = 1, FEAT_CLASS_I = 2, FEAT_CLASS_F = 3, FEAT_CLASS_T = 4 } feat_class;
+typedef enum feat_class {
+    FEAT_CLASS_N = 0,
+    FEAT_CLASS_B = 1,
+    FEAT_CLASS_I = 2,
+    FEAT_CLASS_F = 3,
+    FEAT_CLASS_T = 4
+} feat_class;
 feat_class feat_class_of(feat_type type);
 
 typedef enum feat_op {
@@ -97,7 +104,8 @@ uint32_t feat_pool_add(feat_pool *pool, const feat_node *node);
 
 /* ---- Views. ---- */
 
-/* Window [t - start, t - end] on the event time. An interval counts back from t: months first (calendar), then days, then µs. */
+/* Window [t - start, t - end] on the event time. An interval counts back from t: months first (calendar), then days,
+ * then µs. */
 typedef struct feat_interval {
     int64_t months, days, us;
 } feat_interval;
@@ -108,8 +116,8 @@ typedef struct feat_window {
     bool open_left, open_right; /* the edge itself is left out */
 } feat_window;
 
-/* The bounds of a window at t over event times: those with first <= time <= last are in. An empty window has first > last. Takes
- * the table's delay into account (visible: time + delay <= t). Out-of-range arithmetic saturates. */
+/* The bounds of a window at t over event times: those with first <= time <= last are in. An empty window has first >
+ * last. Takes the table's delay into account (visible: time + delay <= t). Out-of-range arithmetic saturates. */
 void feat_window_bounds(const feat_window *window, int64_t t, int64_t delay_us, int64_t *first, int64_t *last);
 
 /* What an aggregate sees of an event: an argument under a filter. */
@@ -149,9 +157,11 @@ typedef struct feat_view {
     feat_output *features;
     size_t n_features;
     /* Derived. */
-    uint32_t *ties; /* fields that order events of one time, in that order; none when no aggregate depends on the order */
+    uint32_t
+        *ties; /* fields that order events of one time, in that order; none when no aggregate depends on the order */
     size_t n_ties;
-    struct feat_code *event_code; /* loads: fields; outputs: where (if any), then for each slot arg (if any) and filter (if any) */
+    struct feat_code
+        *event_code; /* loads: fields; outputs: where (if any), then for each slot arg (if any) and filter (if any) */
 } feat_view;
 
 /* ---- Services. ---- */
@@ -174,12 +184,18 @@ typedef struct feat_service {
     size_t n_features;
     /* Derived. */
     struct feat_code *code; /* loads: see feat_load; outputs: the features */
-    int32_t *feature_join;  /* join whose entity decides "not found" for a feature that is a view's own; -1: an expression of the service */
+    int32_t *feature_join;  /* join whose entity decides "not found" for a feature that is a view's own; -1: an
+                               expression of the service */
 } feat_service;
 
 /* ---- Code: flat steps over typed registers. ---- */
 
-typedef enum feat_load_kind { FEAT_LOAD_FIELD = 1, FEAT_LOAD_INPUT = 2, FEAT_LOAD_AGGREGATE = 3, FEAT_LOAD_NOW = 4 } feat_load_kind;
+typedef enum feat_load_kind {
+    FEAT_LOAD_FIELD = 1,
+    FEAT_LOAD_INPUT = 2,
+    FEAT_LOAD_AGGREGATE = 3,
+    FEAT_LOAD_NOW = 4
+} feat_load_kind;
 
 typedef struct feat_load {
     feat_load_kind kind;
@@ -216,8 +232,8 @@ typedef struct feat_code {
     size_t n_outputs;
 } feat_code;
 
-/* Lowers the event stage of a view / the whole request side of a service (its views' request stages inlined). Constants are folded by
- * the caller's evaluator, if one is given: it runs a step on constant cells. Memory from `arena`. */
+/* Lowers the event stage of a view / the whole request side of a service (its views' request stages inlined). Constants
+ * are folded by the caller's evaluator, if one is given: it runs a step on constant cells. Memory from `arena`. */
 feat_status feat_lower_view(feat_arena *arena, feat_view *view, feat_error *err);
 feat_status feat_lower_service(feat_arena *arena, feat_service *service, feat_error *err);
 
@@ -244,18 +260,19 @@ void feat_scope_done(feat_scope *scope);
 struct feat_ast_statement;
 struct feat_ast_create_table;
 
-/* Each binds one statement of the text `sql`; errors carry line, column and caret. Memory from `arena`, but the pools of a view or
- * service are freed with feat_view_done / feat_service_done. The result is lowered and has its fingerprint. */
+/* Each binds one statement of the text `sql`; errors carry line, column and caret. Memory from `arena`, but the pools
+ * of a view or service are freed with feat_view_done / feat_service_done. The result is lowered and has its
+ * fingerprint. */
 typedef struct feat_source {
     const char *sql;
     size_t length;
 } feat_source;
-feat_status feat_bind_table(feat_arena *arena, const feat_source *source, const struct feat_ast_statement *statement, feat_schema **table,
-                            feat_error *err);
-feat_status feat_bind_view(feat_arena *arena, const feat_source *source, const struct feat_ast_statement *statement, const feat_scope *scope,
-                           feat_view **view, feat_error *err);
-feat_status feat_bind_service(feat_arena *arena, const feat_source *source, const struct feat_ast_statement *statement, const feat_scope *scope,
-                              feat_service **service, feat_error *err);
+feat_status feat_bind_table(feat_arena *arena, const feat_source *source, const struct feat_ast_statement *statement,
+                            feat_schema **table, feat_error *err);
+feat_status feat_bind_view(feat_arena *arena, const feat_source *source, const struct feat_ast_statement *statement,
+                           const feat_scope *scope, feat_view **view, feat_error *err);
+feat_status feat_bind_service(feat_arena *arena, const feat_source *source, const struct feat_ast_statement *statement,
+                              const feat_scope *scope, feat_service **service, feat_error *err);
 void feat_view_done(feat_view *view);
 void feat_service_done(feat_service *service);
 

@@ -39,7 +39,8 @@ static uint64_t node_hash(const feat_node *node) {
         k.b = node->args[1];
         k.c = node->args[2];
     } else if (node->kind == FEAT_NODE_CONST && !node->is_null) {
-        k.a = node->type == FEAT_TYPE_TEXT ? feat_hash64(node->constant.t.data, node->constant.t.length) : (uint64_t)node->constant.i;
+        k.a = node->type == FEAT_TYPE_TEXT ? feat_hash64(node->constant.t.data, node->constant.t.length)
+                                           : (uint64_t)node->constant.i;
     } else {
         k.a = node->index;
         k.b = node->join;

@@ -1,4 +1,5 @@
-/* The names that a script can refer to: compared as SQL does, ASCII letters without case; the latest definition wins. */
+/* The names that a script can refer to: compared as SQL does, ASCII letters without case; the latest definition wins.
+ */
 #include <strings.h>
 
 #include "base/alloc.h"
@@ -9,8 +10,12 @@
         if (strcasecmp((list)[i]->name, (name)) == 0) return (list)[i];                                                \
     return NULL
 
-const feat_schema *feat_scope_table(const feat_scope *scope, const char *name) { NEWEST(scope->tables, scope->n_tables, name); }
-const feat_view *feat_scope_view(const feat_scope *scope, const char *name) { NEWEST(scope->views, scope->n_views, name); }
+const feat_schema *feat_scope_table(const feat_scope *scope, const char *name) {
+    NEWEST(scope->tables, scope->n_tables, name);
+}
+const feat_view *feat_scope_view(const feat_scope *scope, const char *name) {
+    NEWEST(scope->views, scope->n_views, name);
+}
 const feat_service *feat_scope_service(const feat_scope *scope, const char *name) {
     NEWEST(scope->services, scope->n_services, name);
 }

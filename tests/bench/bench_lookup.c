@@ -2,8 +2,9 @@
  *
  *   bench_lookup STORE SERVICE REQUESTS
  *
- * REQUESTS holds a line for each request: `customer_id <tab> stock_code <tab> now`. Prints nanoseconds a vector: one at a time, and 100
- * in one call; then mdb_get of as many 8-byte values a row, with random keys. Single answers are compared with batched ones first. */
+ * REQUESTS holds a line for each request: `customer_id <tab> stock_code <tab> now`. Prints nanoseconds a vector: one at
+ * a time, and 100 in one call; then mdb_get of as many 8-byte values a row, with random keys. Single answers are
+ * compared with batched ones first. */
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,7 +73,8 @@ static double time_reader(feat_reader *reader, const requests *r, size_t batch, 
             request.n = batch;
             request.inputs = r->inputs + 2 * i;
             request.now = r->now + i;
-            if (feat_reader_get(reader, &request, values + i * features, NULL, &err) != FEAT_OK) die("feat_reader_get", err.message);
+            if (feat_reader_get(reader, &request, values + i * features, NULL, &err) != FEAT_OK)
+                die("feat_reader_get", err.message);
         }
         double ns = (now_ns() - start) / (double)served;
         if (round == 0 || ns < best) best = ns;
@@ -88,8 +90,8 @@ static double time_lmdb(size_t rows, size_t features) {
     MDB_txn *txn;
     MDB_dbi dbi;
     double *row = calloc(features, sizeof *row), best = 0, sum = 0;
-    if (!row || mdb_env_create(&env) || mdb_env_set_mapsize(env, (size_t)1 << 32) || mdb_env_open(env, path, 0, 0600) || mdb_txn_begin(env, NULL, 0, &txn) ||
-        mdb_dbi_open(txn, NULL, 0, &dbi))
+    if (!row || mdb_env_create(&env) || mdb_env_set_mapsize(env, (size_t)1 << 32) || mdb_env_open(env, path, 0, 0600) ||
+        mdb_txn_begin(env, NULL, 0, &txn) || mdb_dbi_open(txn, NULL, 0, &dbi))
         die("lmdb", "cannot be opened");
     for (uint64_t i = 0; i < rows; i++) {
         uint64_t k = i * 0x9E3779B97F4A7C15u;

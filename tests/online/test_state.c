@@ -1,5 +1,5 @@
-/* Serving state against a plain model: whatever is added and removed, in any order, an entity's events come back in canonical order,
- * and the stored bytes depend on the events alone. */
+/* Serving state against a plain model: whatever is added and removed, in any order, an entity's events come back in
+ * canonical order, and the stored bytes depend on the events alone. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +34,8 @@ typedef struct fixture {
     } while (0)
 
 static void setup(fixture *f, const char *view_sql) {
-    static const char table_sql[] = "CREATE TABLE t (id BIGINT NOT NULL, k BIGINT, x DOUBLE, s TEXT, at TIMESTAMP, ENTITY KEY (k), EVENT TIME (at), UNIQUE (id))";
+    static const char table_sql[] = "CREATE TABLE t (id BIGINT NOT NULL, k BIGINT, x DOUBLE, s TEXT, at TIMESTAMP, "
+                                    "ENTITY KEY (k), EVENT TIME (at), UNIQUE (id))";
     feat_ast_script *script = NULL;
     feat_source source = {table_sql, strlen(table_sql)};
     feat_schema *table = NULL;
@@ -89,7 +90,8 @@ static void random_event(fixture *f, feat_events *events, size_t text_max, uint6
     }
     for (size_t k = 0; k < events->n_ties; k++) {
         feat_column *tie = &events->ties[k];
-        int failed = tie->type == FEAT_TYPE_BIGINT ? feat_column_append_int(tie, (int64_t)(next_random() % 1000000)) : feat_column_append_null(tie);
+        int failed = tie->type == FEAT_TYPE_BIGINT ? feat_column_append_int(tie, (int64_t)(next_random() % 1000000))
+                                                   : feat_column_append_null(tie);
         ck_assert_int_eq(failed, 0);
     }
     events->n++;
@@ -106,7 +108,8 @@ static uint32_t *sorted(fixture *f, const feat_events *events) {
 static void remove_some(fixture *f, feat_events *model, feat_events *removed, uint64_t of) {
     feat_events kept = {0};
     OK(feat_events_init(&kept, f->view, &f->err));
-    for (size_t i = 0; i < model->n; i++) OK(feat_events_append(next_random() % of == 0 ? removed : &kept, model, i, &f->err));
+    for (size_t i = 0; i < model->n; i++)
+        OK(feat_events_append(next_random() % of == 0 ? removed : &kept, model, i, &f->err));
     feat_events_done(model);
     *model = kept;
 }
@@ -140,9 +143,13 @@ static const struct {
     size_t text_max;
     uint64_t times, batch;
 } cases[] = {
-    {"CREATE FEATURE VIEW v AS SELECT k, sum(x) OVER () AS a, count(*) FILTER (WHERE x > 1) OVER () AS b FROM t GROUP BY k", 0, 1000000, 300},
+    {"CREATE FEATURE VIEW v AS SELECT k, sum(x) OVER () AS a, count(*) FILTER (WHERE x > 1) OVER () AS b FROM t GROUP "
+     "BY k",
+     0, 1000000, 300},
     {"CREATE FEATURE VIEW v AS SELECT k, sum(x) OVER () AS a FROM t GROUP BY k", 0, 5, 1000},
-    {"CREATE FEATURE VIEW v AS SELECT k, last(s) OVER () AS a, max(x) OVER () AS b, first(x) OVER () AS c FROM t GROUP BY k", 40, 300, 200},
+    {"CREATE FEATURE VIEW v AS SELECT k, last(s) OVER () AS a, max(x) OVER () AS b, first(x) OVER () AS c FROM t GROUP "
+     "BY k",
+     40, 300, 200},
     {"CREATE FEATURE VIEW v AS SELECT k, max(s) OVER () AS a FROM t GROUP BY k", 50000, 20, 6},
 };
 
@@ -160,11 +167,12 @@ START_TEST(state_equals_the_model) {
         OK(feat_events_init(&added, f->view, &f->err));
         OK(feat_events_init(&removed, f->view, &f->err));
         if (round % 3 == 2) remove_some(f, &model[k], &removed, round % 9 == 8 ? 1 : 3); /* sometimes all of them */
-        for (uint64_t n = next_random() % cases[_i].batch; n > 0; n--) random_event(f, &added, cases[_i].text_max, cases[_i].times);
+        for (uint64_t n = next_random() % cases[_i].batch; n > 0; n--)
+            random_event(f, &added, cases[_i].text_max, cases[_i].times);
         uint32_t *add = sorted(f, &added), *drop = sorted(f, &removed);
         OK(feat_env_begin(f->env, true, &txn, &f->err));
-        OK(feat_state_update(f->env, txn, 7, f->view, keys[k], strlen(keys[k]), (feat_event_list){&added, add, added.n}, (feat_event_list){&removed, drop, removed.n},
-                             &f->err));
+        OK(feat_state_update(f->env, txn, 7, f->view, keys[k], strlen(keys[k]), (feat_event_list){&added, add, added.n},
+                             (feat_event_list){&removed, drop, removed.n}, &f->err));
         OK(feat_env_commit(f->env, txn, &f->err));
         for (size_t i = 0; i < added.n; i++) OK(feat_events_append(&model[k], &added, i, &f->err));
         feat_free(add);
@@ -172,7 +180,8 @@ START_TEST(state_equals_the_model) {
         feat_events_done(&added);
         feat_events_done(&removed);
         for (int j = 0; j < 4; j++) compare(f, &model[j], keys[j], INT64_MIN + 1, INT64_MAX);
-        int64_t first = (int64_t)(next_random() % cases[_i].times), last = first + (int64_t)(next_random() % cases[_i].times);
+        int64_t first = (int64_t)(next_random() % cases[_i].times),
+                last = first + (int64_t)(next_random() % cases[_i].times);
         compare(f, &model[k], keys[k], first, last);
     }
     feat_event_list none = {0};
@@ -183,7 +192,9 @@ START_TEST(state_equals_the_model) {
     stranger.time[0] = 123456789;
     uint32_t number = 0;
     OK(feat_env_begin(f->env, true, &txn, &f->err));
-    ck_assert_int_eq(feat_state_update(f->env, txn, 7, f->view, "anna", 4, none, (feat_event_list){&stranger, &number, 1}, &f->err), FEAT_CORRUPT);
+    ck_assert_int_eq(
+        feat_state_update(f->env, txn, 7, f->view, "anna", 4, none, (feat_event_list){&stranger, &number, 1}, &f->err),
+        FEAT_CORRUPT);
     feat_env_abort(txn);
     feat_events_done(&stranger);
     for (int k = 0; k < 4; k++) feat_events_done(&model[k]);
@@ -203,7 +214,8 @@ START_TEST(dropping_removes_one_state_only) {
     uint32_t *numbers = sorted(f, &events);
     feat_event_list all = {&events, numbers, events.n}, none = {0};
     OK(feat_env_begin(f->env, true, &txn, &f->err));
-    for (uint32_t state = 6; state <= 8; state++) OK(feat_state_update(f->env, txn, state, f->view, "anna", 4, all, none, &f->err));
+    for (uint32_t state = 6; state <= 8; state++)
+        OK(feat_state_update(f->env, txn, state, f->view, "anna", 4, all, none, &f->err));
     for (uint32_t state = 6; state <= 8; state += 2)
         for (left = true; left;) OK(feat_state_drop(f->env, txn, state, 1, &left, &f->err));
     OK(feat_env_commit(f->env, txn, &f->err));
