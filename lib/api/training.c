@@ -29,8 +29,7 @@ feat_status feat_training_set(feat_snapshot *snap, const char *service, struct A
         status = feat_catalog_load(snap->db, &catalog, err);
         if (status == FEAT_OK) status = feat_catalog_service(catalog, service, &found, err);
         if (status == FEAT_OK)
-            status =
-                feat_training_build(snap->db, catalog, found, snap->version, spine, opt ? opt : &defaults, out, err);
+            status = feat_training_build(snap->db, found, snap->version, spine, opt ? opt : &defaults, out, err);
         feat_catalog_unref(catalog);
         feat_fpenv_leave(&saved);
     }

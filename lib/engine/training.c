@@ -9,6 +9,7 @@
 #include "column/arrow.h"
 #include "engine/engine.h"
 #include "engine/project.h"
+#include "exec/cell.h"
 #include "feat/online.h"
 
 /* ---- The spine: its batches as they came, and the columns that the service needs, converted. ---- */
@@ -121,10 +122,6 @@ typedef struct join_results {
     feat_arena text;
 } join_results;
 
-static size_t class_size(feat_class class) {
-    return class == FEAT_CLASS_B ? 1 : class == FEAT_CLASS_T ? sizeof(feat_text) : 8;
-}
-
 static void results_done(join_results *r) {
     for (size_t i = 0; r->aggregates && i < r->n; i++) {
         feat_free(r->aggregates[i].values);
@@ -147,7 +144,7 @@ static feat_status results_init(join_results *r, const feat_service *service, ui
         if (load->kind != FEAT_LOAD_AGGREGATE || load->join != join) continue;
         result *a = &r->aggregates[load->index];
         a->class = feat_class_of(load->type);
-        a->values = feat_alloc_array(n_rows, class_size(a->class));
+        a->values = feat_alloc_array(n_rows, feat_class_size(a->class));
         a->state = feat_alloc_array(n_rows, 1);
         if (!a->values || !a->state) return feat_fail_memory(err);
     }
@@ -381,7 +378,7 @@ static void load_lanes(const feat_service *service, const spine *s, const join_r
             feat_vector_load(v, &s->columns[s->n_fields - 1], start, n);
         } else {
             const result *a = &joins[load->join].aggregates[load->index];
-            size_t size = class_size(a->class);
+            size_t size = feat_class_size(a->class);
             memcpy(v->values, (const char *)a->values + start * size, n * size);
             memcpy(v->state, a->state + start, n);
             v->plain = !memchr(a->state + start, FEAT_STATE_NULL, n) && !memchr(a->state + start, FEAT_STATE_ERROR, n);
@@ -453,10 +450,9 @@ static feat_status output_build(const feat_service *service, const feat_training
     return status;
 }
 
-feat_status feat_training_build(feat_db *db, feat_catalog *catalog, const feat_service *service, uint64_t version,
+feat_status feat_training_build(feat_db *db, const feat_service *service, uint64_t version,
                                 struct ArrowArrayStream *stream, const feat_training_options *opt,
                                 struct ArrowArrayStream *out, feat_error *err) {
-    (void)catalog; /* the result holds nothing of it */
     spine s;
     struct ArrowSchema schema = {0};
     join_results *joins = NULL;

@@ -157,7 +157,7 @@ static feat_status join_evaluate(feat_lookup *l, size_t j, const feat_value *inp
             if (window_last > last) last = window_last;
         }
         if (l->key.failed) return feat_fail_memory(err);
-        FEAT_TRY(feat_state_load(l->cursor, s->state, view, l->key.data, l->key.size, first, last, &s->events, err));
+        FEAT_TRY(feat_state_load(l->cursor, s->state, l->key.data, l->key.size, first, last, &s->events, err));
     }
     feat_aggregates_scan(view, &s->events, 0, s->events.n, now, s->aggregates, &s->found);
     return FEAT_OK;

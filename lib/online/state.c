@@ -88,9 +88,8 @@ static int seek_before(MDB_cursor *cursor, uint32_t state, const feat_digest *di
     return mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
 }
 
-feat_status feat_state_load(MDB_cursor *cursor, uint32_t state, const feat_view *view, const void *entity,
-                            size_t entity_size, int64_t first, int64_t last, feat_events *out, feat_error *err) {
-    (void)view;
+feat_status feat_state_load(MDB_cursor *cursor, uint32_t state, const void *entity, size_t entity_size, int64_t first,
+                            int64_t last, feat_events *out, feat_error *err) {
     feat_digest digest;
     bool found;
     FEAT_TRY(find_entity(cursor, state, entity, entity_size, &digest, &found, err));

@@ -57,8 +57,8 @@ feat_status feat_state_update(feat_env *env, MDB_txn *txn, uint32_t state, const
 
 /* Appends to `out` the entity's events with first <= time <= last, and perhaps neighbours of them, in canonical order.
  * `cursor` is the caller's, on the environment's database. */
-feat_status feat_state_load(MDB_cursor *cursor, uint32_t state, const feat_view *view, const void *key, size_t key_size,
-                            int64_t first, int64_t last, feat_events *out, feat_error *err);
+feat_status feat_state_load(MDB_cursor *cursor, uint32_t state, const void *key, size_t key_size, int64_t first,
+                            int64_t last, feat_events *out, feat_error *err);
 
 /* Deletes a state, at most `limit` chunks of it; `*left` tells whether there may be more. */
 feat_status feat_state_drop(feat_env *env, MDB_txn *txn, uint32_t state, size_t limit, bool *left, feat_error *err);

@@ -12,7 +12,6 @@ typedef struct feat_binder {
     const feat_source *source;
     feat_builder build;
     feat_error *err;
-    size_t depth;
     /* Binds a column reference, or a call that is not a scalar function (an aggregate, now()). Each fails with a
      * message. */
     feat_status (*column)(struct feat_binder *b, const feat_ast_expr *expr, uint32_t *node);
@@ -32,6 +31,9 @@ feat_status feat_bind_item_name(feat_binder *b, const feat_ast_item *item, const
 /* Appends an output; two of one name are an error that names both. */
 feat_status feat_bind_output(feat_binder *b, feat_output **outputs, size_t *n, size_t *capacity, feat_output output,
                              uint32_t offset);
+/* The field of a table called `name`; an unknown one is an error at `offset`, with a suggestion. */
+feat_status feat_bind_field(feat_binder *b, const feat_schema *table, const char *name, uint32_t offset,
+                            uint32_t *field);
 /* Refuses options other than the known ones. */
 feat_status feat_bind_options(feat_binder *b, const feat_ast_statement *s, const char *const *known, size_t n);
 /* Grows a list in the arena so that it has room for one more. */

@@ -247,6 +247,21 @@ feat_status feat_bind_output(feat_binder *b, feat_output **outputs, size_t *n, s
     return FEAT_OK;
 }
 
+feat_status feat_bind_field(feat_binder *b, const feat_schema *table, const char *name, uint32_t offset,
+                            uint32_t *field) {
+    int i = feat_schema_find(table, name);
+    if (i >= 0) {
+        *field = (uint32_t)i;
+        return FEAT_OK;
+    }
+    const char **names = feat_arena_array(b->arena, table->n_fields, sizeof *names);
+    if (!names) return feat_fail_memory(b->err);
+    for (size_t k = 0; k < table->n_fields; k++) names[k] = table->fields[k].name;
+    const char *near = feat_sql_suggest(name, names, table->n_fields);
+    return feat_bind_fail(b, offset, "unknown column '%.100s'%s%s%s", name, near ? "; did you mean '" : "",
+                          near ? near : "", near ? "'?" : "");
+}
+
 feat_status feat_bind_options(feat_binder *b, const feat_ast_statement *s, const char *const *known, size_t n) {
     for (size_t i = 0; i < s->n_options; i++) {
         bool found = false;

@@ -4,26 +4,12 @@
 #include "base/clock.h"
 #include "plan/bind.h"
 
-static feat_status find_column(feat_binder *b, const feat_schema *table, const feat_ast_name *name, uint32_t *field) {
-    int i = feat_schema_find(table, name->text);
-    if (i >= 0) {
-        *field = (uint32_t)i;
-        return FEAT_OK;
-    }
-    const char **names = feat_arena_array(b->arena, table->n_fields, sizeof *names);
-    if (!names) return feat_fail_memory(b->err);
-    for (size_t k = 0; k < table->n_fields; k++) names[k] = table->fields[k].name;
-    const char *near = feat_sql_suggest(name->text, names, table->n_fields);
-    return feat_bind_fail(b, name->offset, "unknown column '%.100s'%s%s%s", name->text, near ? "; did you mean '" : "",
-                          near ? near : "", near ? "'?" : "");
-}
-
 static feat_status bind_list(feat_binder *b, const feat_schema *table, const feat_ast_names *names, uint32_t **fields,
                              size_t *n) {
     *fields = feat_arena_array(b->arena, names->n, sizeof **fields);
     if (!*fields) return feat_fail_memory(b->err);
     for (size_t i = 0; i < names->n; i++) {
-        FEAT_TRY(find_column(b, table, &names->items[i], &(*fields)[i]));
+        FEAT_TRY(feat_bind_field(b, table, names->items[i].text, names->items[i].offset, &(*fields)[i]));
         for (size_t k = 0; k < i; k++)
             if ((*fields)[k] == (*fields)[i])
                 return feat_bind_fail(b, names->items[i].offset, "column '%.100s' is named twice",
@@ -59,7 +45,7 @@ static feat_status bind_columns(feat_binder *b, const feat_ast_statement *s, fea
 static feat_status bind_time(feat_binder *b, const feat_ast_statement *s, feat_schema *table) {
     if (!s->event_time.text)
         return feat_bind_fail(b, s->name.offset, "table '%.100s' needs EVENT TIME (column)", s->name.text);
-    FEAT_TRY(find_column(b, table, &s->event_time, &table->time));
+    FEAT_TRY(feat_bind_field(b, table, s->event_time.text, s->event_time.offset, &table->time));
     feat_field *time = &table->fields[table->time];
     if (time->type != FEAT_TYPE_TIMESTAMP && time->type != FEAT_TYPE_DATE)
         return feat_bind_fail(b, s->event_time.offset, "the event time '%.100s' must be a TIMESTAMP or a DATE, not %s",

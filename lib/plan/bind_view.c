@@ -21,17 +21,7 @@ static feat_status event_column(view_binder *v, const feat_ast_expr *expr, uint3
     if (expr->qualifier && strcasecmp(expr->qualifier, v->alias) != 0)
         return feat_bind_fail(&v->b, expr->offset, "unknown table '%.100s'; this query reads '%.100s'", expr->qualifier,
                               v->alias);
-    int i = feat_schema_find(table, expr->name);
-    if (i >= 0) {
-        *field = (uint32_t)i;
-        return FEAT_OK;
-    }
-    const char **names = feat_arena_array(v->b.arena, table->n_fields, sizeof *names);
-    if (!names) return feat_fail_memory(v->b.err);
-    for (size_t k = 0; k < table->n_fields; k++) names[k] = table->fields[k].name;
-    const char *near = feat_sql_suggest(expr->name, names, table->n_fields);
-    return feat_bind_fail(&v->b, expr->offset, "unknown column '%.100s'%s%s%s", expr->name,
-                          near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return feat_bind_field(&v->b, table, expr->name, expr->offset, field);
 }
 
 static feat_status bind_column(feat_binder *b, const feat_ast_expr *expr, uint32_t *node) {

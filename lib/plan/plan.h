@@ -232,8 +232,8 @@ typedef struct feat_code {
     size_t n_outputs;
 } feat_code;
 
-/* Lowers the event stage of a view / the whole request side of a service (its views' request stages inlined). Constants
- * are folded by the caller's evaluator, if one is given: it runs a step on constant cells. Memory from `arena`. */
+/* Lowers the event stage of a view / the whole request side of a service (its views' request stages inlined). Memory
+ * from `arena`. */
 feat_status feat_lower_view(feat_arena *arena, feat_view *view, feat_error *err);
 feat_status feat_lower_service(feat_arena *arena, feat_service *service, feat_error *err);
 
@@ -258,7 +258,6 @@ int feat_scope_add_service(feat_scope *scope, const feat_service *service);
 void feat_scope_done(feat_scope *scope);
 
 struct feat_ast_statement;
-struct feat_ast_create_table;
 
 /* Each binds one statement of the text `sql`; errors carry line, column and caret. Memory from `arena`, but the pools
  * of a view or service are freed with feat_view_done / feat_service_done. The result is lowered and has its

@@ -122,7 +122,7 @@ static void compare(fixture *f, const feat_events *model, const char *key, int64
     OK(feat_events_init(&loaded, f->view, &f->err));
     OK(feat_env_begin(f->env, false, &txn, &f->err));
     ck_assert_int_eq(mdb_cursor_open(txn, feat_env_dbi(f->env), &cursor), 0);
-    OK(feat_state_load(cursor, 7, f->view, key, strlen(key), first, last, &loaded, &f->err));
+    OK(feat_state_load(cursor, 7, key, strlen(key), first, last, &loaded, &f->err));
     mdb_cursor_close(cursor);
     feat_env_abort(txn);
     size_t at = 0;
