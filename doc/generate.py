@@ -103,13 +103,14 @@ def errors(groups, source):
     return out
 
 
-CLASSES = {"B": "BOOLEAN", "I": "BIGINT", "F": "DOUBLE", "T": "TEXT", "ANY": "any", "SAME": "the argument's"}
+CLASSES = {"B": "BOOLEAN", "I": "BIGINT", "F": "DOUBLE", "T": "TEXT", "W": "DECIMAL", "V": "INTERVAL", "ANY": "any", "SAME": "the argument's"}
 
 
 def functions(groups, source):
     out = head("Operators and functions", source)
     out += [
-        "BIGINT stands for TIMESTAMP and DATE too where the meaning fits. An *error* belongs to a value: it becomes NULL with"
+        "BIGINT stands for the narrower integers, TIMESTAMP and DATE too where the meaning fits, DOUBLE for REAL, DECIMAL for UBIGINT."
+        " Results stay in the range of the narrower type: past it they are errors. An *error* belongs to a value: it becomes NULL with"
         " status error online, and fails a training set unless it is asked to go on.",
         "",
     ]

@@ -4,7 +4,9 @@
 
 #include "feat/base.h"
 #include "feat/arrow.h"
+#include "feat/type.h"
 #include "feat/store.h"
+#include "feat/show.h"
 #include "feat/write.h"
 #include "feat/snapshot.h"
 #include "feat/training.h"

@@ -7,20 +7,11 @@
 
 #include "feat/base.h"
 #include "feat/store.h"
+#include "feat/type.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/** Types of values; the table is `feat/type.def`. */
-typedef enum feat_type {
-#define FEAT_TYPE(name, number, sql, bytes, arrow) FEAT_TYPE_##name = number,
-#include "feat/type.def"
-#undef FEAT_TYPE
-} feat_type;
-
-/** SQL name of a type, as "BIGINT". Static storage. */
-FEAT_API const char *feat_type_name(feat_type type);
 
 /** What a value is. A status never changes a value: the count of an entity not found is 0 with status not found. */
 typedef enum feat_value_status {
@@ -34,14 +25,23 @@ typedef enum feat_value_status {
 /** One value: a request input or a feature. `is_null` decides whether `as` means anything. */
 typedef struct feat_value {
     union {
-        int64_t i64; /**< BIGINT; TIMESTAMP in µs since 1970 UTC; DATE in days since 1970-01-01; BOOLEAN as 0 or 1 */
-        double f64;  /**< DOUBLE */
+        int64_t i64; /**< signed and unsigned integers but UBIGINT; TIMESTAMP in µs since 1970 UTC; DATE in days since
+                        1970-01-01; BOOLEAN as 0 or 1 */
+        double f64;  /**< DOUBLE; REAL, rounded to the nearest */
         struct {
-            const char *data; /**< TEXT: UTF-8, not NUL-terminated */
+            const char *data; /**< TEXT: UTF-8, not NUL-terminated; BLOB; VECTOR, LIST and MAP as encoded bytes */
             size_t length;
         } text;
+        struct {
+            uint64_t low;
+            int64_t high;
+        } wide; /**< UBIGINT; DECIMAL in units of 10^-scale of the field's type: high * 2^64 + low */
+        struct {
+            int32_t months, days;
+            int64_t us;
+        } interval; /**< INTERVAL */
     } as;
-    uint8_t type;    /**< a feat_type */
+    uint8_t type;    /**< the base of a feat_type */
     uint8_t is_null; /**< 0 or 1 */
     uint8_t status;  /**< a feat_value_status; ignored in inputs */
     uint8_t reserved[5];
@@ -58,16 +58,22 @@ typedef struct feat_field_info {
  *  Errors: FEAT_NOT_FOUND, FEAT_BUSY, FEAT_READ_ONLY, FEAT_IO. */
 FEAT_API feat_status feat_deploy(feat_store *store, const char *service, feat_error *err);
 
+/** Ends the serving of every deployed version of a service; what no other deployed service needs of the online state is
+ *  deleted. Readers of it that are open fail at their next call.
+ *  Errors: FEAT_NOT_FOUND (not deployed), FEAT_BUSY, FEAT_READ_ONLY, FEAT_IO. */
+FEAT_API feat_status feat_undeploy(feat_store *store, const char *service, feat_error *err);
+
 typedef struct feat_reader feat_reader;
 
 typedef struct feat_reader_options {
     size_t size;
-    const char *fingerprint; /**< 32 hexadecimal digits: the definition that the model was trained with; NULL: the
-                                newest deployed */
+    const char *fingerprint;  /**< 32 hexadecimal digits: the definition that the model was trained with; NULL: the
+                                 newest deployed */
+    uint32_t service_version; /**< version of the definition; 0: any */
 } feat_reader_options;
 
 #define FEAT_READER_OPTIONS_INIT                                                                                       \
-    { sizeof(feat_reader_options), NULL }
+    { sizeof(feat_reader_options), NULL, 0 }
 
 /** Opens a reader on a deployed service. `*reader` is owned by the caller and may outlive the store.
  *  Errors: FEAT_NOT_FOUND (not deployed: the message names the call to make; or lists the fingerprints deployed). */

@@ -50,12 +50,15 @@ typedef struct feat_plain_column {
     const char *name;
     feat_type type;         /**< 0: every row is NULL, of no type; nothing else is read then */
     const uint8_t *present; /**< a byte a row, 0 for NULL; NULL: no row is NULL */
-    const void *values; /**< int64_t (BIGINT, TIMESTAMP), double, int32_t (DATE), a 0/1 byte (BOOLEAN), bytes (TEXT) */
-    const int64_t *offsets; /**< TEXT: n_rows + 1 offsets into `values`; else NULL */
+    const void *values; /**< integers, REAL, DOUBLE as they are in C; int32_t (DATE); int64_t (TIMESTAMP); a 0/1 byte
+                           (BOOLEAN); 16 bytes, low half first (DECIMAL, unscaled); { int32_t months, days; int64_t us;
+                           } (INTERVAL); bytes (TEXT, BLOB; VECTOR, LIST and MAP encoded as in a feat_value) */
+    const int64_t *offsets; /**< types whose values are bytes: n_rows + 1 offsets into `values`; else NULL */
 } feat_plain_column;
 
 /** A stream of one batch with copies of `n_rows` rows of `n_columns` columns.
- *  Errors: FEAT_ARGUMENT (an unknown type, decreasing offsets), FEAT_MEMORY. */
+ *  Errors: FEAT_ARGUMENT (an unknown type, decreasing offsets), FEAT_CORRUPT (a VECTOR, LIST or MAP that is not
+ *  encoded as its type), FEAT_MEMORY. */
 FEAT_API feat_status feat_stream_of_rows(const feat_plain_column *columns, size_t n_columns, size_t n_rows,
                                          struct ArrowArrayStream *out, feat_error *err);
 

@@ -5,6 +5,8 @@
 #ifndef FEAT_SNAPSHOT_H
 #define FEAT_SNAPSHOT_H
 
+#include <stdbool.h>
+
 #include "feat/arrow.h"
 #include "feat/base.h"
 #include "feat/store.h"
@@ -47,13 +49,16 @@ typedef struct feat_scan_options {
     size_t size;
     const char *const *columns; /**< names, in the order wanted; NULL for all */
     size_t n_columns;
+    bool ended; /**< of a dimension: rows that end a key are given too, and the column "$ended", which says which they
+                     are; else they are left out */
 } feat_scan_options;
 
 #define FEAT_SCAN_OPTIONS_INIT                                                                                         \
-    { sizeof(feat_scan_options), NULL, 0 }
+    { sizeof(feat_scan_options), NULL, 0, false }
 
-/** Streams the rows of a table at the snapshot's version, in no promised order. `out` is owned by the caller, who
- *  releases it; on failure it is untouched. Batches are read one by one as the stream is pulled. */
+/** Streams the rows of a table at the snapshot's version, in no promised order, with the columns that the table had
+ * then. `out` is owned by the caller, who releases it; on failure it is untouched. Batches are read one by one as the
+ * stream is pulled. */
 FEAT_API feat_status feat_snapshot_scan(feat_snapshot *snap, const char *table, const feat_scan_options *opt,
                                         struct ArrowArrayStream *out, feat_error *err);
 

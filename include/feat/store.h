@@ -36,10 +36,18 @@ FEAT_API feat_status feat_open(const char *path, const feat_open_options *opt, f
 /** Closes a store. Snapshots and readers keep what they need and may outlive it. NULL is a no-op. */
 FEAT_API void feat_close(feat_store *store);
 
-/** Runs a script of definitions (CREATE TABLE, CREATE FEATURE VIEW, CREATE FEATURE SERVICE, separated by ';'), all of
- *  its statements or none. Creating again what exists with the same meaning changes nothing.
+/** Runs a script of definitions, separated by ';', in order, each seeing those before it: all of its statements or
+ * none.
+ *
+ *  - `CREATE TABLE | DIMENSION | FEATURE VIEW | FEATURE SERVICE`: creating again what exists with the same meaning
+ *    changes nothing. With `OR REPLACE` a view or a service of another meaning becomes the next version of its name;
+ *    older versions stay readable and runnable, and a service keeps the versions of views that it was made with. With
+ *    the same meaning its description, owner, tags and freshness become what the statement says.
+ *  - `ALTER TABLE`, `COMMENT ON`, `DROP`: dropping what a definition uses, or a column of it, is refused with the list;
+ *    so is dropping a service that is deployed. A dropped name can be created again; its versions count on.
+ *
  *  Errors: FEAT_SYNTAX and FEAT_DEFINITION with line, column, the source line, a caret and, where one is known, the
- *  mend; FEAT_EXISTS, FEAT_BUSY, FEAT_READ_ONLY. */
+ *  mend; FEAT_NOT_FOUND, FEAT_EXISTS, FEAT_BUSY, FEAT_READ_ONLY. */
 FEAT_API feat_status feat_define(feat_store *store, const char *sql, feat_error *err);
 
 /** Explains the newest definition of a table, feature view or feature service called `name`: its fingerprint, stages,

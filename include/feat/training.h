@@ -21,10 +21,12 @@ typedef struct feat_training_options {
                               request input */
     int status;            /**< not 0: after each feature a column "<feature>__status" (BIGINT, a feat_value_status) */
     feat_on_error on_error;
+    uint32_t service_version; /**< version of the service's definition; 0: the newest */
+    const char *fingerprint;  /**< 32 hexadecimal digits: the definition with this one; NULL: any */
 } feat_training_options;
 
 #define FEAT_TRAINING_OPTIONS_INIT                                                                                     \
-    { sizeof(feat_training_options), NULL, 0, FEAT_ON_ERROR_FAIL }
+    { sizeof(feat_training_options), NULL, 0, FEAT_ON_ERROR_FAIL, 0, NULL }
 
 /** Builds the training set of a service at the snapshot's version.
  *

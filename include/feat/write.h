@@ -11,12 +11,16 @@ extern "C" {
 #endif
 
 typedef enum feat_write_mode {
-    FEAT_WRITE_APPEND = 0, /**< each row says what is true from its event time on */
-    FEAT_WRITE_UPSERT = 1  /**< a row replaces the one with its UNIQUE key, for all times; needs a UNIQUE key */
+    FEAT_WRITE_APPEND = 0,   /**< each row says what is true from its event time on */
+    FEAT_WRITE_UPSERT = 1,   /**< a row replaces the one with its UNIQUE key, for all times; needs a UNIQUE key */
+    FEAT_WRITE_DELETE = 2,   /**< the rows with these UNIQUE keys are retracted, for all times: as if never written */
+    FEAT_WRITE_END = 3,      /**< of a dimension: from these event times on there is nothing for these entity keys */
+    FEAT_WRITE_OVERWRITE = 4 /**< the rows take the place of all that the table holds */
 } feat_write_mode;
 
-/** What an append does with a row whose UNIQUE key is stored already. NULL in a key never conflicts. Two rows of one
- *  call with one key count once when they are equal; when they differ the call fails. */
+/** What an append or an end does with a row whose UNIQUE key is stored already. NULL in a key never conflicts. Two rows
+ *  of one call with one key count once when they are equal; when they differ the call fails, whatever the mode. An
+ *  upsert replaces, and a delete that names a row twice or a row that is not there skips it. */
 typedef enum feat_on_conflict {
     FEAT_CONFLICT_SKIP_IDENTICAL = 0, /**< an equal row is counted and skipped; a different one is FEAT_CONSTRAINT */
     FEAT_CONFLICT_ERROR = 1,          /**< any is FEAT_CONSTRAINT */
@@ -41,19 +45,25 @@ typedef struct feat_commit {
     int64_t rows_read;     /**< rows in the stream */
     int64_t rows_added;    /**< rows that are new */
     int64_t rows_replaced; /**< stored rows that a new one replaced */
-    int64_t rows_skipped;  /**< rows equal to a stored one or to another of the call, or ignored */
+    int64_t rows_removed;  /**< stored rows that a delete or an overwrite took away */
+    int64_t rows_skipped;  /**< rows equal to a stored one or to another of the call, or ignored; of a delete, rows that
+                                named none */
     feat_status
         online; /**< FEAT_OK, or why deployed services lag behind `version`; the next write or feat_deploy catches up */
 } feat_commit;
 
 /** Writes the rows of `rows` to `table` in one commit. The stream is consumed: released in every case.
  *
- *  Columns are matched by name, in any order; a missing nullable column is NULL, an unknown one is an error. Accepted
- *  Arrow types: what converts without loss (integers into DOUBLE up to 2^53 in size, float32, utf8 / large_utf8 /
- * utf8_view and dictionaries of them, timestamps in s, ms, µs, ns, date32, date64). Naive timestamps are UTC. `opt` may
- * be NULL; `done` may be NULL. On failure the store is as it was. Errors: FEAT_SCHEMA (names the column, both types,
- * and the row where there is one), FEAT_CONSTRAINT (names the row), FEAT_NOT_FOUND, FEAT_BUSY, FEAT_READ_ONLY,
- * FEAT_CANCELLED (the stream failed), FEAT_IO. */
+ *  Columns are matched by name, in any order; a missing column is its DEFAULT, or NULL where there is none and NULL is
+ *  allowed; an unknown one is an error. A NULL that is there stays NULL. A CHECK that is FALSE or an error for any row
+ *  refuses the whole write. A delete takes the columns of the table's UNIQUE key, and so does an end (the UNIQUE key of
+ * a dimension is its entity key and event time, unless it was declared with more columns); both pass other columns
+ * over, and neither is checked by NOT NULL or CHECK of those. Accepted Arrow types: what converts without loss
+ * (integers into DOUBLE up to 2^53 in size, float32, utf8 / large_utf8 / utf8_view and dictionaries of them, timestamps
+ * in s, ms, µs, ns, date32, date64). Naive timestamps are UTC. `opt` may be NULL; `done` may be NULL. On failure the
+ * store is as it was. Errors: FEAT_SCHEMA (names the column, both types, and the row where there is one),
+ * FEAT_CONSTRAINT (names the row), FEAT_NOT_FOUND, FEAT_BUSY, FEAT_READ_ONLY, FEAT_CANCELLED (the stream failed),
+ * FEAT_IO. */
 FEAT_API feat_status feat_write(feat_store *store, const char *table, struct ArrowArrayStream *rows,
                                 const feat_write_options *opt, feat_commit *done, feat_error *err);
 

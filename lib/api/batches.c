@@ -231,38 +231,73 @@ static feat_status null_column(const char *name, size_t n, struct ArrowSchema *f
     return FEAT_OK;
 }
 
+/* Appends row `i`, which is not NULL. Arrays of a binding need not be aligned. */
+static int append_plain(const feat_plain_column *from, size_t i, feat_column *to) {
+    size_t size = feat_type_size(from->type);
+    const uint8_t *at = (const uint8_t *)from->values + i * size;
+    union {
+        int8_t i8;
+        int16_t i16;
+        int32_t i32;
+        uint8_t u8;
+        uint16_t u16;
+        uint32_t u32;
+        int64_t i64;
+        uint64_t u64;
+        float f32;
+        double f64;
+        feat_int128 wide;
+        feat_interval interval;
+    } v;
+    if (from->offsets) {
+        const char *bytes = (const char *)from->values + from->offsets[i];
+        return feat_column_append_text(to, bytes, (size_t)(from->offsets[i + 1] - from->offsets[i]));
+    }
+    if (from->type == FEAT_TYPE_BOOLEAN) return feat_column_append_int(to, ((const uint8_t *)from->values)[i] != 0);
+    memcpy(&v, at, size);
+    switch (FEAT_TYPE_BASE(from->type)) {
+    case FEAT_TYPE_TINYINT: return feat_column_append_int(to, v.i8);
+    case FEAT_TYPE_SMALLINT: return feat_column_append_int(to, v.i16);
+    case FEAT_TYPE_INTEGER:
+    case FEAT_TYPE_DATE: return feat_column_append_int(to, v.i32);
+    case FEAT_TYPE_UTINYINT: return feat_column_append_int(to, v.u8);
+    case FEAT_TYPE_USMALLINT: return feat_column_append_int(to, v.u16);
+    case FEAT_TYPE_UINTEGER: return feat_column_append_int(to, v.u32);
+    case FEAT_TYPE_UBIGINT: return feat_column_append_wide(to, (feat_int128)v.u64);
+    case FEAT_TYPE_DECIMAL: return feat_column_append_wide(to, v.wide);
+    case FEAT_TYPE_REAL: return feat_column_append_double(to, (double)v.f32);
+    case FEAT_TYPE_DOUBLE: return feat_column_append_double(to, v.f64);
+    case FEAT_TYPE_INTERVAL: return feat_column_append_interval(to, v.interval);
+    default: return feat_column_append_int(to, v.i64);
+    }
+}
+
+static bool is_bytes(feat_type type) { return type != FEAT_TYPE_BOOLEAN && feat_type_size(type) == 0; }
+
 static feat_status copy_plain(const feat_plain_column *from, size_t n, feat_column *to, feat_error *err) {
+    feat_plain_column column = *from;
+    if (!is_bytes(from->type)) column.offsets = NULL;
     if (feat_column_reserve(to, n)) return feat_fail_memory(err);
     int64_t last = 0;
     for (size_t i = 0; i < n; i++) {
-        int failed;
-        if (from->type == FEAT_TYPE_TEXT) { /* checked for NULLs too, so that the next value starts where it should */
-            if (from->offsets[i] < last || from->offsets[i + 1] < from->offsets[i])
+        if (column.offsets) { /* checked for NULLs too, so that the next value starts where it should */
+            if (column.offsets[i] < last || column.offsets[i + 1] < column.offsets[i])
                 return feat_fail_row(err, FEAT_ARGUMENT, (int64_t)i, "column '%s': the offsets decrease at row %zu",
                                      from->name, i);
-            last = from->offsets[i];
+            last = column.offsets[i];
         }
-        if (from->present && !from->present[i]) failed = feat_column_append_null(to);
-        else if (from->type == FEAT_TYPE_DOUBLE)
-            failed = feat_column_append_double(to, ((const double *)from->values)[i]);
-        else if (from->type == FEAT_TYPE_TEXT)
-            failed = feat_column_append_text(to, (const char *)from->values + from->offsets[i],
-                                             (size_t)(from->offsets[i + 1] - from->offsets[i]));
-        else if (from->type == FEAT_TYPE_BOOLEAN)
-            failed = feat_column_append_int(to, ((const uint8_t *)from->values)[i] != 0);
-        else if (from->type == FEAT_TYPE_DATE) failed = feat_column_append_int(to, ((const int32_t *)from->values)[i]);
-        else failed = feat_column_append_int(to, ((const int64_t *)from->values)[i]);
-        if (failed) return feat_fail_memory(err);
+        bool null = from->present && !from->present[i];
+        if (null ? feat_column_append_null(to) : append_plain(&column, i, to)) return feat_fail_memory(err);
     }
     return FEAT_OK;
 }
 
 static feat_status check_plain(const feat_plain_column *c, size_t i, size_t n_rows, feat_error *err) {
     if (!c->name) return feat_fail(err, FEAT_ARGUMENT, "column %zu has no name", i);
-    if ((int)c->type == 0) return FEAT_OK;
-    if (!feat_type_valid((int)c->type))
-        return feat_fail(err, FEAT_ARGUMENT, "column '%s': %d is no type", c->name, (int)c->type);
-    if (n_rows && (!c->values || (c->type == FEAT_TYPE_TEXT && !c->offsets)))
+    if (c->type == 0) return FEAT_OK;
+    if (!feat_type_valid(c->type))
+        return feat_fail(err, FEAT_ARGUMENT, "column '%s': %llu is no type", c->name, (unsigned long long)c->type);
+    if (n_rows && (!c->values || (is_bytes(c->type) && !c->offsets)))
         return feat_fail(err, FEAT_ARGUMENT, "column '%s' has no values", c->name);
     return FEAT_OK;
 }
@@ -280,7 +315,7 @@ feat_status feat_stream_of_rows(const feat_plain_column *columns, size_t n_colum
         goto out;
     }
     for (size_t i = 0; i < n_columns; i++) {
-        if ((int)columns[i].type == 0) {
+        if (columns[i].type == 0) {
             FEAT_GOTO(status, null_column(columns[i].name, n_rows, &fields[i], &arrays[i], err), out);
             continue;
         }

@@ -52,14 +52,16 @@ feat_status feat_reader_open(feat_store *store, const char *service, const feat_
     if (!r) return feat_fail_memory(err);
     feat_status status;
     r->db = feat_db_ref(store->db);
-    FEAT_GOTO(status, feat_online_find_service(r->db, service, named ? &wanted : NULL, &deployed, err), fail);
     FEAT_GOTO(status, feat_catalog_load(r->db, &r->catalog, err), fail);
-    r->service = feat_catalog_service_of(r->catalog, &deployed);
-    if (!r->service) {
-        status =
-            feat_fail(err, FEAT_CORRUPT, "the deployed definition of service '%.200s' is not in the catalog", service);
-        goto fail;
+    if (opt && opt->service_version) {
+        FEAT_GOTO(status,
+                  feat_catalog_resolve_service(r->catalog, service, opt->service_version, named ? &wanted : NULL,
+                                               &wanted, err),
+                  fail);
+        named = true;
     }
+    FEAT_GOTO(status, feat_online_find_service(r->db, service, named ? &wanted : NULL, &deployed, err), fail);
+    FEAT_GOTO(status, feat_catalog_program_of(r->catalog, &deployed, &r->service, err), fail);
     FEAT_GOTO(status, describe(r, err), fail);
     FEAT_GOTO(status, feat_lookup_open(r->db, r->service, &r->lookup, err), fail);
     *reader = r;

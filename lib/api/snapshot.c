@@ -67,8 +67,10 @@ feat_status feat_snapshot_scan(feat_snapshot *snap, const char *table, const fea
     feat_fpenv saved;
     feat_fpenv_enter(&saved);
     feat_status status = load(snap->db, table, &catalog, &schema, err);
+    if (status == FEAT_OK) status = feat_table_at(snap->db, catalog, schema, snap->version, &schema, err);
     if (status == FEAT_OK)
-        status = feat_scan(snap->db, catalog, schema, snap->version, options.columns, options.n_columns, out, err);
+        status = feat_scan(snap->db, catalog, schema, snap->version, options.columns, options.n_columns, options.ended,
+                           out, err);
     feat_catalog_unref(catalog);
     feat_fpenv_leave(&saved);
     return status;

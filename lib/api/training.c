@@ -14,6 +14,9 @@ static feat_status check_arguments(feat_snapshot *snap, const char *service, str
         return feat_fail(err, FEAT_ARGUMENT, "feat_training_set: the options' size is not one that this library knows");
     if (opt && opt->on_error != FEAT_ON_ERROR_FAIL && opt->on_error != FEAT_ON_ERROR_NULL)
         return feat_fail(err, FEAT_ARGUMENT, "feat_training_set: %d is no rule for errors", (int)opt->on_error);
+    feat_digest wanted;
+    if (opt && opt->fingerprint && !feat_digest_parse(&wanted, opt->fingerprint))
+        return feat_fail(err, FEAT_ARGUMENT, "feat_training_set: a fingerprint has 32 hexadecimal digits");
     return feat_db_check(snap->db, err);
 }
 
@@ -24,10 +27,14 @@ feat_status feat_training_set(feat_snapshot *snap, const char *service, struct A
     if (status == FEAT_OK) {
         feat_catalog *catalog = NULL;
         const feat_service *found = NULL;
+        feat_digest wanted;
+        if (opt && opt->fingerprint) feat_digest_parse(&wanted, opt->fingerprint); /* it was checked */
         feat_fpenv saved;
         feat_fpenv_enter(&saved);
         status = feat_catalog_load(snap->db, &catalog, err);
-        if (status == FEAT_OK) status = feat_catalog_service(catalog, service, &found, err);
+        if (status == FEAT_OK)
+            status = feat_catalog_service_at(catalog, service, opt ? opt->service_version : 0,
+                                             opt && opt->fingerprint ? &wanted : NULL, &found, err);
         if (status == FEAT_OK)
             status = feat_training_build(snap->db, found, snap->version, spine, opt ? opt : &defaults, out, err);
         feat_catalog_unref(catalog);

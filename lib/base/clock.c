@@ -120,6 +120,98 @@ bool feat_parse_timestamp(const char *text, size_t length, int64_t *us) {
     return !__builtin_add_overflow(start, ((hour * 60 + minute) * 60 + second) * FEAT_US_PER_SECOND + fraction, us);
 }
 
+/* ---- Casts of text. ---- */
+
+static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+static void trim(const char **at, const char **end) {
+    while (*at < *end && is_blank(**at)) (*at)++;
+    while (*at < *end && is_blank((*end)[-1])) (*end)--;
+}
+
+static bool read_civil(const char **at, const char *end, int64_t *days) {
+    int64_t year, month, day;
+    bool negative = *at < end && **at == '-';
+    if (negative) (*at)++;
+    if (!digits(at, end, 1, 6, &year) || *at == end || (**at != '-' && **at != '/')) return false;
+    char mark = *(*at)++;
+    if (!digits(at, end, 1, 2, &month) || *at == end || *(*at)++ != mark || !digits(at, end, 1, 2, &day)) return false;
+    if (negative) year = -year;
+    if (year > 290000 || year < -290000 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, (int)month))
+        return false;
+    *days = feat_days_from_civil(year, (int)month, (int)day);
+    return true;
+}
+
+/* H:M[:S[.fraction]] as µs of the day; 24:00:00 is its end. */
+static bool read_clock(const char **at, const char *end, int64_t *us) {
+    int64_t hour, minute, second = 0, fraction = 0;
+    if (!digits(at, end, 1, 2, &hour) || *at == end || *(*at)++ != ':' || !digits(at, end, 1, 2, &minute)) return false;
+    if (*at < end && **at == ':') {
+        (*at)++;
+        if (!digits(at, end, 1, 2, &second)) return false;
+        if (*at < end && **at == '.') {
+            const char *first = ++*at;
+            if (!digits(at, end, 1, 6, &fraction)) return false;
+            for (long n = *at - first; n < 6; n++) fraction *= 10;
+            while (*at < end && **at >= '0' && **at <= '9') (*at)++;
+        }
+    }
+    if (hour > 24 || minute > 59 || second > 59 || (hour == 24 && (minute | second | fraction) != 0)) return false;
+    *us = ((hour * 60 + minute) * 60 + second) * FEAT_US_PER_SECOND + fraction;
+    return true;
+}
+
+/* Nothing, "Z", "UTC" or an offset from it; what is to be taken from the time. */
+static bool read_zone(const char **at, const char *end, int64_t *us) {
+    int64_t hours, minutes = 0;
+    *us = 0;
+    while (*at < end && is_blank(**at)) (*at)++;
+    if (*at == end) return true;
+    if (**at == 'Z' || **at == 'z') {
+        (*at)++;
+        return *at == end;
+    }
+    if (end - *at == 3 && (*at)[0] == 'U' && (*at)[1] == 'T' && (*at)[2] == 'C') return true;
+    bool negative = **at == '-';
+    if (!negative && **at != '+') return false;
+    (*at)++;
+    if (!digits(at, end, 2, 2, &hours)) return false;
+    if (*at < end && **at == ':') (*at)++;
+    if (*at < end && !digits(at, end, 2, 2, &minutes)) return false;
+    if (*at != end || minutes > 59) return false;
+    *us = (hours * 60 + minutes) * 60 * FEAT_US_PER_SECOND;
+    if (negative) *us = -*us;
+    return true;
+}
+
+static bool read_time(const char *at, const char *end, int64_t *days, int64_t *of_day) {
+    int64_t zone;
+    trim(&at, &end);
+    *of_day = 0;
+    if (!read_civil(&at, end, days)) return false;
+    if (at == end) return true;
+    if (*at != ' ' && *at != 'T') return false;
+    at++;
+    if (!read_clock(&at, end, of_day) || !read_zone(&at, end, &zone)) return false;
+    *of_day -= zone;
+    return true;
+}
+
+bool feat_read_date(const char *text, size_t length, int32_t *days) {
+    int64_t d, of_day;
+    if (!read_time(text, text + length, &d, &of_day)) return false;
+    *days = (int32_t)d;
+    return true;
+}
+
+bool feat_read_timestamp(const char *text, size_t length, int64_t *us) {
+    int64_t d, of_day, start;
+    if (!read_time(text, text + length, &d, &of_day) || __builtin_mul_overflow(d, FEAT_US_PER_DAY, &start))
+        return false;
+    return !__builtin_add_overflow(start, of_day, us);
+}
+
 void feat_format_date(int32_t days, char text[FEAT_TIME_TEXT_SIZE]) {
     int64_t year;
     int month, day;

@@ -207,10 +207,10 @@ static feat_status bind_one(const feat_arrow_in *in, const feat_field *field, bo
     if (*column == NONE) return optional ? FEAT_OK : missing(in, what, field, err);
     const struct ArrowSchema *schema = in->schema.children[*column];
     if (feat_arrow_converts(schema, field->type)) return FEAT_OK;
-    char words[FEAT_ARROW_WORDS];
+    char words[FEAT_ARROW_WORDS], type[FEAT_TYPE_TEXT_SIZE];
     feat_arrow_describe(schema, words);
     return feat_fail(err, FEAT_SCHEMA, "%.*s, column '%.*s': expected %s, got Arrow %s", feat_utf8_clip(what, 200),
-                     what, feat_utf8_clip(field->name, 100), field->name, feat_type_name(field->type), words);
+                     what, feat_utf8_clip(field->name, 100), field->name, feat_type_format(field->type, type), words);
 }
 
 feat_status feat_arrow_in_bind(feat_arrow_in *in, const feat_field *fields, const bool *optional, size_t n, bool exact,

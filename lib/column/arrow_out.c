@@ -5,20 +5,45 @@
 
 #include "base/alloc.h"
 #include "column/arrow.h"
+#include "column/nested.h"
 
 /* ---- Columns. ---- */
 
 typedef struct column_array {
     const void *pointers[3]; /* what ArrowArray.buffers points to */
     void *buffers[3];
+    struct ArrowArray *children[2]; /* likewise */
+    struct ArrowArray arrays[2];
 } column_array;
+
+static void release_array(struct ArrowArray *array) {
+    if (array->release) array->release(array);
+}
 
 static void column_release(struct ArrowArray *array) {
     column_array *own = array->private_data;
     for (size_t i = 0; i < 3; i++) feat_free(own->buffers[i]);
+    for (size_t i = 0; i < 2; i++) release_array(&own->arrays[i]); /* what a consumer moved out is released already */
     feat_free(own);
     array->release = NULL;
 }
+
+/* An array over the buffers given, which it owns from then on. */
+static void make_array(column_array *own, size_t length, size_t null_count, int64_t n_buffers, int64_t n_children,
+                       struct ArrowArray *out) {
+    for (size_t i = 0; i < 3; i++) own->pointers[i] = own->buffers[i];
+    for (size_t i = 0; i < 2; i++) own->children[i] = &own->arrays[i];
+    *out = (struct ArrowArray){.length = (int64_t)length,
+                               .null_count = (int64_t)null_count,
+                               .n_buffers = n_buffers,
+                               .n_children = n_children,
+                               .buffers = own->pointers,
+                               .children = n_children > 0 ? own->children : NULL,
+                               .release = column_release,
+                               .private_data = own};
+}
+
+static bool is_bytes(const feat_column *c) { return c->type != FEAT_TYPE_BOOLEAN && feat_type_size(c->type) == 0; }
 
 /* Consumers dislike missing buffers, of which an empty column, or one of empty texts only, has some. */
 static int complete(feat_column *c) {
@@ -27,9 +52,9 @@ static int complete(feat_column *c) {
         c->values = feat_alloc_aligned(SMALLEST);
         if (!c->values) return -1;
         memset(c->values, 0, SMALLEST);
-        if (c->type == FEAT_TYPE_TEXT) c->text_capacity = SMALLEST;
+        if (is_bytes(c)) c->text_capacity = SMALLEST;
     }
-    return c->type == FEAT_TYPE_TEXT ? feat_column_reserve(c, 0) : 0;
+    return is_bytes(c) ? feat_column_reserve(c, 0) : 0;
 }
 
 /* Arrow leaves the bits behind the last row open; equal columns should be equal bytes. */
@@ -37,29 +62,136 @@ static void zero_last_bits(uint8_t *bits, size_t n) {
     if (n & 7) bits[n >> 3] &= (uint8_t)((1u << (n & 7)) - 1u);
 }
 
-feat_status feat_arrow_out_column(feat_column *column, struct ArrowArray *out, feat_error *err) {
-    bool text = column->type == FEAT_TYPE_TEXT;
+static void tidy_validity(feat_column *c) {
+    if (c->null_count == 0) {
+        feat_free(c->validity);
+        c->validity = NULL;
+    }
+    if (c->validity) zero_last_bits(c->validity, c->length);
+}
+
+/* Arrow counts the nanoseconds of an interval. */
+static feat_status to_nanoseconds(feat_column *c, feat_error *err) {
+    feat_interval *values = c->values;
+    int64_t ns;
+    for (size_t i = 0; i < c->length; i++)
+        if (__builtin_mul_overflow(values[i].us, 1000, &ns))
+            return feat_fail_row(err, FEAT_LIMIT, (int64_t)i,
+                                 "row %zu: Arrow has no INTERVAL of %lld microseconds; read it as days and a shorter "
+                                 "time, or as a number",
+                                 i, (long long)values[i].us);
+    for (size_t i = 0; i < c->length; i++) values[i].us *= 1000;
+    return FEAT_OK;
+}
+
+static feat_status flat_column(feat_column *column, struct ArrowArray *out, feat_error *err) {
+    bool bytes = is_bytes(column);
     if (complete(column) != 0) return feat_fail_memory(err);
     column_array *own = feat_alloc_zero(1, sizeof *own);
     if (!own) return feat_fail_memory(err);
-    if (column->null_count == 0) {
-        feat_free(column->validity);
-        column->validity = NULL;
+    feat_status status = column->type == FEAT_TYPE_INTERVAL ? to_nanoseconds(column, err) : FEAT_OK;
+    if (status != FEAT_OK) {
+        feat_free(own);
+        return status;
     }
-    if (column->validity) zero_last_bits(column->validity, column->length);
+    tidy_validity(column);
     if (column->type == FEAT_TYPE_BOOLEAN) zero_last_bits(column->values, column->length);
     own->buffers[0] = column->validity;
-    own->buffers[1] = text ? (void *)column->offsets : column->values;
-    own->buffers[2] = text ? column->values : NULL;
-    for (size_t i = 0; i < 3; i++) own->pointers[i] = own->buffers[i];
-    *out = (struct ArrowArray){.length = (int64_t)column->length,
-                               .null_count = (int64_t)column->null_count,
-                               .n_buffers = text ? 3 : 2,
-                               .buffers = own->pointers,
-                               .release = column_release,
-                               .private_data = own};
+    own->buffers[1] = bytes ? (void *)column->offsets : column->values;
+    own->buffers[2] = bytes ? column->values : NULL;
+    make_array(own, column->length, column->null_count, bytes ? 3 : 2, 0, out);
     feat_column_init(column, column->type);
     return FEAT_OK;
+}
+
+/* ---- Columns of vectors, lists and maps. ---- */
+
+typedef struct unpacked {
+    feat_column keys, elements;
+    int64_t *offsets; /* length + 1 of them */
+} unpacked;
+
+static void unpacked_done(unpacked *u) {
+    feat_column_done(&u->keys);
+    feat_column_done(&u->elements);
+    feat_free(u->offsets);
+}
+
+static feat_status unpack(const feat_column *c, unpacked *u, feat_error *err) {
+    feat_column_init(&u->keys, feat_nested_key(c->type));
+    feat_column_init(&u->elements, feat_nested_element(c->type));
+    u->offsets = feat_alloc_aligned((c->length + 1) * sizeof *u->offsets);
+    if (!u->offsets) return feat_fail_memory(err);
+    bool vector = FEAT_TYPE_BASE(c->type) == FEAT_TYPE_VECTOR;
+    u->offsets[0] = 0;
+    for (size_t i = 0; i < c->length; i++) {
+        if (!feat_column_is_null(c, i)) {
+            feat_text bytes = feat_column_text(c, i);
+            FEAT_TRY(feat_nested_decode(c->type, bytes.data, bytes.length, &u->keys, &u->elements, err));
+        } else if (vector && feat_column_append_nulls(&u->elements, FEAT_TYPE_DIMENSIONS(c->type)) != 0) {
+            return feat_fail_memory(err); /* a NULL vector has elements too */
+        }
+        u->offsets[i + 1] = (int64_t)u->elements.length;
+    }
+    return FEAT_OK;
+}
+
+/* A map has offsets of 32 bits and a struct of keys and values below it. */
+static feat_status map_entries(unpacked *u, size_t length, struct ArrowArray *out, feat_error *err) {
+    size_t n = u->elements.length;
+    if (n > INT32_MAX)
+        return feat_fail(err, FEAT_LIMIT, "an Arrow array of maps holds at most 2147483647 entries; read fewer rows");
+    int32_t *narrow = (int32_t *)u->offsets; /* in place: each is read before anything is written over it */
+    for (size_t i = 0; i <= length; i++) {
+        int32_t offset = (int32_t)u->offsets[i];
+        memcpy(&narrow[i], &offset, sizeof offset);
+    }
+    column_array *own = feat_alloc_zero(1, sizeof *own);
+    if (!own) return feat_fail_memory(err);
+    feat_status status = flat_column(&u->keys, &own->arrays[0], err);
+    if (status == FEAT_OK) status = flat_column(&u->elements, &own->arrays[1], err);
+    if (status != FEAT_OK) {
+        release_array(&own->arrays[0]);
+        feat_free(own);
+        return status;
+    }
+    make_array(own, n, 0, 1, 2, out);
+    return FEAT_OK;
+}
+
+static feat_status nested_column(feat_column *column, struct ArrowArray *out, feat_error *err) {
+    int base = FEAT_TYPE_BASE(column->type);
+    unpacked u = {0};
+    column_array *own = feat_alloc_zero(1, sizeof *own);
+    feat_status status = own ? unpack(column, &u, err) : feat_fail_memory(err);
+    if (status == FEAT_OK)
+        status = base == FEAT_TYPE_MAP ? map_entries(&u, column->length, &own->arrays[0], err)
+                                       : flat_column(&u.elements, &own->arrays[0], err);
+    if (status != FEAT_OK) {
+        unpacked_done(&u);
+        feat_free(own);
+        return status;
+    }
+    tidy_validity(column);
+    own->buffers[0] = column->validity;
+    column->validity = NULL;
+    if (base != FEAT_TYPE_VECTOR) {
+        own->buffers[1] = u.offsets;
+        u.offsets = NULL;
+    }
+    make_array(own, column->length, column->null_count, base == FEAT_TYPE_VECTOR ? 1 : 2, 1, out);
+    unpacked_done(&u);
+    feat_column_done(column);
+    return FEAT_OK;
+}
+
+feat_status feat_arrow_out_column(feat_column *column, struct ArrowArray *out, feat_error *err) {
+    switch (FEAT_TYPE_BASE(column->type)) {
+    case FEAT_TYPE_VECTOR:
+    case FEAT_TYPE_LIST:
+    case FEAT_TYPE_MAP: return nested_column(column, out, err);
+    default: return flat_column(column, out, err);
+    }
 }
 
 /* ---- Batches. ---- */

@@ -1,19 +1,29 @@
 /* Schemas that go out. Every node owns all it points to, so that a consumer may move and release children on their own.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "column/arrow.h"
+#include "column/nested.h"
 
-static const char *format_of(feat_type type) {
-    switch (type) {
-#define FEAT_TYPE(name, number, sql, bytes, arrow)                                                                     \
+#define FORMAT_SIZE 24
+
+static void format_of(feat_type type, char format[FORMAT_SIZE]) {
+    const char *arrow = "n";
+    switch (FEAT_TYPE_BASE(type)) {
+#define FEAT_TYPE(name, number, sql, bytes, arrow_format)                                                              \
     case FEAT_TYPE_##name:                                                                                             \
-        return arrow;
+        arrow = arrow_format;                                                                                          \
+        break;
 #include "feat/type.def"
 #undef FEAT_TYPE
     }
-    return "n";
+    if (FEAT_TYPE_BASE(type) == FEAT_TYPE_DECIMAL)
+        snprintf(format, FORMAT_SIZE, "%s%d,%d", arrow, FEAT_TYPE_PRECISION(type), FEAT_TYPE_SCALE(type));
+    else if (FEAT_TYPE_BASE(type) == FEAT_TYPE_VECTOR)
+        snprintf(format, FORMAT_SIZE, "%s%u", arrow, (unsigned)FEAT_TYPE_DIMENSIONS(type));
+    else snprintf(format, FORMAT_SIZE, "%s", arrow);
 }
 
 /* ---- Nodes. ---- */
@@ -73,12 +83,33 @@ fail:
     return NULL;
 }
 
+/* The struct of a map's entries. */
+static feat_status entries_field(feat_type type, struct ArrowSchema *out, feat_error *err) {
+    node *own = node_new("+s", "entries", 2);
+    if (!own) return feat_fail_memory(err);
+    feat_status status = feat_arrow_out_field("key", feat_nested_key(type), false, own->children[0], err);
+    if (status == FEAT_OK)
+        status = feat_arrow_out_field("value", feat_nested_element(type), true, own->children[1], err);
+    if (status == FEAT_OK) *out = schema_of(own, 0, 2);
+    else node_free(own, 2);
+    return status;
+}
+
 feat_status feat_arrow_out_field(const char *name, feat_type type, bool nullable, struct ArrowSchema *out,
                                  feat_error *err) {
-    node *own = node_new(format_of(type), name, 0);
+    char format[FORMAT_SIZE];
+    int base = FEAT_TYPE_BASE(type);
+    bool map = base == FEAT_TYPE_MAP, nested = map || base == FEAT_TYPE_VECTOR || base == FEAT_TYPE_LIST;
+    format_of(type, format);
+    node *own = node_new(format, name, nested);
     if (!own) return feat_fail_memory(err);
-    *out = schema_of(own, nullable ? ARROW_FLAG_NULLABLE : 0, 0);
-    return FEAT_OK;
+    feat_status status = FEAT_OK;
+    if (map) status = entries_field(type, own->children[0], err);
+    else if (nested) status = feat_arrow_out_field("item", feat_nested_element(type), true, own->children[0], err);
+    if (status == FEAT_OK)
+        *out = schema_of(own, (nullable ? ARROW_FLAG_NULLABLE : 0) | (map ? ARROW_FLAG_MAP_KEYS_SORTED : 0), nested);
+    else node_free(own, nested);
+    return status;
 }
 
 /* ---- Metadata: a count, then for each pair the length and bytes of the key and of the value; lengths are int32. ----

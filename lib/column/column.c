@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/bitmap.h"
 #include "column/bits.h"
+#include "column/nested.h"
 #include "math/number.h"
 
 void feat_column_init(feat_column *c, feat_type type) {
@@ -39,7 +40,19 @@ void feat_column_clear(feat_column *c) { feat_column_truncate(c, 0); }
 
 static size_t bytes_of_text(const feat_column *c) { return c->offsets ? (size_t)c->offsets[c->length] : 0; }
 
-/* Bytes of `values` for `rows` rows; TEXT keeps its own count. */
+/* Whether values are bytes of any number, found by offsets. */
+static bool is_bytes(feat_type type) {
+    switch (FEAT_TYPE_BASE(type)) {
+    case FEAT_TYPE_TEXT:
+    case FEAT_TYPE_BLOB:
+    case FEAT_TYPE_VECTOR:
+    case FEAT_TYPE_LIST:
+    case FEAT_TYPE_MAP: return true;
+    default: return false;
+    }
+}
+
+/* Bytes of `values` for `rows` rows; bytes of any number keep their own count. */
 static size_t bytes_of_rows(feat_type type, size_t rows) {
     return type == FEAT_TYPE_BOOLEAN ? feat_bitmap_size(rows) : rows * feat_type_size(type);
 }
@@ -67,7 +80,7 @@ static int grow_rows(feat_column *c, size_t need) {
     uint8_t *validity = NULL;
     int64_t *offsets = NULL;
     void *values = NULL;
-    bool text = c->type == FEAT_TYPE_TEXT;
+    bool text = is_bytes(c->type);
     if (c->validity && !(validity = enlarged(c->validity, feat_bitmap_size(c->length), feat_bitmap_size(next))))
         goto fail;
     if (text) {
@@ -101,7 +114,7 @@ fail:
 int feat_column_reserve(feat_column *c, size_t more) {
     size_t need;
     if (__builtin_add_overflow(c->length, more, &need)) return -1;
-    return need <= c->capacity && (c->offsets || c->type != FEAT_TYPE_TEXT) ? 0 : grow_rows(c, need);
+    return need <= c->capacity && (c->offsets || !is_bytes(c->type)) ? 0 : grow_rows(c, need);
 }
 
 int feat_column_reserve_text(feat_column *c, size_t more) {
@@ -140,13 +153,13 @@ static void count_in(feat_column *c) {
 
 int feat_column_append_null(feat_column *c) {
     if (reserve_one(c) != 0 || need_validity(c) != 0) return -1;
-    switch (c->type) {
-    case FEAT_TYPE_BOOLEAN: feat_bit_clear(c->values, c->length); break;
-    case FEAT_TYPE_BIGINT:
-    case FEAT_TYPE_TIMESTAMP: ((int64_t *)c->values)[c->length] = 0; break;
-    case FEAT_TYPE_DOUBLE: ((double *)c->values)[c->length] = 0; break;
-    case FEAT_TYPE_DATE: ((int32_t *)c->values)[c->length] = 0; break;
-    case FEAT_TYPE_TEXT: c->offsets[c->length + 1] = c->offsets[c->length]; break;
+    if (is_bytes(c->type)) {
+        c->offsets[c->length + 1] = c->offsets[c->length];
+    } else if (c->type == FEAT_TYPE_BOOLEAN) {
+        feat_bit_clear(c->values, c->length);
+    } else {
+        size_t width = feat_type_size(c->type);
+        memset((char *)c->values + c->length * width, 0, width);
     }
     feat_bit_clear(c->validity, c->length);
     c->length++;
@@ -154,33 +167,66 @@ int feat_column_append_null(feat_column *c) {
     return 0;
 }
 
+#define PUT(type, low, high)                                                                                           \
+    assert(v >= (low) && v <= (high));                                                                                 \
+    ((type *)c->values)[c->length] = (type)v;                                                                          \
+    break
+
 int feat_column_append_int(feat_column *c, int64_t v) {
     if (reserve_one(c) != 0) return -1;
-    switch (c->type) {
+    switch (FEAT_TYPE_BASE(c->type)) {
     case FEAT_TYPE_BOOLEAN: feat_bit_put(c->values, c->length, v != 0); break;
     case FEAT_TYPE_BIGINT:
     case FEAT_TYPE_TIMESTAMP: ((int64_t *)c->values)[c->length] = v; break;
     case FEAT_TYPE_DATE:
-        assert(v >= INT32_MIN && v <= INT32_MAX);
-        ((int32_t *)c->values)[c->length] = (int32_t)v;
-        break;
-    case FEAT_TYPE_DOUBLE:
-    case FEAT_TYPE_TEXT: assert(0 && "an integer for a column that holds none"); break;
+    case FEAT_TYPE_INTEGER: PUT(int32_t, INT32_MIN, INT32_MAX);
+    case FEAT_TYPE_SMALLINT: PUT(int16_t, INT16_MIN, INT16_MAX);
+    case FEAT_TYPE_TINYINT: PUT(int8_t, INT8_MIN, INT8_MAX);
+    case FEAT_TYPE_UINTEGER: PUT(uint32_t, 0, UINT32_MAX);
+    case FEAT_TYPE_USMALLINT: PUT(uint16_t, 0, UINT16_MAX);
+    case FEAT_TYPE_UTINYINT: PUT(uint8_t, 0, UINT8_MAX);
+    default: assert(0 && "an integer for a column that holds none");
+    }
+    count_in(c);
+    return 0;
+}
+#undef PUT
+
+int feat_column_append_double(feat_column *c, double v) {
+    if (reserve_one(c) != 0) return -1;
+    if (c->type == FEAT_TYPE_REAL) {
+        ((float *)c->values)[c->length] = (float)v;
+    } else {
+        assert(c->type == FEAT_TYPE_DOUBLE);
+        ((double *)c->values)[c->length] = v;
     }
     count_in(c);
     return 0;
 }
 
-int feat_column_append_double(feat_column *c, double v) {
-    assert(c->type == FEAT_TYPE_DOUBLE);
+int feat_column_append_wide(feat_column *c, feat_int128 v) {
     if (reserve_one(c) != 0) return -1;
-    ((double *)c->values)[c->length] = v;
+    if (c->type == FEAT_TYPE_UBIGINT) {
+        assert(v >= 0 && v <= UINT64_MAX);
+        ((uint64_t *)c->values)[c->length] = (uint64_t)v;
+    } else {
+        assert(FEAT_TYPE_BASE(c->type) == FEAT_TYPE_DECIMAL);
+        ((feat_int128 *)c->values)[c->length] = v;
+    }
+    count_in(c);
+    return 0;
+}
+
+int feat_column_append_interval(feat_column *c, feat_interval v) {
+    assert(c->type == FEAT_TYPE_INTERVAL);
+    if (reserve_one(c) != 0) return -1;
+    ((feat_interval *)c->values)[c->length] = v;
     count_in(c);
     return 0;
 }
 
 int feat_column_append_text(feat_column *c, const char *data, size_t length) {
-    assert(c->type == FEAT_TYPE_TEXT);
+    assert(is_bytes(c->type));
     if (reserve_one(c) != 0 || feat_column_reserve_text(c, length) != 0) return -1;
     int64_t at = c->offsets[c->length];
     if (length > 0) memcpy((char *)c->values + at, data, length);
@@ -202,21 +248,22 @@ int feat_column_append_from(feat_column *c, const feat_column *from, size_t row)
             size_t some = n - i < 64 ? n - i : 64;                                                                     \
             uint64_t nulls = ~feat_bits_word(validity, start + i, some);                                               \
             if (some < 64) nulls &= (UINT64_C(1) << some) - 1;                                                         \
-            for (; nulls; nulls &= nulls - 1) values[i + (size_t)__builtin_ctzll(nulls)] = 0;                          \
+            for (; nulls; nulls &= nulls - 1) memset(&values[i + (size_t)__builtin_ctzll(nulls)], 0, sizeof *values);  \
         }                                                                                                              \
     } while (0)
 
 static void zero_nulls(feat_column *c, size_t n, const uint8_t *validity, size_t start) {
-    switch (c->type) {
-    case FEAT_TYPE_BIGINT:
-    case FEAT_TYPE_TIMESTAMP: ZERO_NULLS(int64_t); break;
-    case FEAT_TYPE_DOUBLE: ZERO_NULLS(double); break;
-    case FEAT_TYPE_DATE: ZERO_NULLS(int32_t); break;
-    case FEAT_TYPE_BOOLEAN:
+    if (is_bytes(c->type)) return;
+    switch (feat_type_size(c->type)) {
+    case 0:
         for (size_t i = 0; i < n; i++)
             if (!feat_bit_get(validity, start + i)) feat_bit_clear(c->values, c->length + i);
         break;
-    case FEAT_TYPE_TEXT: break;
+    case 1: ZERO_NULLS(uint8_t); break;
+    case 2: ZERO_NULLS(uint16_t); break;
+    case 4: ZERO_NULLS(uint32_t); break;
+    case 8: ZERO_NULLS(uint64_t); break;
+    default: ZERO_NULLS(feat_int128); break;
     }
 }
 
@@ -238,7 +285,7 @@ int feat_column_commit(feat_column *c, size_t n, const uint8_t *validity, size_t
 int feat_column_append_nulls(feat_column *c, size_t n) {
     if (n == 0) return 0;
     if (feat_column_reserve(c, n) != 0 || need_validity(c) != 0) return -1;
-    if (c->type == FEAT_TYPE_TEXT) {
+    if (is_bytes(c->type)) {
         int64_t *offsets = c->offsets + c->length;
         for (size_t i = 1; i <= n; i++) offsets[i] = offsets[0];
     } else if (c->type == FEAT_TYPE_BOOLEAN) {
@@ -257,7 +304,7 @@ int feat_column_append_range(feat_column *c, const feat_column *from, size_t sta
     assert(c->type == from->type && start <= from->length && n <= from->length - start);
     if (n == 0) return 0;
     if (feat_column_reserve(c, n) != 0) return -1;
-    if (c->type == FEAT_TYPE_TEXT) {
+    if (is_bytes(c->type)) {
         int64_t first = from->offsets[start], size = from->offsets[start + n] - first, at = c->offsets[c->length];
         if (feat_column_reserve_text(c, (size_t)size) != 0) return -1;
         if (size > 0) memcpy((char *)c->values + at, (const char *)from->values + first, (size_t)size);
@@ -302,17 +349,19 @@ int feat_column_append_rows(feat_column *c, const feat_column *from, const uint3
     assert(c->type == from->type);
     if (n == 0) return 0;
     if (feat_column_reserve(c, n) != 0 || (from->null_count != 0 && need_validity(c) != 0)) return -1;
-    switch (c->type) {
-    case FEAT_TYPE_BIGINT:
-    case FEAT_TYPE_TIMESTAMP: GATHER(int64_t); break;
-    case FEAT_TYPE_DOUBLE: GATHER(double); break;
-    case FEAT_TYPE_DATE: GATHER(int32_t); break;
-    case FEAT_TYPE_BOOLEAN:
-        for (size_t i = 0; i < n; i++) feat_bit_put(c->values, c->length + i, feat_bit_get(from->values, rows[i]));
-        break;
-    case FEAT_TYPE_TEXT:
+    if (is_bytes(c->type)) {
         if (gather_text(c, from, rows, n) != 0) return -1;
-        break;
+    } else {
+        switch (feat_type_size(c->type)) {
+        case 0:
+            for (size_t i = 0; i < n; i++) feat_bit_put(c->values, c->length + i, feat_bit_get(from->values, rows[i]));
+            break;
+        case 1: GATHER(uint8_t); break;
+        case 2: GATHER(uint16_t); break;
+        case 4: GATHER(uint32_t); break;
+        case 8: GATHER(uint64_t); break;
+        default: GATHER(feat_int128); break;
+        }
     }
     if (from->null_count == 0) return feat_column_commit(c, n, NULL, 0);
     size_t nulls = 0;
@@ -326,32 +375,72 @@ int feat_column_append_rows(feat_column *c, const feat_column *from, const uint3
     return 0;
 }
 
+bool feat_int_fits(feat_type type, int64_t v) {
+    switch (FEAT_TYPE_BASE(type)) {
+    case FEAT_TYPE_BOOLEAN: return v == 0 || v == 1;
+    case FEAT_TYPE_TINYINT: return v >= INT8_MIN && v <= INT8_MAX;
+    case FEAT_TYPE_SMALLINT: return v >= INT16_MIN && v <= INT16_MAX;
+    case FEAT_TYPE_DATE:
+    case FEAT_TYPE_INTEGER: return v >= INT32_MIN && v <= INT32_MAX;
+    case FEAT_TYPE_UTINYINT: return v >= 0 && v <= UINT8_MAX;
+    case FEAT_TYPE_USMALLINT: return v >= 0 && v <= UINT16_MAX;
+    case FEAT_TYPE_UINTEGER: return v >= 0 && v <= UINT32_MAX;
+    case FEAT_TYPE_BIGINT:
+    case FEAT_TYPE_TIMESTAMP: return true;
+    default: return false;
+    }
+}
+
 /* ---- Reading. ---- */
 
 bool feat_column_is_null(const feat_column *c, size_t row) { return c->validity && !feat_bit_get(c->validity, row); }
 
 int64_t feat_column_int(const feat_column *c, size_t row) {
-    switch (c->type) {
+    switch (FEAT_TYPE_BASE(c->type)) {
     case FEAT_TYPE_BOOLEAN: return feat_bit_get(c->values, row);
     case FEAT_TYPE_BIGINT:
     case FEAT_TYPE_TIMESTAMP: return ((const int64_t *)c->values)[row];
-    case FEAT_TYPE_DATE: return ((const int32_t *)c->values)[row];
-    case FEAT_TYPE_DOUBLE:
-    case FEAT_TYPE_TEXT: assert(0 && "an integer from a column that holds none"); break;
+    case FEAT_TYPE_DATE:
+    case FEAT_TYPE_INTEGER: return ((const int32_t *)c->values)[row];
+    case FEAT_TYPE_SMALLINT: return ((const int16_t *)c->values)[row];
+    case FEAT_TYPE_TINYINT: return ((const int8_t *)c->values)[row];
+    case FEAT_TYPE_UINTEGER: return ((const uint32_t *)c->values)[row];
+    case FEAT_TYPE_USMALLINT: return ((const uint16_t *)c->values)[row];
+    case FEAT_TYPE_UTINYINT: return ((const uint8_t *)c->values)[row];
+    default: assert(0 && "an integer from a column that holds none"); return 0;
     }
-    return 0;
 }
 
 double feat_column_double(const feat_column *c, size_t row) {
+    if (c->type == FEAT_TYPE_REAL) return (double)((const float *)c->values)[row];
     assert(c->type == FEAT_TYPE_DOUBLE);
     return ((const double *)c->values)[row];
 }
 
+feat_int128 feat_column_wide(const feat_column *c, size_t row) {
+    if (c->type == FEAT_TYPE_UBIGINT) return ((const uint64_t *)c->values)[row];
+    assert(FEAT_TYPE_BASE(c->type) == FEAT_TYPE_DECIMAL);
+    return ((const feat_int128 *)c->values)[row];
+}
+
+feat_interval feat_column_interval(const feat_column *c, size_t row) {
+    assert(c->type == FEAT_TYPE_INTERVAL);
+    return ((const feat_interval *)c->values)[row];
+}
+
 feat_text feat_column_text(const feat_column *c, size_t row) {
-    assert(c->type == FEAT_TYPE_TEXT);
+    assert(is_bytes(c->type));
     int64_t start = c->offsets[row];
     if (!c->values) return (feat_text){"", 0}; /* all texts so far are empty */
     return (feat_text){(const char *)c->values + start, (size_t)(c->offsets[row + 1] - start)};
+}
+
+int feat_interval_order(feat_interval a, feat_interval b) {
+    feat_int128 x = feat_interval_length(a), y = feat_interval_length(b);
+    if (x != y) return x < y ? -1 : 1;
+    if (a.months != b.months) return a.months < b.months ? -1 : 1;
+    if (a.days != b.days) return a.days < b.days ? -1 : 1;
+    return (a.us > b.us) - (a.us < b.us);
 }
 
 static int compare_text(feat_text a, feat_text b) {
@@ -365,11 +454,25 @@ int feat_column_compare(const feat_column *a, size_t row_a, const feat_column *b
     assert(a->type == b->type);
     bool null_a = feat_column_is_null(a, row_a), null_b = feat_column_is_null(b, row_b);
     if (null_a || null_b) return null_b - null_a;
-    if (a->type == FEAT_TYPE_DOUBLE)
-        return feat_double_order(feat_column_double(a, row_a), feat_column_double(b, row_b));
-    if (a->type == FEAT_TYPE_TEXT) return compare_text(feat_column_text(a, row_a), feat_column_text(b, row_b));
-    int64_t x = feat_column_int(a, row_a), y = feat_column_int(b, row_b);
-    return (x > y) - (x < y);
+    switch (FEAT_TYPE_BASE(a->type)) {
+    case FEAT_TYPE_REAL:
+    case FEAT_TYPE_DOUBLE: return feat_double_order(feat_column_double(a, row_a), feat_column_double(b, row_b));
+    case FEAT_TYPE_TEXT:
+    case FEAT_TYPE_BLOB: return compare_text(feat_column_text(a, row_a), feat_column_text(b, row_b));
+    case FEAT_TYPE_VECTOR:
+    case FEAT_TYPE_LIST:
+    case FEAT_TYPE_MAP: return feat_nested_compare(a->type, feat_column_text(a, row_a), feat_column_text(b, row_b));
+    case FEAT_TYPE_INTERVAL: return feat_interval_order(feat_column_interval(a, row_a), feat_column_interval(b, row_b));
+    case FEAT_TYPE_UBIGINT:
+    case FEAT_TYPE_DECIMAL: {
+        feat_int128 x = feat_column_wide(a, row_a), y = feat_column_wide(b, row_b);
+        return (x > y) - (x < y);
+    }
+    default: {
+        int64_t x = feat_column_int(a, row_a), y = feat_column_int(b, row_b);
+        return (x > y) - (x < y);
+    }
+    }
 }
 
 bool feat_column_same(const feat_column *a, size_t row_a, const feat_column *b, size_t row_b) {

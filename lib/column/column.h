@@ -10,18 +10,36 @@
 #include "base/error.h"
 #include "column/schema.h"
 
+/* 128 bits, for DECIMAL and UBIGINT. */
+__extension__ typedef __int128 feat_int128;
+__extension__ typedef unsigned __int128 feat_uint128;
+
 typedef struct feat_text {
     const char *data;
     size_t length;
 } feat_text;
 
+/* Counts back or forth from a time: months first (calendar), then days, then µs. */
+typedef struct feat_interval {
+    int32_t months, days;
+    int64_t us;
+} feat_interval;
+
+/* In µs, a month of 30 days, a day of 24 hours: what intervals are compared by. */
+static inline feat_int128 feat_interval_length(feat_interval v) {
+    return ((feat_int128)v.months * 30 + v.days) * INT64_C(86400000000) + v.us;
+}
+/* A total order: by length, then by the parts. */
+int feat_interval_order(feat_interval a, feat_interval b);
+
 typedef struct feat_column {
     feat_type type;
     size_t length, null_count;
     uint8_t *validity; /* bitmap, 1 = not null; NULL while null_count is 0 */
-    /* BOOLEAN: bitmap. BIGINT, TIMESTAMP: int64_t. DATE: int32_t. DOUBLE: double. TEXT: the bytes of all values. */
+    /* BOOLEAN: bitmap. Integers, DATE (int32_t), TIMESTAMP (int64_t), REAL, DOUBLE: as they are. DECIMAL: 16-byte
+     * integers, unscaled. INTERVAL: feat_interval. TEXT, BLOB, VECTOR, LIST, MAP: the bytes of all values. */
     void *values;
-    int64_t *offsets; /* TEXT: length + 1 of them; else NULL */
+    int64_t *offsets; /* of types of variable size: length + 1 of them; else NULL */
     size_t capacity, text_capacity;
 } feat_column;
 
@@ -34,9 +52,11 @@ void feat_column_clear(feat_column *c);
 int feat_column_reserve(feat_column *c, size_t more);
 int feat_column_append_null(feat_column *c);
 int feat_column_append_nulls(feat_column *c, size_t n);
-int feat_column_append_int(feat_column *c, int64_t v); /* BIGINT, TIMESTAMP, DATE, BOOLEAN */
-int feat_column_append_double(feat_column *c, double v);
-int feat_column_append_text(feat_column *c, const char *data, size_t length);
+int feat_column_append_int(feat_column *c, int64_t v);            /* BOOLEAN, DATE, TIMESTAMP, integers but UBIGINT */
+int feat_column_append_double(feat_column *c, double v);          /* REAL (exact in it), DOUBLE */
+int feat_column_append_wide(feat_column *c, feat_int128 v);       /* UBIGINT, DECIMAL (unscaled) */
+int feat_column_append_interval(feat_column *c, feat_interval v); /* INTERVAL */
+int feat_column_append_text(feat_column *c, const char *data, size_t length); /* TEXT, BLOB, VECTOR, LIST, MAP */
 /* Row `row` of a column of the same type. */
 int feat_column_append_from(feat_column *c, const feat_column *from, size_t row);
 /* Rows `rows[0..n)` of `from`, in that order. */
@@ -54,8 +74,14 @@ int feat_column_reserve_text(feat_column *c, size_t more);
 int feat_column_commit(feat_column *c, size_t n, const uint8_t *validity, size_t start);
 
 bool feat_column_is_null(const feat_column *c, size_t row);
-int64_t feat_column_int(const feat_column *c, size_t row); /* BIGINT, TIMESTAMP, DATE, BOOLEAN */
+/* Whether an integer type (or BOOLEAN, DATE, TIMESTAMP) holds a number. */
+bool feat_int_fits(feat_type type, int64_t v);
+
+/* Of the types that the functions above take. */
+int64_t feat_column_int(const feat_column *c, size_t row);
 double feat_column_double(const feat_column *c, size_t row);
+feat_int128 feat_column_wide(const feat_column *c, size_t row);
+feat_interval feat_column_interval(const feat_column *c, size_t row);
 feat_text feat_column_text(const feat_column *c, size_t row);
 
 /* Total order of two values of one type: NULL first, then by value (text by bytes, doubles by feat_double_order's
@@ -88,6 +114,8 @@ feat_digest feat_row_digest(const feat_column *const *columns, const uint32_t *i
 void feat_key_append(feat_buffer *out, const feat_column *c, size_t row);
 void feat_key_append_int(feat_buffer *out, int64_t v);
 void feat_key_append_double(feat_buffer *out, double v);
+/* `v` in units of 10^-scale: equal values are equal bytes, and an integer those of feat_key_append_int. */
+void feat_key_append_wide(feat_buffer *out, feat_int128 v, int scale);
 void feat_key_append_text(feat_buffer *out, const char *data, size_t length);
 void feat_key_append_null(feat_buffer *out);
 

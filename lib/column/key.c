@@ -6,7 +6,9 @@
 
 /* ---- Keys: byte order is value order, NULL first, so that a B-tree of keys is in the order of the values. ---- */
 
-enum { TAG_NULL = 0, TAG_VALUE = 1 };
+/* A number is its floor, between a tag for those that an int64 cannot hold and, if it is no integer, what it exceeds
+ * its floor by: a mark that is above any tag, so that the integer comes first. */
+enum { TAG_NULL = 0, TAG_BELOW = 1, TAG_VALUE = 2, TAG_ABOVE = 3, MARK_FRACTION = 4 };
 
 void feat_key_append_null(feat_buffer *out) { feat_buffer_byte(out, TAG_NULL); }
 
@@ -18,6 +20,31 @@ void feat_key_append_int(feat_buffer *out, int64_t v) {
 void feat_key_append_double(feat_buffer *out, double v) {
     feat_buffer_byte(out, TAG_VALUE);
     feat_buffer_be64(out, feat_double_key(v == 0 ? 0.0 : v)); /* -0 = +0 */
+}
+
+static void append_be128(feat_buffer *out, feat_int128 v) {
+    feat_buffer_be64(out, (uint64_t)(v >> 64) ^ UINT64_C(1) << 63);
+    feat_buffer_be64(out, (uint64_t)v);
+}
+
+void feat_key_append_wide(feat_buffer *out, feat_int128 v, int scale) {
+    feat_int128 unit = 1, rest = 1;
+    for (int i = 0; i < scale; i++) unit *= 10;
+    for (int i = scale; i < 38; i++) rest *= 10;
+    feat_int128 whole = v / unit, fraction = v % unit;
+    if (fraction < 0) {
+        whole--;
+        fraction += unit;
+    }
+    if (whole >= INT64_MIN && whole <= INT64_MAX) {
+        feat_key_append_int(out, (int64_t)whole);
+    } else {
+        feat_buffer_byte(out, whole < 0 ? TAG_BELOW : TAG_ABOVE);
+        append_be128(out, whole);
+    }
+    if (fraction == 0) return;
+    feat_buffer_byte(out, MARK_FRACTION);
+    append_be128(out, fraction * rest); /* in units of 10^-38, whatever the scale */
 }
 
 /* A NUL inside becomes 00 FF and the end is 00 01: no text's bytes are the start of another's, and order is kept. */
@@ -40,48 +67,87 @@ void feat_key_append(feat_buffer *out, const feat_column *c, size_t row) {
         feat_key_append_null(out);
         return;
     }
-    switch (c->type) {
+    switch (FEAT_TYPE_BASE(c->type)) {
+    case FEAT_TYPE_REAL:
     case FEAT_TYPE_DOUBLE: feat_key_append_double(out, feat_column_double(c, row)); break;
-    case FEAT_TYPE_TEXT: {
+    case FEAT_TYPE_UBIGINT:
+    case FEAT_TYPE_DECIMAL: feat_key_append_wide(out, feat_column_wide(c, row), FEAT_TYPE_SCALE(c->type)); break;
+    case FEAT_TYPE_INTERVAL: {
+        feat_interval v = feat_column_interval(c, row);
+        feat_buffer_byte(out, TAG_VALUE);
+        append_be128(out, feat_interval_length(v));
+        feat_buffer_be64(out, (uint64_t)(int64_t)v.months ^ UINT64_C(1) << 63);
+        feat_buffer_be64(out, (uint64_t)(int64_t)v.days ^ UINT64_C(1) << 63);
+        break;
+    }
+    case FEAT_TYPE_TEXT:
+    case FEAT_TYPE_BLOB:
+    case FEAT_TYPE_VECTOR:
+    case FEAT_TYPE_LIST:
+    case FEAT_TYPE_MAP: {
         feat_text text = feat_column_text(c, row);
         feat_key_append_text(out, text.data, text.length);
         break;
     }
-    case FEAT_TYPE_BOOLEAN:
-    case FEAT_TYPE_BIGINT:
-    case FEAT_TYPE_DATE:
-    case FEAT_TYPE_TIMESTAMP: feat_key_append_int(out, feat_column_int(c, row)); break;
+    default: feat_key_append_int(out, feat_column_int(c, row));
     }
 }
 
 /* ---- Digests of rows. ---- */
 
 /* Part of the file format: see the head of feat_row_digest. */
-enum { CLASS_INTEGER = 1, CLASS_DOUBLE = 2, CLASS_TEXT = 3 };
+enum { CLASS_INTEGER = 1, CLASS_DOUBLE = 2, CLASS_TEXT = 3, CLASS_DECIMAL = 4, CLASS_INTERVAL = 5 };
+
+static void append_integer(feat_buffer *out, int64_t v) {
+    feat_buffer_byte(out, CLASS_INTEGER);
+    feat_buffer_u64(out, (uint64_t)v);
+}
+
+/* By value: neither a wider type nor more digits behind the point change it. */
+static void append_decimal(feat_buffer *out, feat_int128 v, int scale) {
+    for (; scale > 0 && v % 10 == 0; scale--) v /= 10;
+    if (scale == 0 && v >= INT64_MIN && v <= INT64_MAX) {
+        append_integer(out, (int64_t)v);
+        return;
+    }
+    feat_buffer_byte(out, CLASS_DECIMAL);
+    feat_buffer_byte(out, (uint8_t)scale);
+    feat_buffer_u64(out, (uint64_t)v);
+    feat_buffer_u64(out, (uint64_t)(v >> 64));
+}
 
 /* NULL leaves no bytes, so a column that was added later leaves the digests of older rows as they are. */
 static void append_canonical(feat_buffer *out, const feat_column *c, uint32_t id, size_t row) {
     if (feat_column_is_null(c, row)) return;
     feat_buffer_u32(out, id);
-    switch (c->type) {
+    switch (FEAT_TYPE_BASE(c->type)) {
+    case FEAT_TYPE_REAL:
     case FEAT_TYPE_DOUBLE:
         feat_buffer_byte(out, CLASS_DOUBLE);
         feat_buffer_u64(out, feat_double_bits(feat_double_canonical(feat_column_double(c, row))));
         break;
-    case FEAT_TYPE_TEXT: {
+    case FEAT_TYPE_UBIGINT:
+    case FEAT_TYPE_DECIMAL: append_decimal(out, feat_column_wide(c, row), FEAT_TYPE_SCALE(c->type)); break;
+    case FEAT_TYPE_INTERVAL: {
+        feat_interval v = feat_column_interval(c, row);
+        feat_buffer_byte(out, CLASS_INTERVAL);
+        feat_buffer_u32(out, (uint32_t)v.months);
+        feat_buffer_u32(out, (uint32_t)v.days);
+        feat_buffer_u64(out, (uint64_t)v.us);
+        break;
+    }
+    case FEAT_TYPE_TEXT:
+    case FEAT_TYPE_BLOB:
+    case FEAT_TYPE_VECTOR:
+    case FEAT_TYPE_LIST:
+    case FEAT_TYPE_MAP: {
         feat_text text = feat_column_text(c, row);
         feat_buffer_byte(out, CLASS_TEXT);
         feat_buffer_u64(out, text.length);
         feat_buffer_append(out, text.data, text.length);
         break;
     }
-    case FEAT_TYPE_BOOLEAN:
-    case FEAT_TYPE_BIGINT:
-    case FEAT_TYPE_DATE:
-    case FEAT_TYPE_TIMESTAMP:
-        feat_buffer_byte(out, CLASS_INTEGER);
-        feat_buffer_u64(out, (uint64_t)feat_column_int(c, row));
-        break;
+    default: append_integer(out, feat_column_int(c, row));
     }
 }
 

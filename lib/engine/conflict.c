@@ -9,6 +9,7 @@
 #include "base/digest.h"
 #include "column/utf8.h"
 #include "engine/ingest.h"
+#include "math/decimal.h"
 #include "math/number.h"
 
 /* ---- Stored rows that rows of this call met and left in place. ---- */
@@ -141,7 +142,15 @@ static bool same_key(const feat_schema *table, const feat_batch *a, size_t row_a
     return true;
 }
 
-static bool same_row(const feat_batch *a, size_t row_a, const feat_batch *b, size_t row_b) {
+static bool is_ended(const feat_schema *table, const feat_batch *rows, size_t row) {
+    if (!table->dimension) return false;
+    const feat_column *mark = &rows->columns[table->ended];
+    return !feat_column_is_null(mark, row) && feat_column_int(mark, row);
+}
+
+/* Of rows with one key. Two ends say the same: an older one reads as having the DEFAULT of a column that was added. */
+static bool same_row(const feat_schema *table, const feat_batch *a, size_t row_a, const feat_batch *b, size_t row_b) {
+    if (is_ended(table, a, row_a) && is_ended(table, b, row_b)) return true;
     for (size_t i = 0; i < a->n_columns; i++)
         if (!feat_column_same(&a->columns[i], row_a, &b->columns[i], row_b)) return false;
     return true;
@@ -186,7 +195,8 @@ static void drop_repeated(resolution *r) {
         size_t k = r->first[n_hashes - 1];
         while (k < n && !same_key(r->u->table, r->part, r->items[k].row, r->part, item.row)) k++;
         if (k == n) r->items[n++] = item;
-        else if (same_row(r->part, r->items[k].row, r->part, item.row)) drop(r, item.row);
+        else if (r->u->mode == FEAT_WRITE_DELETE) continue; /* it names the row a second time */
+        else if (same_row(r->u->table, r->part, r->items[k].row, r->part, item.row)) drop(r, item.row);
         else note_conflict(r, CONFLICT_PART, item.row, r->items[k].row);
     }
     r->first[n_hashes] = r->n_items = n;
@@ -289,7 +299,11 @@ static feat_status replace_row(resolution *r, uint32_t row, feat_row_address add
 
 /* Decides about the row whose key the live row at `address`, row `stored` of those read, has too. */
 static feat_status meet(resolution *r, uint32_t row, size_t stored, feat_row_address address, feat_error *err) {
-    bool same = same_row(r->part, row, &r->stored, stored);
+    if (r->u->mode == FEAT_WRITE_DELETE) {
+        r->replaced[r->n_replaced++] = address;
+        return FEAT_OK;
+    }
+    bool same = same_row(r->u->table, r->part, row, &r->stored, stored);
     if (feat_table_writer_pending(r->u->writer, address)) {
         if (same) drop(r, row);
         else note_conflict(r, CONFLICT_CALL, row, 0);
@@ -324,15 +338,26 @@ static feat_status resolve_stored(resolution *r, feat_error *err) {
 
 /* ---- Messages. ---- */
 
+static void append_text(feat_buffer *out, feat_text value) {
+    size_t shown = value.length < 64 ? value.length : 64;
+    while (shown < value.length && shown > 0 && feat_utf8_continues(value.data[shown])) shown--;
+    feat_buffer_byte(out, '\'');
+    if (shown > 0) feat_buffer_append(out, value.data, shown);
+    feat_buffer_text(out, shown < value.length ? "...'" : "'");
+}
+
+static void append_bytes(feat_buffer *out, feat_text value) {
+    size_t shown = value.length < 32 ? value.length : 32;
+    feat_buffer_text(out, "'");
+    for (size_t i = 0; i < shown; i++) feat_buffer_printf(out, "\\x%02X", (unsigned)(uint8_t)value.data[i]);
+    feat_buffer_text(out, shown < value.length ? "...'" : "'");
+}
+
 static void append_value(feat_buffer *out, const feat_column *c, size_t row) {
-    char text[FEAT_TIME_TEXT_SIZE];
-    switch (c->type) {
+    char text[FEAT_TIME_TEXT_SIZE], decimal[FEAT_DECIMAL_TEXT_SIZE];
+    feat_int128 wide;
+    switch (FEAT_TYPE_BASE(c->type)) {
     case FEAT_TYPE_BOOLEAN: feat_buffer_text(out, feat_column_int(c, row) ? "true" : "false"); break;
-    case FEAT_TYPE_BIGINT: feat_buffer_printf(out, "%" PRId64, feat_column_int(c, row)); break;
-    case FEAT_TYPE_DOUBLE:
-        feat_number_format_double(feat_column_double(c, row), text);
-        feat_buffer_text(out, text);
-        break;
     case FEAT_TYPE_DATE:
         feat_format_date((int32_t)feat_column_int(c, row), text);
         feat_buffer_text(out, text);
@@ -341,15 +366,14 @@ static void append_value(feat_buffer *out, const feat_column *c, size_t row) {
         feat_format_timestamp(feat_column_int(c, row), text);
         feat_buffer_text(out, text);
         break;
-    case FEAT_TYPE_TEXT: {
-        feat_text value = feat_column_text(c, row);
-        size_t shown = value.length < 64 ? value.length : 64;
-        while (shown < value.length && shown > 0 && feat_utf8_continues(value.data[shown])) shown--;
-        feat_buffer_byte(out, '\'');
-        if (shown > 0) feat_buffer_append(out, value.data, shown);
-        feat_buffer_text(out, shown < value.length ? "...'" : "'");
+    case FEAT_TYPE_UBIGINT: feat_buffer_printf(out, "%" PRIu64, ((const uint64_t *)c->values)[row]); break;
+    case FEAT_TYPE_DECIMAL:
+        memcpy(&wide, (const char *)c->values + row * sizeof wide, sizeof wide);
+        feat_buffer_append(out, decimal, feat_decimal_format(wide, FEAT_TYPE_SCALE(c->type), decimal));
         break;
-    }
+    case FEAT_TYPE_TEXT: append_text(out, feat_column_text(c, row)); break;
+    case FEAT_TYPE_BLOB: append_bytes(out, feat_column_text(c, row)); break;
+    default: feat_buffer_printf(out, "%" PRId64, feat_column_int(c, row)); /* types that are no keys do not come here */
     }
 }
 
@@ -393,9 +417,10 @@ static feat_status fail_conflict(const resolution *r, int64_t first_row, feat_er
         break;
     case CONFLICT_DIFFERENT:
         feat_fail_row(err, status, row,
-                      "table '%.*s', row %" PRId64
-                      ": a different row with UNIQUE key %.*s is stored; to replace it, upsert",
-                      most, name, row, shown, key);
+                      "table '%.*s', row %" PRId64 ": a different row with UNIQUE key %.*s is stored; %s", most, name,
+                      row, shown, key,
+                      r->u->table->dimension ? "to put this one in its place, choose 'replace' for conflicts"
+                                             : "to replace it, upsert");
         break;
     case CONFLICT_STORED:
         feat_fail_row(
@@ -424,7 +449,12 @@ static feat_status resolve(resolution *r, int64_t first_row, feat_error *err) {
     if (r->conflict == CONFLICT_NONE) FEAT_TRY(resolve_stored(r, err));
     if (r->conflict != CONFLICT_NONE) return fail_conflict(r, first_row, err);
     if (r->n_replaced > 0) FEAT_TRY(feat_table_writer_delete(r->u->writer, r->replaced, r->n_replaced, err));
-    r->u->rows_replaced += (int64_t)r->n_replaced;
+    if (r->u->mode == FEAT_WRITE_DELETE) {
+        r->u->rows_removed += (int64_t)r->n_replaced;
+        r->u->rows_skipped += (int64_t)(n - r->n_replaced);
+    } else {
+        r->u->rows_replaced += (int64_t)r->n_replaced;
+    }
     return FEAT_OK;
 }
 
@@ -435,7 +465,7 @@ feat_status feat_unique_resolve(feat_unique *u, const feat_batch *part, int64_t 
     feat_status status = resolve(&r, first_row, err);
     if (status == FEAT_OK) {
         size_t n = 0;
-        for (size_t row = 0; row < part->length; row++)
+        for (size_t row = 0; u->mode != FEAT_WRITE_DELETE && row < part->length; row++)
             if (!r.dropped[row]) kept[n++] = (uint32_t)row;
         *n_kept = n;
     }

@@ -28,30 +28,28 @@ static feat_status drop_state(feat_env *env, uint32_t state, feat_error *err) {
     return FEAT_OK;
 }
 
-/* Writes the state of a view at a version under a number that no record names yet: nobody sees it before the record
+/* Writes the state of a block at a version under a number that no record names yet: nobody sees it before the record
  * does. */
-static feat_status build_state(feat_db *db, feat_env *env, uint32_t state, const feat_view *view, uint64_t version,
+static feat_status build_state(feat_db *db, feat_env *env, uint32_t state, const feat_block *block, uint64_t version,
                                feat_error *err) {
     feat_keymap map;
     feat_entity_events projected = {0};
-    feat_table_version *tv = NULL;
     uint32_t *numbers = NULL;
     size_t *starts = NULL, written = 0;
     MDB_txn *txn = NULL;
     feat_status status;
     feat_keymap_init(&map);
     FEAT_GOTO(status, drop_state(env, state, err), out); /* what an interrupted build may have left */
-    FEAT_GOTO(status, feat_entity_events_init(&projected, view, err), out);
-    FEAT_GOTO(status, feat_table_open(db, view->table, version, &tv, err), out);
-    FEAT_GOTO(status, feat_project_table(view, tv, &map, true, &projected, err), out);
+    FEAT_GOTO(status, feat_entity_events_init(&projected, block, err), out);
+    FEAT_GOTO(status, feat_project_block(db, version, block, &map, true, &projected, err), out);
     FEAT_GOTO(status, feat_group_events(&projected, map.n, &numbers, &starts, err), out);
     for (uint32_t k = 0; k < map.n; k++) {
         size_t key_size, n = starts[k + 1] - starts[k];
         const void *key = feat_keymap_key(&map, k, &key_size);
         if (!txn) FEAT_GOTO(status, feat_env_begin(env, true, &txn, err), out);
         feat_event_list added = {&projected.events, numbers + starts[k], n}, none = {0};
-        FEAT_GOTO(status, feat_state_update(env, txn, state, view, key, key_size, added, none, err), out);
-        written += n * (8 + 9 * view->n_slots + 9 * view->n_ties) + 256;
+        FEAT_GOTO(status, feat_state_update(env, txn, state, block, key, key_size, added, none, err), out);
+        written += n * (8 + 9 * block->n_slots + 9 * projected.events.n_ties) + 256;
         if (written < BUILD_BYTES_PER_TXN) continue;
         MDB_txn *full = txn;
         txn = NULL;
@@ -65,7 +63,6 @@ static feat_status build_state(feat_db *db, feat_env *env, uint32_t state, const
     }
 out:
     if (txn) feat_env_abort(txn);
-    feat_table_close(tv);
     feat_entity_events_done(&projected);
     feat_keymap_done(&map);
     feat_free(numbers);
@@ -73,13 +70,13 @@ out:
     return status;
 }
 
-/* What changed between two versions of a view's table, as events by entity. */
+/* What changed between two versions of a block's tables, as events by key. */
 typedef struct changes {
     feat_keymap map;
     feat_entity_events added, removed;
     uint32_t *added_numbers, *removed_numbers;
     size_t *added_starts, *removed_starts;
-    bool too_many;
+    bool rebuild; /* too many rows changed, or what events are enriched with did */
 } changes;
 
 static void changes_done(changes *c) {
@@ -92,27 +89,49 @@ static void changes_done(changes *c) {
     feat_free(c->removed_starts);
 }
 
-static feat_status changes_read(changes *c, feat_db *db, const feat_view *view, uint64_t from, uint64_t to,
-                                feat_error *err) {
+/* Whether a table's rows differ between two versions. */
+static feat_status table_changed(feat_db *db, const feat_schema *table, uint64_t from, uint64_t to, bool *changed,
+                                 feat_error *err) {
+    feat_table_version *older = NULL, *newer = NULL;
+    feat_status status = feat_table_open(db, table, from, &older, err);
+    if (status == FEAT_OK) status = feat_table_open(db, table, to, &newer, err);
+    if (status == FEAT_OK) {
+        feat_digest a = feat_table_digest(older), b = feat_table_digest(newer);
+        *changed = feat_table_rows(older) != feat_table_rows(newer) || !feat_digest_equal(&a, &b);
+    }
+    feat_table_close(older);
+    feat_table_close(newer);
+    return status;
+}
+
+/* Whether anything that a stage's joins read has changed. */
+static feat_status joins_changed(feat_db *db, const feat_code *code, uint64_t from, uint64_t to, bool *changed,
+                                 feat_error *err) {
+    for (size_t j = 0; j < code->n_joins && !*changed; j++) {
+        const feat_block *block = code->joins[j].block;
+        for (size_t b = 0; b < block->n_branches && !*changed; b++) {
+            FEAT_TRY(table_changed(db, block->branches[b].table, from, to, changed, err));
+            if (!*changed) FEAT_TRY(joins_changed(db, block->branches[b].stage.code, from, to, changed, err));
+        }
+    }
+    return FEAT_OK;
+}
+
+static feat_status read_branch(changes *c, feat_db *db, const feat_block *block, size_t branch, uint64_t from,
+                               uint64_t to, size_t *rows, feat_error *err) {
+    const feat_schema *table = block->branches[branch].table;
     feat_table_version *older = NULL, *newer = NULL;
     feat_row_address *added = NULL, *removed = NULL;
     size_t n_added, n_removed;
     feat_status status;
-    *c = (changes){0};
-    feat_keymap_init(&c->map);
-    FEAT_GOTO(status, feat_entity_events_init(&c->added, view, err), out);
-    FEAT_GOTO(status, feat_entity_events_init(&c->removed, view, err), out);
-    FEAT_GOTO(status, feat_table_open(db, view->table, from, &older, err), out);
-    FEAT_GOTO(status, feat_table_open(db, view->table, to, &newer, err), out);
+    FEAT_GOTO(status, feat_table_open(db, table, from, &older, err), out);
+    FEAT_GOTO(status, feat_table_open(db, table, to, &newer, err), out);
     FEAT_GOTO(status, feat_table_diff(older, newer, &added, &n_added, &removed, &n_removed, err), out);
-    if (n_added + n_removed > ROWS_APPLIED_AT_ONCE) {
-        c->too_many = true;
-        goto out;
-    }
-    FEAT_GOTO(status, feat_project_rows(view, newer, added, n_added, &c->map, &c->added, err), out);
-    FEAT_GOTO(status, feat_project_rows(view, older, removed, n_removed, &c->map, &c->removed, err), out);
-    FEAT_GOTO(status, feat_group_events(&c->added, c->map.n, &c->added_numbers, &c->added_starts, err), out);
-    FEAT_GOTO(status, feat_group_events(&c->removed, c->map.n, &c->removed_numbers, &c->removed_starts, err), out);
+    *rows += n_added + n_removed;
+    c->rebuild = *rows > ROWS_APPLIED_AT_ONCE;
+    if (c->rebuild) goto out;
+    FEAT_GOTO(status, feat_project_rows(db, to, block, branch, added, n_added, &c->map, &c->added, err), out);
+    FEAT_GOTO(status, feat_project_rows(db, from, block, branch, removed, n_removed, &c->map, &c->removed, err), out);
 out:
     feat_free(added);
     feat_free(removed);
@@ -121,7 +140,24 @@ out:
     return status;
 }
 
-static feat_status changes_apply(const changes *c, feat_env *env, MDB_txn *txn, uint32_t state, const feat_view *view,
+static feat_status changes_read(changes *c, feat_db *db, const feat_block *block, uint64_t from, uint64_t to,
+                                feat_error *err) {
+    size_t rows = 0;
+    *c = (changes){0};
+    feat_keymap_init(&c->map);
+    for (size_t b = 0; b < block->n_branches && !c->rebuild; b++)
+        FEAT_TRY(joins_changed(db, block->branches[b].stage.code, from, to, &c->rebuild, err));
+    if (c->rebuild) return FEAT_OK;
+    FEAT_TRY(feat_entity_events_init(&c->added, block, err));
+    FEAT_TRY(feat_entity_events_init(&c->removed, block, err));
+    for (size_t b = 0; b < block->n_branches && !c->rebuild; b++)
+        FEAT_TRY(read_branch(c, db, block, b, from, to, &rows, err));
+    if (c->rebuild) return FEAT_OK;
+    FEAT_TRY(feat_group_events(&c->added, c->map.n, &c->added_numbers, &c->added_starts, err));
+    return feat_group_events(&c->removed, c->map.n, &c->removed_numbers, &c->removed_starts, err);
+}
+
+static feat_status changes_apply(const changes *c, feat_env *env, MDB_txn *txn, uint32_t state, const feat_block *block,
                                  feat_error *err) {
     for (uint32_t k = 0; k < c->map.n; k++) {
         size_t key_size;
@@ -130,7 +166,7 @@ static feat_status changes_apply(const changes *c, feat_env *env, MDB_txn *txn, 
                                  c->added_starts[k + 1] - c->added_starts[k]};
         feat_event_list removed = {&c->removed.events, c->removed_numbers + c->removed_starts[k],
                                    c->removed_starts[k + 1] - c->removed_starts[k]};
-        FEAT_TRY(feat_state_update(env, txn, state, view, key, key_size, added, removed, err));
+        FEAT_TRY(feat_state_update(env, txn, state, block, key, key_size, added, removed, err));
     }
     return FEAT_OK;
 }
@@ -143,45 +179,54 @@ static feat_status read_meta(feat_env *env, feat_arena *arena, feat_online_meta 
     return status;
 }
 
-/* The view of a recorded state; the catalog keeps every definition, so a missing one is damage. */
-static feat_status view_of(const feat_catalog *catalog, const feat_online_view *state, const feat_view **view,
-                           feat_error *err) {
-    *view = feat_catalog_view_of(catalog, &state->view);
-    if (*view) return FEAT_OK;
-    char text[FEAT_DIGEST_TEXT_SIZE];
-    feat_digest_format(&state->view, text);
-    return feat_fail(err, FEAT_CORRUPT, "serving state names view %s, which the catalog does not hold", text);
+/* The blocks of all deployed services, by the states that hold them. */
+static feat_status blocks_of(feat_catalog *catalog, const feat_online_meta *meta, feat_arena *arena,
+                             const feat_block ***blocks, feat_error *err) {
+    const feat_block **found = feat_arena_array(arena, meta->n_blocks, sizeof *found);
+    if (!found) return feat_fail_memory(err);
+    for (size_t i = 0; i < meta->n_services; i++) {
+        const feat_service *service;
+        FEAT_TRY(feat_catalog_program_of(catalog, &meta->services[i].service, &service, err));
+        for (size_t j = 0; j < service->stage.code->n_joins; j++)
+            for (size_t k = 0; k < meta->n_blocks; k++)
+                if (feat_digest_equal(&meta->blocks[k].block, &service->stage.code->joins[j].block->fingerprint))
+                    found[k] = service->stage.code->joins[j].block;
+    }
+    for (size_t k = 0; k < meta->n_blocks; k++) {
+        char text[FEAT_DIGEST_TEXT_SIZE];
+        if (found[k]) continue;
+        feat_digest_format(&meta->blocks[k].block, text);
+        return feat_fail(err, FEAT_CORRUPT, "serving state holds block %s, which no deployed service asks", text);
+    }
+    *blocks = found;
+    return FEAT_OK;
 }
 
 /* Moves `meta` and every state to version `to`, in one transaction with `meta` as it then is. */
-static feat_status advance(feat_db *db, feat_env *env, const feat_catalog *catalog, feat_online_meta *meta, uint64_t to,
-                           feat_error *err) {
-    uint32_t *replaced = feat_alloc_array(meta->n_views, sizeof *replaced);
+static feat_status advance(feat_db *db, feat_env *env, const feat_block *const *blocks, feat_online_meta *meta,
+                           uint64_t to, feat_error *err) {
+    uint32_t *replaced = feat_alloc_array(meta->n_blocks, sizeof *replaced);
     size_t n_replaced = 0;
     MDB_txn *txn = NULL;
     feat_status status = replaced ? FEAT_OK : feat_fail_memory(err);
-    changes *all = status == FEAT_OK ? feat_alloc_zero(meta->n_views, sizeof *all) : NULL;
+    changes *all = status == FEAT_OK ? feat_alloc_zero(meta->n_blocks, sizeof *all) : NULL;
     if (status == FEAT_OK && !all) status = feat_fail_memory(err);
     size_t read = 0;
-    for (size_t i = 0; status == FEAT_OK && i < meta->n_views; i++) {
-        const feat_view *view;
-        FEAT_GOTO(status, view_of(catalog, &meta->views[i], &view, err), out);
+    for (size_t i = 0; status == FEAT_OK && i < meta->n_blocks; i++) {
         read++;
-        FEAT_GOTO(status, changes_read(&all[i], db, view, meta->version, to, err), out);
-        if (!all[i].too_many) continue;
+        FEAT_GOTO(status, changes_read(&all[i], db, blocks[i], meta->version, to, err), out);
+        if (!all[i].rebuild) continue;
         uint32_t fresh = meta->next_state++;
-        FEAT_GOTO(status, build_state(db, env, fresh, view, to, err), out);
-        replaced[n_replaced++] = meta->views[i].state;
-        meta->views[i].state = fresh;
+        FEAT_GOTO(status, build_state(db, env, fresh, blocks[i], to, err), out);
+        replaced[n_replaced++] = meta->blocks[i].state;
+        meta->blocks[i].state = fresh;
         meta->epoch++;
     }
     if (status != FEAT_OK) goto out;
     FEAT_GOTO(status, feat_env_begin(env, true, &txn, err), out);
-    for (size_t i = 0; i < meta->n_views; i++) {
-        const feat_view *view;
-        if (all[i].too_many) continue;
-        FEAT_GOTO(status, view_of(catalog, &meta->views[i], &view, err), out);
-        FEAT_GOTO(status, changes_apply(&all[i], env, txn, meta->views[i].state, view, err), out);
+    for (size_t i = 0; i < meta->n_blocks; i++) {
+        if (all[i].rebuild) continue;
+        FEAT_GOTO(status, changes_apply(&all[i], env, txn, meta->blocks[i].state, blocks[i], err), out);
     }
     meta->version = to;
     FEAT_GOTO(status, feat_online_meta_write(env, txn, meta, err), out);
@@ -201,14 +246,17 @@ feat_status feat_online_catch_up(feat_db *db, feat_catalog *catalog, feat_error 
     feat_env *env;
     feat_arena arena;
     feat_online_meta meta;
+    const feat_block **blocks = NULL;
     uint64_t newest;
     feat_status status;
     feat_arena_init(&arena);
     FEAT_GOTO(status, feat_db_online(db, &env, err), out);
     FEAT_GOTO(status, read_meta(env, &arena, &meta, err), out);
-    if (meta.n_views == 0) goto out;
+    if (meta.n_blocks == 0) goto out;
     FEAT_GOTO(status, feat_version_newest(db, &newest, err), out);
-    if (meta.version != newest) status = advance(db, env, catalog, &meta, newest, err);
+    if (meta.version == newest) goto out;
+    FEAT_GOTO(status, blocks_of(catalog, &meta, &arena, &blocks, err), out);
+    status = advance(db, env, blocks, &meta, newest, err);
 out:
     feat_arena_done(&arena);
     return status;
@@ -229,25 +277,35 @@ feat_status feat_deploy_service(feat_db *db, feat_catalog *catalog, const feat_s
 
     bool known = false;
     for (size_t i = 0; i < meta.n_services; i++)
-        known |= feat_digest_equal(&meta.services[i].service, &service->fingerprint);
+        known |= feat_digest_equal(&meta.services[i].service, &service->fingerprint) &&
+                 feat_name_compare(meta.services[i].name, service->name) == 0;
     if (known) goto out;
-    feat_online_view *views = feat_arena_array(&arena, meta.n_views + service->n_joins, sizeof *views);
+    for (size_t v = 0; v < service->n_views; v++)
+        if (service->views[v].materialized) {
+            status =
+                feat_fail(err, FEAT_UNSUPPORTED,
+                          "service '%s' reads view '%s' MATERIALIZED: there are no materialisations yet; join it LIVE",
+                          service->name, service->views[v].name);
+            goto out;
+        }
+    const feat_code *code = service->stage.code;
+    feat_online_block *blocks = feat_arena_array(&arena, meta.n_blocks + code->n_joins, sizeof *blocks);
     feat_online_service *services = feat_arena_array(&arena, meta.n_services + 1, sizeof *services);
-    if (!views || !services) {
+    if (!blocks || !services) {
         status = feat_fail_memory(err);
         goto out;
     }
-    if (meta.n_views) memcpy(views, meta.views, meta.n_views * sizeof *views);
+    if (meta.n_blocks) memcpy(blocks, meta.blocks, meta.n_blocks * sizeof *blocks);
     if (meta.n_services) memcpy(services, meta.services, meta.n_services * sizeof *services);
-    meta.views = views;
+    meta.blocks = blocks;
     meta.services = services;
-    for (size_t j = 0; j < service->n_joins; j++) {
-        const feat_view *view = service->joins[j].view;
+    for (size_t j = 0; j < code->n_joins; j++) {
+        const feat_block *block = code->joins[j].block;
         size_t i = 0;
-        while (i < meta.n_views && !feat_digest_equal(&meta.views[i].view, &view->fingerprint)) i++;
-        if (i < meta.n_views) continue; /* another service, or another join of this one, keeps it already */
-        FEAT_GOTO(status, build_state(db, env, meta.next_state, view, newest, err), out);
-        views[meta.n_views++] = (feat_online_view){meta.next_state++, view->fingerprint};
+        while (i < meta.n_blocks && !feat_digest_equal(&meta.blocks[i].block, &block->fingerprint)) i++;
+        if (i < meta.n_blocks) continue; /* another service, or another join of this one, keeps it already */
+        FEAT_GOTO(status, build_state(db, env, meta.next_state, block, newest, err), out);
+        blocks[meta.n_blocks++] = (feat_online_block){meta.next_state++, block->fingerprint};
     }
     services[meta.n_services++] = (feat_online_service){service->name, service->fingerprint};
     meta.version = newest;

@@ -10,26 +10,51 @@
 #include "plan/plan.h"
 #include "store/store.h"
 
-/* ---- The catalog in memory: every definition, bound. Counted, immutable, any thread. ---- */
+/* ---- The catalog in memory: names first, definitions when they are asked for. Counted; one thread at a time. What it
+ * hands out is borrowed from it. ---- */
 
 typedef struct feat_catalog feat_catalog;
 
 feat_status feat_catalog_load(feat_db *db, feat_catalog **catalog, feat_error *err);
 feat_catalog *feat_catalog_ref(feat_catalog *catalog);
 void feat_catalog_unref(feat_catalog *catalog);
-const feat_scope *feat_catalog_scope(const feat_catalog *catalog);
-/* The newest definition of a name; FEAT_NOT_FOUND suggests a near one. Borrowed from the catalog. */
-feat_status feat_catalog_table(const feat_catalog *catalog, const char *name, const feat_schema **table,
-                               feat_error *err);
-feat_status feat_catalog_service(const feat_catalog *catalog, const char *name, const feat_service **service,
+/* The newest version of every table and view: what a statement can refer to. */
+feat_status feat_catalog_scope(feat_catalog *catalog, const feat_scope **scope, feat_error *err);
+/* The newest definition of a name; FEAT_NOT_FOUND suggests a near one, FEAT_CORRUPT names the definition. */
+feat_status feat_catalog_table(feat_catalog *catalog, const char *name, const feat_schema **table, feat_error *err);
+feat_status feat_catalog_view(feat_catalog *catalog, const char *name, const feat_view **view, feat_error *err);
+feat_status feat_catalog_service(feat_catalog *catalog, const char *name, const feat_service **service,
                                  feat_error *err);
-/* Any version of a definition, by fingerprint; NULL when there is none. */
-const feat_view *feat_catalog_view_of(const feat_catalog *catalog, const feat_digest *fingerprint);
-const feat_service *feat_catalog_service_of(const feat_catalog *catalog, const feat_digest *fingerprint);
-const feat_schema *feat_catalog_table_of(const feat_catalog *catalog, uint32_t table_id);
+/* One version of a service: by number (0: any), by fingerprint (NULL: any); the newest that fits. FEAT_NOT_FOUND lists
+ * what there is. The second gives the fingerprint alone. */
+feat_status feat_catalog_service_at(feat_catalog *catalog, const char *name, uint32_t version,
+                                    const feat_digest *fingerprint, const feat_service **service, feat_error *err);
+feat_status feat_catalog_resolve_service(feat_catalog *catalog, const char *name, uint32_t version,
+                                         const feat_digest *wanted, feat_digest *fingerprint, feat_error *err);
+/* By fingerprint, also when it was replaced or dropped: the definition, and what running it needs, which is quicker to
+ * load. FEAT_NOT_FOUND when the catalog has none. */
+feat_status feat_catalog_service_of(feat_catalog *catalog, const feat_digest *fingerprint, const feat_service **service,
+                                    feat_error *err);
+feat_status feat_catalog_program_of(feat_catalog *catalog, const feat_digest *fingerprint, const feat_service **service,
+                                    feat_error *err);
+/* The newest schema of a table by number, also when it was dropped; NULL when there is none or it is damaged. */
+const feat_schema *feat_catalog_table_of(feat_catalog *catalog, uint32_t table_id);
+/* The schema of a table as it was after `revision` changes of it. */
+feat_status feat_catalog_table_version(feat_catalog *catalog, uint32_t table_id, uint32_t revision,
+                                       const feat_schema **table, feat_error *err);
 
 /* Runs a script of definitions: all of it or none. The lock must be held. */
 feat_status feat_script_run(feat_db *db, const char *sql, feat_error *err);
+
+/* The table that ALTER TABLE `s` makes of `old`; memory from `arena`. Whether definitions use what it changes has been
+ * looked at already. */
+feat_status feat_alter_table(feat_arena *arena, const feat_schema *old, const struct feat_ast_statement *s,
+                             const feat_source *source, feat_schema **table, feat_error *err);
+
+/* SHOW, DESCRIBE or EXPLAIN, as rows. */
+feat_status feat_show_run(feat_db *db, const char *sql, struct ArrowArrayStream *out, feat_error *err);
+/* The newest definitions called `name`, explained. */
+feat_status feat_explain_run(feat_db *db, const char *name, feat_buffer *out, feat_error *err);
 
 /* ---- Writing. The lock must be held. The stream is released in every case. ---- */
 feat_status feat_ingest(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
@@ -37,7 +62,12 @@ feat_status feat_ingest(feat_db *db, const feat_schema *table, struct ArrowArray
 
 /* ---- Reading. The streams hold references to what they need. ---- */
 feat_status feat_scan(feat_db *db, feat_catalog *catalog, const feat_schema *table, uint64_t version,
-                      const char *const *columns, size_t n_columns, struct ArrowArrayStream *out, feat_error *err);
+                      const char *const *columns, size_t n_columns, bool ended, struct ArrowArrayStream *out,
+                      feat_error *err);
+/* The schema that a version shows of a table: that of its last commit, or the newest where that commit is the newest.
+ */
+feat_status feat_table_at(feat_db *db, feat_catalog *catalog, const feat_schema *newest, uint64_t version,
+                          const feat_schema **table, feat_error *err);
 /* `table` NULL: all commits. */
 feat_status feat_history_stream(feat_db *db, feat_catalog *catalog, const feat_schema *table,
                                 struct ArrowArrayStream *out, feat_error *err);
@@ -49,6 +79,8 @@ feat_status feat_training_build(feat_db *db, const feat_service *service, uint64
 
 /* ---- Online state. The lock must be held. ---- */
 feat_status feat_deploy_service(feat_db *db, feat_catalog *catalog, const feat_service *service, feat_error *err);
+/* Every deployed version of a service, and the states that no other deployed service needs. */
+feat_status feat_undeploy_service(feat_db *db, feat_catalog *catalog, const char *name, feat_error *err);
 /* Brings the state of every deployed service from the position that it has applied to the newest version. */
 feat_status feat_online_catch_up(feat_db *db, feat_catalog *catalog, feat_error *err);
 

@@ -5,41 +5,51 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "column/arrow.h"
+#include "column/widen.h"
 #include "engine/ingest.h"
 
 typedef struct ingest {
     const feat_schema *table;
+    feat_write_options options;
     feat_arrow_in *in;
     feat_table_writer *writer;
+    feat_checks *checks;
     feat_unique unique;
     size_t part_rows;
-    char *what; /* "table 'purchases'" */
-    bool *optional;
-    feat_batch pulled; /* the stream's current batch */
+    char *what;         /* "table 'purchases'" */
+    feat_field *fields; /* the columns that come from the stream */
+    uint32_t *from;     /* from[k]: the table's field that is fields[k] */
+    bool *optional, *comes;
+    size_t n_from;
+    feat_batch pulled; /* the stream's current batch: those columns */
     size_t used;       /* rows of it that are in a part */
     bool end;
-    feat_batch part, chunk; /* rows as they came; sorted rows for one segment */
+    feat_batch part, chunk; /* rows as they came, with all columns; sorted rows for one segment */
     uint32_t *kept, *order;
     feat_sort_item *items;
-    int64_t rows_read, rows_written;
+    int64_t rows_read, rows_written, rows_cleared;
 } ingest;
 
 static void ingest_done(ingest *g) {
     feat_table_writer_abort(g->writer);
     feat_arrow_in_close(g->in);
+    feat_checks_free(g->checks);
     feat_unique_done(&g->unique);
     feat_batch_done(&g->pulled);
     feat_batch_done(&g->part);
     feat_batch_done(&g->chunk);
     feat_free(g->what);
+    feat_free(g->fields);
+    feat_free(g->from);
     feat_free(g->optional);
+    feat_free(g->comes);
     feat_free(g->kept);
     feat_free(g->order);
     feat_free(g->items);
 }
 
 static feat_status check_options(const feat_schema *table, const feat_write_options *opt, feat_error *err) {
-    if (opt->mode != FEAT_WRITE_APPEND && opt->mode != FEAT_WRITE_UPSERT)
+    if ((int)opt->mode < FEAT_WRITE_APPEND || opt->mode > FEAT_WRITE_OVERWRITE)
         return feat_fail(err, FEAT_ARGUMENT, "table '%s': %d is no mode of writing", table->name, (int)opt->mode);
     if ((int)opt->on_conflict < FEAT_CONFLICT_SKIP_IDENTICAL || opt->on_conflict > FEAT_CONFLICT_REPLACE)
         return feat_fail(err, FEAT_ARGUMENT, "table '%s': %d is no rule for conflicts", table->name,
@@ -49,41 +59,110 @@ static feat_status check_options(const feat_schema *table, const feat_write_opti
                          "table '%s' has no UNIQUE key, which tells an upsert what to replace; append instead, or "
                          "define the table with UNIQUE (...)",
                          table->name);
+    if (opt->mode == FEAT_WRITE_DELETE && table->n_unique == 0)
+        return feat_fail(err, FEAT_ARGUMENT,
+                         "table '%s' has no UNIQUE key, which tells a delete what is meant; overwrite the table, or "
+                         "define it with UNIQUE (...)",
+                         table->name);
+    if (opt->mode == FEAT_WRITE_END && !table->dimension)
+        return feat_fail(err, FEAT_ARGUMENT,
+                         "table '%s' is no dimension: its rows are events, which do not end; delete them, or create it "
+                         "with CREATE DIMENSION",
+                         table->name);
     return FEAT_OK;
 }
 
-static feat_status prepare(ingest *g, feat_db *db, feat_error *err) {
+/* ---- Which columns come from the stream. ---- */
+
+static bool names_rows(const ingest *g) {
+    return g->options.mode == FEAT_WRITE_DELETE || g->options.mode == FEAT_WRITE_END;
+}
+
+static void take(ingest *g, uint32_t field, bool optional) {
+    g->fields[g->n_from] = g->table->fields[field];
+    if (g->options.mode == FEAT_WRITE_DELETE) g->fields[g->n_from].not_null = false; /* NULL names no row */
+    g->from[g->n_from] = field;
+    g->optional[g->n_from++] = optional;
+    g->comes[field] = true;
+}
+
+static feat_status choose_columns(ingest *g, feat_error *err) {
     const feat_schema *table = g->table;
     size_t n = table->n_fields;
-    feat_buffer what;
-    feat_buffer_init(&what);
-    feat_buffer_printf(&what, "table '%s'", table->name);
-    g->what = feat_buffer_take_text(&what);
+    g->fields = feat_alloc_array(n, sizeof *g->fields);
+    g->from = feat_alloc_array(n, sizeof *g->from);
+    g->optional = feat_alloc_zero(n, sizeof *g->optional);
+    g->comes = feat_alloc_zero(n, sizeof *g->comes);
+    if (!g->fields || !g->from || !g->optional || !g->comes) return feat_fail_memory(err);
+    if (names_rows(g)) {
+        for (size_t i = 0; i < table->n_unique; i++) take(g, table->unique[i], false);
+        return FEAT_OK;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const feat_field *field = &table->fields[i];
+        if (table->dimension && i == table->ended) continue;
+        if (!field->default_value.type) take(g, i, !field->not_null);
+        else if (feat_arrow_in_find(g->in, field->name) >= 0) take(g, i, false);
+    }
+    return FEAT_OK;
+}
+
+/* Fills the columns of the part that do not come from the stream. */
+static feat_status fill_others(ingest *g, size_t rows, feat_error *err) {
+    static const uint8_t yes = 1;
+    static const feat_constant_value null = {0}, ended = {.type = FEAT_TYPE_BOOLEAN, .bytes = &yes, .size = 1};
+    const feat_schema *table = g->table;
+    if (g->options.mode == FEAT_WRITE_DELETE) return FEAT_OK; /* only the keys are looked at */
+    for (size_t i = 0; i < table->n_fields; i++) {
+        const feat_constant_value *value = &null;
+        if (g->comes[i]) continue;
+        if (g->options.mode != FEAT_WRITE_END) value = &table->fields[i].default_value;
+        else if (i == table->ended) value = &ended;
+        if (feat_column_append_value(&g->part.columns[i], value, rows) != 0) return feat_fail_memory(err);
+    }
+    return FEAT_OK;
+}
+
+/* ---- Preparing. ---- */
+
+static feat_status prepare_batches(ingest *g, feat_error *err) {
+    const feat_schema *table = g->table;
+    size_t n = table->n_fields;
     feat_type *types = feat_alloc_array(n, sizeof *types);
-    g->optional = feat_alloc_array(n, sizeof *g->optional);
-    g->order = feat_alloc_array(n, sizeof *g->order);
-    g->kept = feat_alloc_array(g->part_rows, sizeof *g->kept);
-    g->items = feat_alloc_array(g->part_rows, sizeof *g->items);
     feat_status status = FEAT_OK;
-    if (!g->what || !types || !g->optional || !g->order || !g->kept || !g->items) {
-        status = feat_fail_memory(err);
-        goto out;
-    }
-    for (size_t i = 0; i < n; i++) {
-        types[i] = table->fields[i].type;
-        g->optional[i] = !table->fields[i].not_null;
-    }
-    feat_table_order(table, g->order);
-    FEAT_GOTO(status, feat_batch_init(&g->pulled, types, n, err), out);
+    if (!types) return feat_fail_memory(err);
+    for (size_t i = 0; i < g->n_from; i++) types[i] = g->fields[i].type;
+    FEAT_GOTO(status, feat_batch_init(&g->pulled, types, g->n_from, err), out);
+    for (size_t i = 0; i < n; i++) types[i] = table->fields[i].type;
     FEAT_GOTO(status, feat_batch_init(&g->part, types, n, err), out);
     FEAT_GOTO(status, feat_batch_init(&g->chunk, types, n, err), out);
-    FEAT_GOTO(status, feat_arrow_in_bind(g->in, table->fields, g->optional, n, true, g->what, err), out);
-    FEAT_GOTO(status, feat_table_writer_begin(db, table, &g->writer, err), out);
-    g->unique.writer = g->writer;
 out:
     feat_free(types);
     return status;
 }
+
+static feat_status prepare(ingest *g, feat_db *db, feat_error *err) {
+    const feat_schema *table = g->table;
+    feat_buffer what;
+    feat_buffer_init(&what);
+    feat_buffer_printf(&what, "%s '%s'", table->dimension ? "dimension" : "table", table->name);
+    g->what = feat_buffer_take_text(&what);
+    g->order = feat_alloc_array(table->n_fields, sizeof *g->order);
+    g->kept = feat_alloc_array(g->part_rows, sizeof *g->kept);
+    g->items = feat_alloc_array(g->part_rows, sizeof *g->items);
+    if (!g->what || !g->order || !g->kept || !g->items) return feat_fail_memory(err);
+    feat_table_order(table, g->order);
+    FEAT_TRY(choose_columns(g, err));
+    FEAT_TRY(prepare_batches(g, err));
+    FEAT_TRY(feat_arrow_in_bind(g->in, g->fields, g->optional, g->n_from, !names_rows(g), g->what, err));
+    if (!names_rows(g)) FEAT_TRY(feat_checks_new(table, &g->checks, err));
+    FEAT_TRY(feat_table_writer_begin(db, table, &g->writer, err));
+    g->unique.writer = g->writer;
+    if (g->options.mode != FEAT_WRITE_OVERWRITE) return FEAT_OK;
+    return feat_table_writer_clear(g->writer, &g->rows_cleared, err);
+}
+
+/* ---- Parts. ---- */
 
 /* Fills the part with the next rows of the stream, whatever its batches; empty at the end. */
 static feat_status next_part(ingest *g, feat_error *err) {
@@ -92,26 +171,28 @@ static feat_status next_part(ingest *g, feat_error *err) {
         size_t left = g->pulled.length - g->used, room = g->part_rows - g->part.length;
         if (left == 0) {
             if (g->end) break;
-            size_t rows = 0;
+            size_t came = 0;
             feat_batch_clear(&g->pulled);
             g->used = 0;
-            FEAT_TRY(feat_arrow_in_next(g->in, g->pulled.columns, g->rows_read, &rows, &g->end, NULL, err));
-            g->pulled.length = rows;
-            g->rows_read += (int64_t)rows;
+            FEAT_TRY(feat_arrow_in_next(g->in, g->pulled.columns, g->rows_read, &came, &g->end, NULL, err));
+            g->pulled.length = came;
+            g->rows_read += (int64_t)came;
             continue;
         }
-        size_t take = left < room ? left : room;
-        for (size_t i = 0; i < g->part.n_columns; i++)
-            if (feat_column_append_range(&g->part.columns[i], &g->pulled.columns[i], g->used, take))
+        size_t rows = left < room ? left : room;
+        for (size_t i = 0; i < g->n_from; i++)
+            if (feat_column_append_range(&g->part.columns[g->from[i]], &g->pulled.columns[i], g->used, rows))
                 return feat_fail_memory(err);
-        g->part.length += take;
-        g->used += take;
+        FEAT_TRY(fill_others(g, rows, err));
+        g->part.length += rows;
+        g->used += rows;
     }
     return FEAT_OK;
 }
 
 static feat_status write_part(ingest *g, int64_t first_row, feat_error *err) {
     size_t n = g->part.length;
+    if (g->checks) FEAT_TRY(feat_checks_run(g->checks, &g->part, first_row, err));
     if (g->table->n_unique > 0) FEAT_TRY(feat_unique_resolve(&g->unique, &g->part, first_row, g->kept, &n, err));
     for (size_t i = 0; i < n; i++) g->items[i].row = g->table->n_unique > 0 ? g->kept[i] : (uint32_t)i;
     FEAT_TRY(feat_sort_rows(&g->part, g->order, g->part.n_columns, g->items, n, err));
@@ -139,13 +220,40 @@ static feat_status run(ingest *g, feat_db *db, feat_error *err) {
     }
 }
 
+static feat_operation operation_of(feat_write_mode mode) {
+    switch (mode) {
+    case FEAT_WRITE_UPSERT: return FEAT_OPERATION_UPSERT;
+    case FEAT_WRITE_DELETE: return FEAT_OPERATION_DELETE;
+    case FEAT_WRITE_END: return FEAT_OPERATION_END;
+    case FEAT_WRITE_OVERWRITE: return FEAT_OPERATION_OVERWRITE;
+    case FEAT_WRITE_APPEND: break;
+    }
+    return FEAT_OPERATION_APPEND;
+}
+
+static feat_status commit(ingest *g, feat_commit *done, feat_error *err) {
+    feat_version_info info;
+    feat_table_writer *writer = g->writer;
+    g->writer = NULL;
+    FEAT_TRY(feat_table_writer_commit(writer, operation_of(g->options.mode), g->options.known_at, &info, err));
+    if (done)
+        *done = (feat_commit){.version = info.version,
+                              .known_time = info.known_time,
+                              .rows_read = g->rows_read,
+                              .rows_added = g->rows_written - g->unique.rows_replaced,
+                              .rows_replaced = g->unique.rows_replaced,
+                              .rows_removed = g->unique.rows_removed + g->rows_cleared,
+                              .rows_skipped = g->unique.rows_skipped,
+                              .online = FEAT_OK};
+    return FEAT_OK;
+}
+
 feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
                               const feat_write_options *opt, size_t part_rows, feat_commit *done, feat_error *err) {
-    feat_write_options options = FEAT_WRITE_OPTIONS_INIT;
-    if (opt) options = *opt;
-    ingest g = {.table = table, .part_rows = part_rows};
-    g.unique = (feat_unique){.table = table, .mode = options.mode, .on_conflict = options.on_conflict};
-    feat_status status = check_options(table, &options, err);
+    ingest g = {.table = table, .options = FEAT_WRITE_OPTIONS_INIT, .part_rows = part_rows};
+    if (opt) g.options = *opt;
+    g.unique = (feat_unique){.table = table, .mode = g.options.mode, .on_conflict = g.options.on_conflict};
+    feat_status status = check_options(table, &g.options, err);
     if (status != FEAT_OK) {
         rows->release(rows);
         rows->release = NULL;
@@ -153,21 +261,7 @@ feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct Arro
     }
     status = feat_arrow_in_open(rows, &g.in, err);
     if (status == FEAT_OK) status = run(&g, db, err);
-    if (status == FEAT_OK) {
-        feat_version_info info;
-        feat_operation operation = options.mode == FEAT_WRITE_UPSERT ? FEAT_OPERATION_UPSERT : FEAT_OPERATION_APPEND;
-        feat_table_writer *writer = g.writer;
-        g.writer = NULL;
-        status = feat_table_writer_commit(writer, operation, options.known_at, &info, err);
-        if (status == FEAT_OK && done)
-            *done = (feat_commit){.version = info.version,
-                                  .known_time = info.known_time,
-                                  .rows_read = g.rows_read,
-                                  .rows_added = g.rows_written - g.unique.rows_replaced,
-                                  .rows_replaced = g.unique.rows_replaced,
-                                  .rows_skipped = g.unique.rows_skipped,
-                                  .online = FEAT_OK};
-    }
+    if (status == FEAT_OK) status = commit(&g, done, err);
     ingest_done(&g);
     return status;
 }

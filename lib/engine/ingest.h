@@ -30,6 +30,17 @@ feat_status feat_sort_rows(const feat_batch *rows, const uint32_t *columns, size
  * once. `order` has room for n_fields numbers. */
 void feat_table_order(const feat_schema *table, uint32_t *order);
 
+/* ---- Conditions on rows. ---- */
+
+/* The CHECKs of a table, compiled. */
+typedef struct feat_checks feat_checks;
+
+/* `*checks` is NULL when the table has none. */
+feat_status feat_checks_new(const feat_schema *table, feat_checks **checks, feat_error *err);
+void feat_checks_free(feat_checks *checks); /* NULL is a no-op */
+/* FEAT_CONSTRAINT for the first row that a condition is FALSE or an error for; NULL passes. */
+feat_status feat_checks_run(feat_checks *checks, const feat_batch *rows, int64_t first_row, feat_error *err);
+
 /* ---- Unique keys. ---- */
 
 /* What the call has decided about stored rows in earlier parts; see conflict.c. */
@@ -41,12 +52,13 @@ typedef struct feat_unique {
     feat_write_mode mode;
     feat_on_conflict on_conflict;
     feat_unique_seen *seen;
-    int64_t rows_replaced, rows_skipped;
+    int64_t rows_replaced, rows_removed, rows_skipped;
 } feat_unique;
 
 /* Decides for each row of a part whether it is written: rows[0..*n_kept) of `kept` (room for all) are those, ascending.
  * Stored rows that are replaced are deleted. `first_row` is the number of the part's first row in the input, for
- * messages. */
+ * messages. FEAT_WRITE_DELETE: the part holds unique keys, its other columns are not looked at; the rows with those
+ * keys are deleted and nothing is kept. */
 feat_status feat_unique_resolve(feat_unique *u, const feat_batch *part, int64_t first_row, uint32_t *kept,
                                 size_t *n_kept, feat_error *err);
 void feat_unique_done(feat_unique *u);

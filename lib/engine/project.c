@@ -4,140 +4,216 @@
 
 #include "base/alloc.h"
 #include "base/bitmap.h"
+#include "engine/prune.h"
 
-feat_status feat_entity_events_init(feat_entity_events *e, const feat_view *view, feat_error *err) {
+feat_status feat_entity_events_init(feat_entity_events *e, const feat_block *block, feat_error *err) {
     *e = (feat_entity_events){0};
-    return feat_events_init(&e->events, view, err);
+    return feat_events_init(&e->events, block, err);
 }
 
 void feat_entity_events_done(feat_entity_events *e) {
-    feat_events_done(&e->events);
+    if (e->events.slots) feat_events_done(&e->events);
     feat_free(e->entity);
     *e = (feat_entity_events){0};
 }
 
-/* The fields that projecting a view reads, loaded for one batch of rows after the other. */
+/* The fields that projecting a branch reads, loaded for one lot of rows after the other. */
 typedef struct loader {
-    const feat_view *view;
+    feat_db *db;
+    uint64_t version;
+    const feat_block *block;
+    const feat_branch *branch;
     feat_projector *projector;
     uint32_t *fields;             /* the fields read */
     feat_column *columns;         /* one for each of them */
     const feat_column **by_field; /* by field of the table; NULL when not read */
-    const feat_column **key;
+    feat_column *live;            /* the same rows without those that are deleted; made when there are any */
     size_t n;
-    feat_buffer scratch, last;
-    uint32_t *rows, *row_entity, *kept;
-    size_t rows_capacity, row_entity_capacity, kept_capacity;
+    feat_buffer key, last;
+    int64_t *times;
+    uint32_t *rows, taken[FEAT_LANES], entity[FEAT_LANES];
+    size_t times_capacity, rows_capacity, n_rows;
 } loader;
 
 static void loader_done(loader *l) {
     feat_projector_free(l->projector);
-    for (size_t i = 0; l->columns && i < l->n; i++) feat_column_done(&l->columns[i]);
+    for (size_t i = 0; l->columns && l->live && i < l->n; i++) {
+        feat_column_done(&l->columns[i]);
+        feat_column_done(&l->live[i]);
+    }
     feat_free(l->fields);
     feat_free(l->columns);
+    feat_free(l->live);
     feat_free(l->by_field);
-    feat_free(l->key);
-    feat_buffer_done(&l->scratch);
+    feat_buffer_done(&l->key);
     feat_buffer_done(&l->last);
+    feat_free(l->times);
     feat_free(l->rows);
-    feat_free(l->row_entity);
-    feat_free(l->kept);
 }
 
-static feat_status loader_init(loader *l, const feat_view *view, feat_error *err) {
-    *l = (loader){.view = view};
-    size_t n_fields = view->table->n_fields;
-    bool *reads = feat_alloc_zero(n_fields, sizeof *reads);
-    l->fields = feat_alloc_array(n_fields, sizeof *l->fields);
-    l->columns = feat_alloc_zero(n_fields, sizeof *l->columns);
-    l->by_field = feat_alloc_zero(n_fields, sizeof *l->by_field);
-    l->key = feat_alloc_zero(view->n_key, sizeof *l->key);
-    feat_buffer_init(&l->scratch);
+static feat_status loader_init(loader *l, feat_db *db, uint64_t version, const feat_block *block, size_t branch,
+                               feat_error *err) {
+    *l = (loader){.db = db, .version = version, .block = block, .branch = &block->branches[branch]};
+    const feat_schema *table = l->branch->table;
+    bool *reads = feat_alloc_zero(table->n_fields, sizeof *reads);
+    l->fields = feat_alloc_array(table->n_fields, sizeof *l->fields);
+    l->columns = feat_alloc_zero(table->n_fields, sizeof *l->columns);
+    l->live = feat_alloc_zero(table->n_fields, sizeof *l->live);
+    l->by_field = feat_alloc_zero(table->n_fields, sizeof *l->by_field);
+    feat_buffer_init(&l->key);
     feat_buffer_init(&l->last);
     feat_status status = FEAT_OK;
-    if (!reads || !l->fields || !l->columns || !l->by_field || !l->key) {
+    if (!reads || !l->fields || !l->columns || !l->live || !l->by_field) {
         status = feat_fail_memory(err);
         goto out;
     }
-    feat_view_reads(view, reads);
-    for (size_t i = 0; i < view->n_key; i++) reads[view->key[i]] = true;
-    for (uint32_t f = 0; f < n_fields; f++) {
+    feat_branch_reads(l->branch, reads);
+    for (uint32_t f = 0; f < table->n_fields; f++) {
         if (!reads[f]) continue;
-        feat_column_init(&l->columns[l->n], view->table->fields[f].type);
+        feat_column_init(&l->columns[l->n], table->fields[f].type);
+        feat_column_init(&l->live[l->n], table->fields[f].type);
         l->by_field[f] = &l->columns[l->n];
         l->fields[l->n++] = f;
     }
-    for (size_t i = 0; i < view->n_key; i++) l->key[i] = l->by_field[view->key[i]];
-    status = feat_projector_new(view, &l->projector, err);
+    status = feat_projector_new(block, branch, &l->projector, err);
 out:
     feat_free(reads);
     return status;
 }
 
-/* Projects the rows of the loaded columns that are not marked in `deleted` (may be NULL). */
-static feat_status project_loaded(loader *l, size_t n, const uint8_t *deleted, feat_keymap *map, bool all,
-                                  feat_entity_events *out, feat_error *err) {
-    if (n > UINT32_MAX) return feat_fail(err, FEAT_LIMIT, "too many rows at once");
-    if (FEAT_GROW(l->rows, l->rows_capacity, n) != 0 || FEAT_GROW(l->row_entity, l->row_entity_capacity, n) != 0)
-        return feat_fail_memory(err);
-    size_t picked = 0;
-    uint32_t last = FEAT_NO_KEY;
-    bool have_last = false;
-    for (size_t row = 0; row < n; row++) {
-        if (deleted && feat_bit_get(deleted, row)) continue;
-        if (!feat_entity_key(&l->scratch, l->key, l->view->n_key, row)) continue;
-        if (l->scratch.failed) return feat_fail_memory(err);
-        /* Rows come sorted by the table's entity key, so the key before is often the same. */
-        if (!have_last || l->scratch.size != l->last.size || memcmp(l->scratch.data, l->last.data, l->last.size) != 0) {
-            if (!feat_keymap_number(map, l->scratch.data, l->scratch.size, all, &last)) return feat_fail_memory(err);
-            feat_buffer swap = l->last;
-            l->last = l->scratch;
-            l->scratch = swap;
-            have_last = true;
-        }
-        if (last == FEAT_NO_KEY) continue;
-        l->rows[picked] = (uint32_t)row;
-        l->row_entity[picked++] = last;
+static void loader_clear(loader *l) {
+    for (size_t i = 0; i < l->n; i++) feat_column_clear(&l->columns[i]);
+    l->n_rows = 0;
+}
+
+/* Leaves the deleted rows out: what follows sees rows that are there. */
+static feat_status drop_deleted(loader *l, size_t from, const uint8_t *deleted, feat_error *err) {
+    size_t n = l->n_rows - from, kept = 0;
+    if (FEAT_GROW(l->rows, l->rows_capacity, l->n_rows) != 0) return feat_fail_memory(err);
+    for (size_t i = 0; i < from; i++) l->rows[kept++] = (uint32_t)i;
+    for (size_t i = 0; i < n; i++)
+        if (!feat_bit_get(deleted, i)) l->rows[kept++] = (uint32_t)(from + i);
+    for (size_t i = 0; i < l->n; i++) {
+        feat_column_clear(&l->live[i]);
+        if (feat_column_append_rows(&l->live[i], &l->columns[i], l->rows, kept) != 0) return feat_fail_memory(err);
+        feat_column swap = l->live[i];
+        l->live[i] = l->columns[i];
+        l->columns[i] = swap;
     }
-    size_t before = out->events.n;
-    FEAT_TRY(
-        feat_projector_run(l->projector, l->by_field, l->rows, picked, &out->events, &l->kept, &l->kept_capacity, err));
-    size_t added = out->events.n - before;
-    if (out->events.n > UINT32_MAX)
-        return feat_fail(err, FEAT_LIMIT, "view '%s': more than 4,294,967,295 events at once", l->view->name);
-    if (FEAT_GROW(out->entity, out->entity_capacity, out->events.n) != 0) return feat_fail_memory(err);
-    for (size_t i = 0; i < added; i++) out->entity[before + i] = l->row_entity[l->kept[i]];
+    l->n_rows = kept;
     return FEAT_OK;
 }
 
-feat_status feat_project_table(const feat_view *view, feat_table_version *tv, feat_keymap *map, bool all,
-                               feat_entity_events *out, feat_error *err) {
+static feat_status take_batch(loader *l, const feat_row_source *rows, size_t start, const uint32_t *lanes, size_t n,
+                              feat_keymap *map, bool all, feat_entity_events *out, feat_error *err) {
+    size_t picked = 0;
+    uint32_t last = FEAT_NO_KEY;
+    for (size_t i = 0; i < n; i++) {
+        feat_buffer_clear(&l->key);
+        feat_projector_key(l->projector, lanes[i], &l->key);
+        if (l->key.failed) return feat_fail_memory(err);
+        /* Rows come sorted by the table's entity key, so the key before is often the same. */
+        if (i == 0 || l->key.size != l->last.size || memcmp(l->key.data, l->last.data, l->last.size) != 0) {
+            if (!feat_keymap_number(map, l->key.data, l->key.size, all, &last)) return feat_fail_memory(err);
+            feat_buffer swap = l->last;
+            l->last = l->key;
+            l->key = swap;
+        }
+        if (last == FEAT_NO_KEY) continue;
+        l->taken[picked] = lanes[i];
+        l->entity[picked++] = last;
+    }
+    size_t before = out->events.n;
+    if (before + picked > UINT32_MAX) return feat_fail(err, FEAT_LIMIT, "more than 4,294,967,295 events at once");
+    if (FEAT_GROW(out->entity, out->entity_capacity, before + picked) != 0) return feat_fail_memory(err);
+    FEAT_TRY(feat_projector_take(l->projector, rows, start, l->taken, picked, &out->events, err));
+    if (picked) memcpy(out->entity + before, l->entity, picked * sizeof *l->entity);
+    return FEAT_OK;
+}
+
+/* Projects the rows that are loaded. */
+static feat_status project_loaded(loader *l, feat_keymap *map, bool all, feat_entity_events *out, feat_error *err) {
+    const feat_code *code = l->branch->stage.code;
+    size_t n = l->n_rows;
+    feat_answers *answers = NULL;
+    feat_status status = FEAT_OK;
+    if (n > UINT32_MAX) return feat_fail(err, FEAT_LIMIT, "too many rows at once");
+    if (FEAT_GROW(l->times, l->times_capacity, n) != 0) return feat_fail_memory(err);
+    for (size_t i = 0; i < n; i++) l->times[i] = feat_event_time(l->by_field[l->branch->table->time], i);
+    if (code->n_joins) {
+        answers = feat_alloc_zero(code->n_joins, sizeof *answers);
+        if (!answers) return feat_fail_memory(err);
+        status = feat_answer_joins(l->db, l->version, code, l->by_field, l->times, n, answers, err);
+    }
+    feat_row_source rows = {l->by_field, l->times, answers};
+    for (size_t at = 0; at < n && status == FEAT_OK; at += FEAT_LANES) {
+        const uint32_t *lanes;
+        size_t n_lanes;
+        feat_projector_batch(l->projector, &rows, at, n - at < FEAT_LANES ? n - at : FEAT_LANES, &lanes, &n_lanes);
+        status = take_batch(l, &rows, at, lanes, n_lanes, map, all, out, err);
+    }
+    for (size_t j = 0; answers && j < code->n_joins; j++) feat_answers_done(&answers[j]);
+    feat_free(answers);
+    return status;
+}
+
+/* Rows that are enriched are projected many at a time: each lot reads what they are enriched with anew. */
+enum { ROWS_AT_ONCE = 65536, JOINED_ROWS_AT_ONCE = 1 << 20 };
+
+static feat_status project_branch(feat_db *db, uint64_t version, const feat_block *block, size_t branch,
+                                  feat_keymap *map, bool all, feat_entity_events *out, feat_error *err) {
     loader l;
-    feat_status status = loader_init(&l, view, err);
-    for (size_t s = 0; status == FEAT_OK && s < feat_table_segments(tv); s++) {
-        for (size_t i = 0; i < l.n; i++) feat_column_clear(&l.columns[i]);
+    feat_table_version *tv = NULL;
+    feat_prune prune = {0};
+    feat_status status = loader_init(&l, db, version, block, branch, err);
+    if (status == FEAT_OK) status = feat_prune_init(&prune, l.branch, err);
+    size_t lot = l.branch->stage.n_joins || l.branch->stage.code->n_joins ? JOINED_ROWS_AT_ONCE : 1;
+    if (status == FEAT_OK) status = feat_table_open(db, l.branch->table, version, &tv, err);
+    size_t segments = status == FEAT_OK ? feat_table_segments(tv) : 0;
+    for (size_t s = 0; s < segments; s++) {
         const uint8_t *deleted;
-        FEAT_GOTO(status, feat_table_deleted(tv, s, &deleted, err), out);
-        FEAT_GOTO(status, feat_table_read(tv, s, l.fields, l.n, l.columns, err), out);
-        status = project_loaded(&l, feat_table_segment(tv, s).rows, deleted, map, all, out, err);
+        size_t before = l.n_rows;
+        bool skip;
+        FEAT_GOTO(status, feat_prune_segment(&prune, tv, s, &skip, err), out);
+        if (!skip) {
+            FEAT_GOTO(status, feat_table_deleted(tv, s, &deleted, err), out);
+            FEAT_GOTO(status, feat_table_read(tv, s, l.fields, l.n, l.columns, err), out);
+            l.n_rows += feat_table_segment(tv, s).rows;
+            if (deleted) FEAT_GOTO(status, drop_deleted(&l, before, deleted, err), out);
+        }
+        if (l.n_rows < lot && s + 1 < segments) continue;
+        FEAT_GOTO(status, project_loaded(&l, map, all, out, err), out);
+        loader_clear(&l);
     }
 out:
+    feat_table_close(tv);
+    feat_prune_done(&prune);
     loader_done(&l);
     return status;
 }
 
-feat_status feat_project_rows(const feat_view *view, feat_table_version *tv, const feat_row_address *rows, size_t n,
-                              feat_keymap *map, feat_entity_events *out, feat_error *err) {
-    enum { ROWS_AT_ONCE = 65536 };
+feat_status feat_project_block(feat_db *db, uint64_t version, const feat_block *block, feat_keymap *map, bool all,
+                               feat_entity_events *out, feat_error *err) {
+    for (size_t b = 0; b < block->n_branches; b++) FEAT_TRY(project_branch(db, version, block, b, map, all, out, err));
+    return FEAT_OK;
+}
+
+feat_status feat_project_rows(feat_db *db, uint64_t version, const feat_block *block, size_t branch,
+                              const feat_row_address *rows, size_t n, feat_keymap *map, feat_entity_events *out,
+                              feat_error *err) {
     loader l;
-    feat_status status = loader_init(&l, view, err);
+    feat_table_version *tv = NULL;
+    feat_status status = loader_init(&l, db, version, block, branch, err);
+    if (status == FEAT_OK) status = feat_table_open(db, l.branch->table, version, &tv, err);
     for (size_t at = 0; status == FEAT_OK && at < n; at += ROWS_AT_ONCE) {
         size_t part = n - at < ROWS_AT_ONCE ? n - at : ROWS_AT_ONCE;
-        for (size_t i = 0; i < l.n; i++) feat_column_clear(&l.columns[i]);
+        loader_clear(&l);
         FEAT_GOTO(status, feat_table_read_rows(tv, rows + at, part, l.fields, l.n, l.columns, err), out);
-        status = project_loaded(&l, part, NULL, map, true, out, err);
+        l.n_rows = part;
+        status = project_loaded(&l, map, true, out, err);
     }
 out:
+    feat_table_close(tv);
     loader_done(&l);
     return status;
 }

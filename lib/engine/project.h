@@ -1,4 +1,4 @@
-/* From a table's rows to the projected events of entities: what the offline engine and deployment both start from. */
+/* From tables' rows to the projected events of keys: what the offline engine and deployment both start from. */
 #ifndef FEAT_LIB_PROJECT_H
 #define FEAT_LIB_PROJECT_H
 
@@ -14,20 +14,26 @@ typedef struct feat_entity_events {
     size_t entity_capacity;
 } feat_entity_events;
 
-feat_status feat_entity_events_init(feat_entity_events *e, const feat_view *view, feat_error *err);
+feat_status feat_entity_events_init(feat_entity_events *e, const feat_block *block, feat_error *err);
 void feat_entity_events_done(feat_entity_events *e);
 
-/* Projects all live rows of the table at a version whose key is in `map` (or of every key, which then enters the map,
- * when `all`). */
-feat_status feat_project_table(const feat_view *view, feat_table_version *tv, feat_keymap *map, bool all,
+/* Projects all live rows of a block's tables at a version whose key is in `map` (or of every key, which then enters the
+ * map, when `all`). What events are enriched with is read at the same version. */
+feat_status feat_project_block(feat_db *db, uint64_t version, const feat_block *block, feat_keymap *map, bool all,
                                feat_entity_events *out, feat_error *err);
-/* Projects single rows. Keys enter the map. */
-feat_status feat_project_rows(const feat_view *view, feat_table_version *tv, const feat_row_address *rows, size_t n,
-                              feat_keymap *map, feat_entity_events *out, feat_error *err);
+/* Projects single rows of one branch. Keys enter the map. */
+feat_status feat_project_rows(feat_db *db, uint64_t version, const feat_block *block, size_t branch,
+                              const feat_row_address *rows, size_t n, feat_keymap *map, feat_entity_events *out,
+                              feat_error *err);
 
 /* Events grouped by entity, each group in canonical order: numbers[starts[k] .. starts[k + 1]) are the events of key k.
  * Both are freed with feat_free. */
 feat_status feat_group_events(const feat_entity_events *e, size_t n_keys, uint32_t **numbers, size_t **starts,
                               feat_error *err);
+
+/* Asks the blocks of a code's joins, in order, for n rows of inputs at their times: answers[0..n_joins), which the
+ * caller has zeroed and ends with feat_answers_done whatever comes back. */
+feat_status feat_answer_joins(feat_db *db, uint64_t version, const feat_code *code, const feat_column *const *inputs,
+                              const int64_t *times, size_t n, feat_answers *answers, feat_error *err);
 
 #endif

@@ -59,21 +59,41 @@ typedef struct scan {
     uint32_t *fields; /* of the table */
     feat_column *columns;
     size_t n_columns;
+    size_t n_read;  /* and the mark of ended rows behind them, when those are left out */
+    bool ended;     /* ended rows and their mark are asked for */
     size_t segment; /* the next one to read */
-    uint32_t *live; /* rows of the current one that are not deleted; NULL: all are live */
+    uint32_t *live; /* rows of the current one that are given; NULL: all are */
     size_t n_live, next;
 } scan;
 
 static void scan_free(void *state) {
     scan *s = state;
     feat_table_close(s->version);
-    for (size_t i = 0; s->columns && i < s->n_columns; i++) feat_column_done(&s->columns[i]);
+    for (size_t i = 0; s->columns && i < s->n_read; i++) feat_column_done(&s->columns[i]);
     feat_free(s->columns);
     feat_free(s->fields);
     feat_free(s->live);
     feat_catalog_unref(s->catalog);
     feat_db_unref(s->db);
     feat_free(s);
+}
+
+/* Numbers the rows that are given: those not deleted and, unless they are asked for, not ended. */
+static feat_status scan_choose_rows(scan *s, uint32_t rows, const uint8_t *deleted, feat_error *err) {
+    const feat_column *mark = s->n_read > s->n_columns ? &s->columns[s->n_columns] : NULL;
+    if (mark && mark->null_count == mark->length) mark = NULL; /* none is ended */
+    if (!deleted && !mark) {
+        s->n_live = rows;
+        return FEAT_OK;
+    }
+    s->live = feat_alloc_array(rows, sizeof *s->live);
+    if (!s->live) return feat_fail_memory(err);
+    for (uint32_t row = 0; row < rows; row++) {
+        if (deleted && feat_bit_get(deleted, row)) continue;
+        if (mark && !feat_column_is_null(mark, row) && feat_column_int(mark, row)) continue;
+        s->live[s->n_live++] = row;
+    }
+    return FEAT_OK;
 }
 
 /* Reads the next segment that has live rows; none is left when n_live stays 0. */
@@ -87,16 +107,12 @@ static feat_status scan_advance(scan *s, feat_error *err) {
         const uint8_t *deleted = NULL;
         if (info.deleted >= info.rows) continue;
         FEAT_TRY(feat_table_deleted(s->version, at, &deleted, err));
-        for (size_t i = 0; i < s->n_columns; i++) feat_column_clear(&s->columns[i]);
-        if (s->n_columns > 0) FEAT_TRY(feat_table_read(s->version, at, s->fields, s->n_columns, s->columns, err));
-        if (!deleted) {
-            s->n_live = info.rows;
-            continue;
-        }
-        s->live = feat_alloc_array(info.rows, sizeof *s->live);
-        if (!s->live) return feat_fail_memory(err);
-        for (uint32_t row = 0; row < info.rows; row++)
-            if (!feat_bit_get(deleted, row)) s->live[s->n_live++] = row;
+        for (size_t i = 0; i < s->n_read; i++) feat_column_clear(&s->columns[i]);
+        if (s->n_read > 0) FEAT_TRY(feat_table_read(s->version, at, s->fields, s->n_read, s->columns, err));
+        FEAT_TRY(scan_choose_rows(s, info.rows, deleted, err));
+        if (s->n_live > 0) break;
+        feat_free(s->live);
+        s->live = NULL;
     }
     return FEAT_OK;
 }
@@ -156,52 +172,87 @@ static feat_status unknown_column(const feat_schema *table, const char *name, fe
                      near ? "'?" : "");
 }
 
+static void add_column(scan *s, uint32_t field) {
+    s->fields[s->n_read] = field;
+    feat_column_init(&s->columns[s->n_read++], s->table->fields[field].type);
+}
+
 /* `names` NULL: all columns. */
 static feat_status scan_choose(scan *s, const char *const *names, size_t n, feat_error *err) {
-    if (!names) n = s->table->n_fields;
-    s->fields = feat_alloc_array(n, sizeof *s->fields);
-    s->columns = feat_alloc_array(n, sizeof *s->columns);
+    const feat_schema *table = s->table;
+    bool hide = table->dimension && !s->ended;
+    if (!names) n = table->n_fields - hide;
+    s->fields = feat_alloc_array(n + 1, sizeof *s->fields);
+    s->columns = feat_alloc_array(n + 1, sizeof *s->columns);
     if (!s->fields || !s->columns) return feat_fail_memory(err);
     for (size_t i = 0; i < n; i++) {
         int field = (int)i;
         if (names) {
             if (!names[i])
-                return feat_fail(err, FEAT_ARGUMENT, "table '%s': the name of column %zu is NULL", s->table->name, i);
-            field = feat_schema_find(s->table, names[i]);
-            if (field < 0) return unknown_column(s->table, names[i], err);
+                return feat_fail(err, FEAT_ARGUMENT, "table '%s': the name of column %zu is NULL", table->name, i);
+            field = feat_schema_find(table, names[i]);
+            if (field < 0 || (hide && (uint32_t)field == table->ended)) return unknown_column(table, names[i], err);
         }
-        s->fields[i] = (uint32_t)field;
-        feat_column_init(&s->columns[i], s->table->fields[field].type);
-        s->n_columns = i + 1;
+        add_column(s, (uint32_t)field);
     }
+    s->n_columns = n;
+    if (hide) add_column(s, table->ended);
     return FEAT_OK;
+}
+
+/* Ended rows have NULL in columns that other rows must not have it in. */
+static bool never_null(const feat_schema *table, uint32_t field) {
+    if (!table->fields[field].not_null || !table->dimension) return table->fields[field].not_null;
+    for (size_t i = 0; i < table->n_unique; i++)
+        if (table->unique[i] == field) return true;
+    return false;
 }
 
 static feat_status scan_stream(scan *s, uint64_t version, struct ArrowArrayStream *out, feat_error *err) {
     const feat_field **fields = feat_alloc_array(s->n_columns, sizeof *fields);
+    feat_field *copies = feat_alloc_array(s->n_columns, sizeof *copies);
+    feat_status status = fields && copies ? FEAT_OK : feat_fail_memory(err);
     char number[24];
-    if (!fields) return feat_fail_memory(err);
     snprintf(number, sizeof number, "%" PRIu64, version);
     const char *metadata[] = {"libfeat.table", s->table->name, "libfeat.version", number};
-    for (size_t i = 0; i < s->n_columns; i++) fields[i] = &s->table->fields[s->fields[i]];
-    feat_status status =
-        stream_out(fields, s->n_columns, metadata, 2, (feat_arrow_producer){scan_next, scan_free, s}, out, err);
+    for (size_t i = 0; i < s->n_columns && status == FEAT_OK; i++) {
+        copies[i] = s->table->fields[s->fields[i]];
+        if (s->ended) copies[i].not_null = never_null(s->table, s->fields[i]);
+        fields[i] = &copies[i];
+    }
+    if (status == FEAT_OK)
+        status =
+            stream_out(fields, s->n_columns, metadata, 2, (feat_arrow_producer){scan_next, scan_free, s}, out, err);
     feat_free(fields);
+    feat_free(copies);
     return status;
 }
 
 feat_status feat_scan(feat_db *db, feat_catalog *catalog, const feat_schema *table, uint64_t version,
-                      const char *const *columns, size_t n_columns, struct ArrowArrayStream *out, feat_error *err) {
+                      const char *const *columns, size_t n_columns, bool ended, struct ArrowArrayStream *out,
+                      feat_error *err) {
     scan *s = feat_alloc_zero(1, sizeof *s);
     if (!s) return feat_fail_memory(err);
     s->db = feat_db_ref(db);
     s->catalog = feat_catalog_ref(catalog);
     s->table = table;
+    s->ended = ended;
     feat_status status = scan_choose(s, columns, n_columns, err);
     if (status == FEAT_OK) status = feat_table_open(db, table, version, &s->version, err);
     if (status == FEAT_OK) status = scan_stream(s, version, out, err);
     if (status != FEAT_OK) scan_free(s);
     return status;
+}
+
+feat_status feat_table_at(feat_db *db, feat_catalog *catalog, const feat_schema *newest, uint64_t version,
+                          const feat_schema **table, feat_error *err) {
+    uint32_t revision;
+    FEAT_TRY(feat_version_revision(db, newest->table_id, version, &revision, err));
+    if (revision >= newest->revision) {
+        *table = newest;
+        return FEAT_OK;
+    }
+    return feat_catalog_table_version(catalog, newest->table_id, revision, table, err);
 }
 
 /* ---- History. ---- */
@@ -228,8 +279,19 @@ static void history_free(void *state) {
     feat_free(h);
 }
 
+static const char *operation_name(feat_operation operation) {
+    switch (operation) {
+    case FEAT_OPERATION_UPSERT: return "upsert";
+    case FEAT_OPERATION_DELETE: return "delete";
+    case FEAT_OPERATION_END: return "end";
+    case FEAT_OPERATION_OVERWRITE: return "overwrite";
+    case FEAT_OPERATION_APPEND: break;
+    }
+    return "append";
+}
+
 static int history_append(feat_column *c, const char *table, const feat_version_info *info) {
-    const char *operation = info->operation == FEAT_OPERATION_UPSERT ? "upsert" : "append";
+    const char *operation = operation_name(info->operation);
     char digest[FEAT_DIGEST_TEXT_SIZE];
     feat_digest_format(&info->content, digest);
     return feat_column_append_int(&c[0], (int64_t)info->version) || feat_column_append_int(&c[1], info->known_time) ||

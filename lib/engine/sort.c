@@ -16,7 +16,7 @@
 #define DIGIT_BITS    11
 #define DIGITS        6 /* of 11 bits: 64 bits and a little */
 
-/* With `text` items of equal key are compared by their values there: the key is only a prefix. */
+/* With `text` items of equal key are compared by their values there: the key is only the beginning. */
 static inline bool goes_before(const feat_sort_item *a, const feat_sort_item *b, const feat_column *text) {
     if (a->key != b->key || !text) return a->key < b->key;
     return feat_column_compare(text, a->row, text, b->row) < 0;
@@ -98,14 +98,25 @@ static uint64_t text_key(feat_text text) {
     return key << 8 | (text.length < 8 ? text.length : 8);
 }
 
-static bool text_goes_on(uint64_t key) { return (key & 0xff) == 8; }
+/* Whether values of one key may differ. */
+static bool goes_on(const feat_column *c, uint64_t key) {
+    if (c->offsets) return (key & 0xff) == 8;
+    return FEAT_TYPE_BASE(c->type) == FEAT_TYPE_DECIMAL || c->type == FEAT_TYPE_INTERVAL;
+}
 
 static void fill_keys(const feat_column *c, feat_sort_item *items, size_t n) {
-    switch (c->type) {
+    switch (FEAT_TYPE_BASE(c->type)) {
     case FEAT_TYPE_DOUBLE:
         for (size_t i = 0; i < n; i++) items[i].key = feat_double_key(feat_column_double(c, items[i].row));
         return;
+    case FEAT_TYPE_REAL:
+        for (size_t i = 0; i < n; i++) items[i].key = feat_double_key((double)((const float *)c->values)[items[i].row]);
+        return;
     case FEAT_TYPE_TEXT:
+    case FEAT_TYPE_BLOB:
+    case FEAT_TYPE_VECTOR:
+    case FEAT_TYPE_LIST:
+    case FEAT_TYPE_MAP:
         for (size_t i = 0; i < n; i++) items[i].key = text_key(feat_column_text(c, items[i].row));
         return;
     case FEAT_TYPE_BIGINT:
@@ -114,10 +125,21 @@ static void fill_keys(const feat_column *c, feat_sort_item *items, size_t n) {
         for (size_t i = 0; i < n; i++) items[i].key = (uint64_t)values[items[i].row] ^ UINT64_C(1) << 63;
         return;
     }
-    case FEAT_TYPE_BOOLEAN:
-    case FEAT_TYPE_DATE:
-        for (size_t i = 0; i < n; i++) items[i].key = (uint64_t)feat_column_int(c, items[i].row) ^ UINT64_C(1) << 63;
+    case FEAT_TYPE_UBIGINT:
+        for (size_t i = 0; i < n; i++) items[i].key = ((const uint64_t *)c->values)[items[i].row];
         return;
+    case FEAT_TYPE_DECIMAL: /* the high half */
+        for (size_t i = 0; i < n; i++) {
+            feat_int128 v;
+            memcpy(&v, (const char *)c->values + items[i].row * sizeof v, sizeof v);
+            items[i].key = (uint64_t)(v >> 64) ^ UINT64_C(1) << 63;
+        }
+        return;
+    case FEAT_TYPE_INTERVAL: /* left to comparing */
+        for (size_t i = 0; i < n; i++) items[i].key = 0;
+        return;
+    default:
+        for (size_t i = 0; i < n; i++) items[i].key = (uint64_t)feat_column_int(c, items[i].row) ^ UINT64_C(1) << 63;
     }
 }
 
@@ -150,10 +172,10 @@ static bool sort_run(const feat_column *c, feat_sort_item *items, feat_sort_item
         for (end = start + 1; end < n && items[end].key == items[start].key; end++) {
         }
         if (start > 0) tied[start] = 0;
-        bool goes_on = c->type == FEAT_TYPE_TEXT && text_goes_on(items[start].key) && end - start > 1;
-        if (goes_on) sort_by_merging(items + start, scratch, end - start, c);
+        bool compared = goes_on(c, items[start].key) && end - start > 1;
+        if (compared) sort_by_merging(items + start, scratch, end - start, c);
         for (size_t i = start + 1; i < end; i++) {
-            tied[i] = !goes_on || feat_column_compare(c, items[i - 1].row, c, items[i].row) == 0;
+            tied[i] = !compared || feat_column_compare(c, items[i - 1].row, c, items[i].row) == 0;
             any |= tied[i];
         }
     }

@@ -9,7 +9,6 @@
 #include "column/arrow.h"
 #include "engine/engine.h"
 #include "engine/project.h"
-#include "exec/cell.h"
 #include "feat/online.h"
 
 /* ---- The spine: its batches as they came, and the columns that the service needs, converted. ---- */
@@ -107,170 +106,6 @@ static feat_status spine_read(spine *s, const feat_service *service, struct Arro
     return FEAT_OK;
 }
 
-/* ---- The aggregates of one join, a value for every spine row. ---- */
-
-typedef struct result {
-    feat_class class; /* FEAT_CLASS_N: nobody reads it */
-    void *values;
-    uint8_t *state;
-} result;
-
-typedef struct join_results {
-    result *aggregates;
-    size_t n;
-    uint8_t *found;
-    feat_arena text;
-} join_results;
-
-static void results_done(join_results *r) {
-    for (size_t i = 0; r->aggregates && i < r->n; i++) {
-        feat_free(r->aggregates[i].values);
-        feat_free(r->aggregates[i].state);
-    }
-    feat_free(r->aggregates);
-    feat_free(r->found);
-    feat_arena_done(&r->text);
-}
-
-static feat_status results_init(join_results *r, const feat_service *service, uint32_t join, size_t n_rows,
-                                feat_error *err) {
-    const feat_view *view = service->joins[join].view;
-    r->n = view->n_aggregates;
-    r->aggregates = feat_alloc_zero(r->n, sizeof *r->aggregates);
-    r->found = feat_alloc_zero(n_rows, 1);
-    if (!r->aggregates || !r->found) return feat_fail_memory(err);
-    for (size_t i = 0; i < service->code->n_loads; i++) {
-        const feat_load *load = &service->code->loads[i];
-        if (load->kind != FEAT_LOAD_AGGREGATE || load->join != join) continue;
-        result *a = &r->aggregates[load->index];
-        a->class = feat_class_of(load->type);
-        a->values = feat_alloc_array(n_rows, feat_class_size(a->class));
-        a->state = feat_alloc_array(n_rows, 1);
-        if (!a->values || !a->state) return feat_fail_memory(err);
-    }
-    return FEAT_OK;
-}
-
-static bool results_put(join_results *r, size_t row, const feat_cell *cells, bool found) {
-    r->found[row] = found;
-    for (size_t i = 0; i < r->n; i++) {
-        result *a = &r->aggregates[i];
-        const feat_cell *cell = &cells[i];
-        bool value = cell->state == FEAT_STATE_VALUE;
-        if (a->class == FEAT_CLASS_N) continue;
-        a->state[row] = cell->state;
-        switch (a->class) {
-        case FEAT_CLASS_B: ((uint8_t *)a->values)[row] = value ? cell->v.b : 0; break;
-        case FEAT_CLASS_I: ((int64_t *)a->values)[row] = value ? cell->v.i : 0; break;
-        case FEAT_CLASS_F: ((double *)a->values)[row] = value ? cell->v.f : 0; break;
-        default: {
-            feat_text text = value ? cell->v.t : (feat_text){"", 0};
-            if (text.length) text.data = feat_arena_strndup(&r->text, text.data, text.length);
-            if (!text.data) return false;
-            ((feat_text *)a->values)[row] = text;
-        }
-        }
-    }
-    return true;
-}
-
-/* An index pays when an entity is asked more often than this; below, walking the windows is cheaper than building it.
- */
-enum { SCANS_BEFORE_INDEX = 2 };
-
-static feat_status answer_entity(const feat_view *view, feat_events *events, feat_window_index *index,
-                                 const uint32_t *rows, size_t n_rows, const feat_column *times, feat_cell *cells,
-                                 join_results *r, feat_error *err) {
-    bool indexed = n_rows > SCANS_BEFORE_INDEX && events->n > 0, found;
-    if (indexed) FEAT_TRY(feat_window_index_build(index, events, 0, events->n, err));
-    for (size_t i = 0; i < n_rows; i++) {
-        int64_t t = feat_column_int(times, rows[i]);
-        if (indexed) feat_window_index_query(index, t, cells, &found);
-        else feat_aggregates_scan(view, events, 0, events->n, t, cells, &found);
-        if (!results_put(r, rows[i], cells, found)) return feat_fail_memory(err);
-    }
-    return FEAT_OK;
-}
-
-static feat_status join_run(feat_db *db, const feat_service *service, uint32_t join, uint64_t version, const spine *s,
-                            join_results *r, feat_error *err) {
-    const feat_view *view = service->joins[join].view;
-    const feat_column *times = &s->columns[s->n_fields - 1];
-    feat_keymap map;
-    feat_buffer key;
-    feat_entity_events projected = {0};
-    feat_events one = {0};
-    feat_table_version *tv = NULL;
-    feat_window_index *index = NULL;
-    uint32_t *row_key = feat_alloc_array(s->n_rows, sizeof *row_key), *rows = feat_alloc_array(s->n_rows, sizeof *rows),
-             *numbers = NULL;
-    size_t *row_starts = NULL, *event_starts = NULL;
-    feat_cell *cells = feat_alloc_zero(view->n_aggregates, sizeof *cells);
-    const feat_column **parts = feat_alloc_array(view->n_key, sizeof *parts);
-    feat_status status = FEAT_OK;
-    feat_keymap_init(&map);
-    feat_buffer_init(&key);
-    if (!row_key || !rows || !cells || !parts) {
-        status = feat_fail_memory(err);
-        goto out;
-    }
-    for (size_t i = 0; i < view->n_key; i++) parts[i] = &s->columns[service->joins[join].inputs[i]];
-    for (size_t i = 0; i < s->n_rows; i++) {
-        row_key[i] = FEAT_NO_KEY;
-        if (!feat_entity_key(&key, parts, view->n_key, i)) continue;
-        if (key.failed || !feat_keymap_number(&map, key.data, key.size, true, &row_key[i])) {
-            status = feat_fail_memory(err);
-            goto out;
-        }
-    }
-    FEAT_GOTO(status, feat_entity_events_init(&projected, view, err), out);
-    FEAT_GOTO(status, feat_events_init(&one, view, err), out);
-    FEAT_GOTO(status, feat_window_index_new(view, &index, err), out);
-    FEAT_GOTO(status, feat_table_open(db, view->table, version, &tv, err), out);
-    if (map.n > 0) FEAT_GOTO(status, feat_project_table(view, tv, &map, false, &projected, err), out);
-    FEAT_GOTO(status, feat_group_events(&projected, map.n, &numbers, &event_starts, err), out);
-
-    /* Spine rows by entity; those of no entity form the last group. */
-    row_starts = feat_alloc_zero(map.n + 3, sizeof *row_starts);
-    if (!row_starts) {
-        status = feat_fail_memory(err);
-        goto out;
-    }
-    for (size_t i = 0; i < s->n_rows; i++) {
-        if (row_key[i] == FEAT_NO_KEY) row_key[i] = (uint32_t)map.n;
-        row_starts[row_key[i] + 2]++;
-    }
-    for (size_t k = 2; k < map.n + 3; k++) row_starts[k] += row_starts[k - 1];
-    for (size_t i = 0; i < s->n_rows; i++) rows[row_starts[row_key[i] + 1]++] = (uint32_t)i;
-    for (size_t k = 0; k <= map.n; k++) {
-        feat_events_clear(&one);
-        if (k < map.n)
-            FEAT_GOTO(status,
-                      feat_events_gather(&one, &projected.events, numbers + event_starts[k],
-                                         event_starts[k + 1] - event_starts[k], err),
-                      out);
-        FEAT_GOTO(status,
-                  answer_entity(view, &one, index, rows + row_starts[k], row_starts[k + 1] - row_starts[k], times,
-                                cells, r, err),
-                  out);
-    }
-out:
-    feat_table_close(tv);
-    feat_window_index_free(index);
-    feat_events_done(&one);
-    feat_entity_events_done(&projected);
-    feat_keymap_done(&map);
-    feat_buffer_done(&key);
-    feat_free(row_key);
-    feat_free(rows);
-    feat_free(numbers);
-    feat_free(row_starts);
-    feat_free(event_starts);
-    feat_free(cells);
-    feat_free(parts);
-    return status;
-}
-
 /* ---- The result. ---- */
 
 typedef struct output {
@@ -366,62 +201,60 @@ static feat_status output_schema(const spine *s, const feat_service *service, ui
     return status;
 }
 
-/* Fills the registers that the code loads with spine rows [start, start + n). */
-static void load_lanes(const feat_service *service, const spine *s, const join_results *joins, feat_machine *machine,
-                       size_t start, size_t n) {
-    for (size_t i = 0; i < service->code->n_loads; i++) {
-        const feat_load *load = &service->code->loads[i];
-        feat_vector *v = feat_machine_register(machine, load->reg);
-        if (load->kind == FEAT_LOAD_INPUT) {
-            feat_vector_load(v, &s->columns[load->index], start, n);
-        } else if (load->kind == FEAT_LOAD_NOW) {
-            feat_vector_load(v, &s->columns[s->n_fields - 1], start, n);
-        } else {
-            const result *a = &joins[load->join].aggregates[load->index];
-            size_t size = feat_class_size(a->class);
-            memcpy(v->values, (const char *)a->values + start * size, n * size);
-            memcpy(v->state, a->state + start, n);
-            v->plain = !memchr(a->state + start, FEAT_STATE_NULL, n) && !memchr(a->state + start, FEAT_STATE_ERROR, n);
-        }
-    }
-}
-
-static feat_value_status status_of(uint8_t state, bool found) {
+static feat_value_status status_of(uint8_t state, bool found, bool expired) {
     if (state == FEAT_STATE_ERROR) return FEAT_VALUE_ERROR;
+    if (expired) return FEAT_VALUE_EXPIRED;
     if (!found) return FEAT_VALUE_NOT_FOUND;
     return state == FEAT_STATE_NULL ? FEAT_VALUE_NULL : FEAT_VALUE_PRESENT;
 }
 
-static feat_status store_lanes(const feat_service *service, const feat_training_options *opt, const join_results *joins,
-                               feat_machine *machine, size_t start, size_t n, feat_column *columns, feat_error *err) {
+/* Lanes of an output that are TRUE; `none` where there is no such output. */
+static void truths(const feat_code *code, feat_machine *machine, int32_t number, size_t n, bool none, bool *out) {
+    uint8_t states[FEAT_LANES];
+    for (size_t i = 0; i < n; i++) out[i] = none;
+    if (number < 0) return;
+    const feat_vector *v = feat_machine_register(machine, code->outputs[number]);
+    feat_vector_states(v, n, states);
+    for (size_t i = 0; i < n; i++) out[i] = states[i] == FEAT_STATE_VALUE && feat_vector_cell(v, i).v.b;
+}
+
+static feat_status store_statuses(const feat_service *service, feat_machine *machine, size_t feature,
+                                  const uint8_t *states, size_t n, feat_column *column, feat_error *err) {
+    bool found[FEAT_LANES], expired[FEAT_LANES];
+    int32_t view = service->feature_view[feature];
+    truths(service->stage.code, machine, view < 0 ? -1 : service->views[view].found_output, n, true, found);
+    truths(service->stage.code, machine, view < 0 ? -1 : service->views[view].expired_output, n, false, expired);
+    if (feat_column_reserve(column, n) != 0) return feat_fail_memory(err);
+    for (size_t i = 0; i < n; i++)
+        if (feat_column_append_int(column, status_of(states[i], found[i], expired[i])) != 0)
+            return feat_fail_memory(err);
+    return FEAT_OK;
+}
+
+static feat_status store_lanes(const feat_service *service, const feat_training_options *opt, feat_machine *machine,
+                               size_t start, size_t n, feat_column *columns, feat_error *err) {
     size_t per = opt->status ? 2 : 1;
     for (size_t f = 0; f < service->n_features; f++) {
-        const feat_vector *v = feat_machine_register(machine, service->code->outputs[f]);
-        if (!v->plain && opt->on_error == FEAT_ON_ERROR_FAIL)
+        const feat_vector *v = feat_machine_register(machine, service->stage.code->outputs[f]);
+        uint8_t states[FEAT_LANES];
+        feat_vector_states(v, n, states);
+        if (opt->on_error == FEAT_ON_ERROR_FAIL)
             for (size_t i = 0; i < n; i++)
-                if (v->state[i] == FEAT_STATE_ERROR)
+                if (states[i] == FEAT_STATE_ERROR)
                     return feat_fail_row(err, FEAT_DATA, (int64_t)(start + i),
                                          "spine row %zu, feature '%s': the value is an error (overflow or a failed "
                                          "conversion); ask for NULL instead, "
                                          "or mend the definition",
                                          start + i, service->features[f].name);
         if (feat_vector_store(v, n, &columns[f * per]) != 0) return feat_fail_memory(err);
-        if (!opt->status) continue;
-        int32_t join = service->feature_join[f];
-        if (feat_column_reserve(&columns[f * per + 1], n) != 0) return feat_fail_memory(err);
-        for (size_t i = 0; i < n; i++) {
-            uint8_t state = v->plain ? FEAT_STATE_VALUE : v->state[i];
-            if (feat_column_append_int(&columns[f * per + 1],
-                                       status_of(state, join < 0 || joins[join].found[start + i])) != 0)
-                return feat_fail_memory(err);
-        }
+        if (opt->status) FEAT_TRY(store_statuses(service, machine, f, states, n, &columns[f * per + 1], err));
     }
     return FEAT_OK;
 }
 
 /* The spine's batches become the output's, and the features of each are computed. */
 static feat_status output_build(const feat_service *service, const feat_training_options *opt, spine *s,
-                                const join_results *joins, output *o, feat_error *err) {
+                                const feat_row_source *rows, output *o, feat_error *err) {
     size_t per = opt->status ? 2 : 1, first = 0;
     feat_machine *machine = NULL;
     o->n_spine = feat_arrow_in_columns(s->in);
@@ -438,47 +271,64 @@ static feat_status output_build(const feat_service *service, const feat_training
         for (size_t f = 0; f < o->n_features; f++)
             feat_column_init(&o->features[b * o->n_features + f],
                              opt->status && f % 2 ? FEAT_TYPE_BIGINT : service->features[f / per].type);
-    feat_status status = feat_machine_new(service->code, &machine, err);
+    feat_status status = feat_machine_new(service->stage.code, &machine, err);
     for (size_t b = 0; b < o->n_batches && status == FEAT_OK; first += o->batch_rows[b++])
         for (size_t at = 0; at < o->batch_rows[b] && status == FEAT_OK; at += FEAT_LANES) {
             size_t n = o->batch_rows[b] - at < FEAT_LANES ? o->batch_rows[b] - at : FEAT_LANES;
-            load_lanes(service, s, joins, machine, first + at, n);
+            feat_row_source_load(rows, service->stage.code, service->stage.code->n_joins, machine, first + at, n);
             feat_machine_run(machine, n);
-            status = store_lanes(service, opt, joins, machine, first + at, n, o->features + b * o->n_features, err);
+            status = store_lanes(service, opt, machine, first + at, n, o->features + b * o->n_features, err);
         }
     feat_machine_free(machine);
     return status;
 }
 
+static feat_status check_materialized(const feat_service *service, feat_error *err) {
+    for (size_t v = 0; v < service->n_views; v++)
+        if (service->views[v].materialized)
+            return feat_fail(
+                err, FEAT_UNSUPPORTED,
+                "service '%s' reads view '%s' MATERIALIZED: there are no materialisations yet; join it LIVE",
+                service->name, service->views[v].name);
+    return FEAT_OK;
+}
+
 feat_status feat_training_build(feat_db *db, const feat_service *service, uint64_t version,
                                 struct ArrowArrayStream *stream, const feat_training_options *opt,
                                 struct ArrowArrayStream *out, feat_error *err) {
-    spine s;
+    const feat_code *code = service->stage.code;
+    spine s = {0};
     struct ArrowSchema schema = {0};
-    join_results *joins = NULL;
+    feat_answers *answers = NULL;
+    const feat_column **inputs = NULL;
+    int64_t *times = NULL;
     output *o = NULL;
     feat_status status;
+    FEAT_GOTO(status, check_materialized(service, err), out);
     FEAT_GOTO(status, spine_read(&s, service, stream, opt->timestamp, err), out);
-    joins = feat_alloc_zero(service->n_joins, sizeof *joins);
+    answers = feat_alloc_zero(code->n_joins, sizeof *answers);
+    inputs = feat_alloc_array(service->n_inputs, sizeof *inputs);
+    times = feat_alloc_array(s.n_rows, sizeof *times);
     o = feat_alloc_zero(1, sizeof *o);
-    if (!joins || !o) {
+    if (!answers || !inputs || !times || !o) {
         status = feat_fail_memory(err);
         goto out;
     }
-    for (uint32_t j = 0; j < service->n_joins; j++) feat_arena_init(&joins[j].text);
-    for (uint32_t j = 0; j < service->n_joins; j++) {
-        FEAT_GOTO(status, results_init(&joins[j], service, j, s.n_rows, err), out);
-        FEAT_GOTO(status, join_run(db, service, j, version, &s, &joins[j], err), out);
-    }
+    for (size_t i = 0; i < service->n_inputs; i++) inputs[i] = &s.columns[i];
+    for (size_t i = 0; i < s.n_rows; i++) times[i] = feat_column_int(&s.columns[s.n_fields - 1], i);
+    feat_row_source rows = {inputs, times, answers};
+    FEAT_GOTO(status, feat_answer_joins(db, version, code, inputs, times, s.n_rows, answers, err), out);
     FEAT_GOTO(status, output_schema(&s, service, version, opt->status, &schema, err), out);
-    FEAT_GOTO(status, output_build(service, opt, &s, joins, o, err), out);
+    FEAT_GOTO(status, output_build(service, opt, &s, &rows, o, err), out);
     status = feat_arrow_out_stream(&schema, (feat_arrow_producer){output_next, output_free, o}, out, err);
     if (status == FEAT_OK) o = NULL;
 out:
     output_free(o);
     if (schema.release) schema.release(&schema);
-    for (size_t j = 0; joins && j < service->n_joins; j++) results_done(&joins[j]);
-    feat_free(joins);
+    for (size_t j = 0; answers && j < code->n_joins; j++) feat_answers_done(&answers[j]);
+    feat_free(answers);
+    feat_free(inputs);
+    feat_free(times);
     spine_done(&s);
     return status;
 }

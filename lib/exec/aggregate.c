@@ -1,8 +1,11 @@
 /* Aggregates by walking the events of a window: what the index must agree with, and the faster way for a few events. */
+#include <string.h>
+
+#include "base/alloc.h"
 #include "exec/body.h"
 #include "exec/cell.h"
 #include "exec/exec.h"
-#include "exec/range.h"
+#include "exec/frame.h"
 #include "math/exact.h"
 #include "math/number.h"
 
@@ -26,6 +29,46 @@ static feat_cell scan_int_sum(const feat_event_slot *slot, feat_range range, con
     for (size_t i = range.from; i < range.to; i++) sum += slot->state[i] == FEAT_STATE_VALUE ? values[i] : 0;
     if (mean) return feat_cell_of_double(feat_int_mean(sum, (int64_t)counts->values));
     return sum < INT64_MIN || sum > INT64_MAX ? feat_cell_of_state(FEAT_STATE_ERROR) : feat_cell_of_int((int64_t)sum);
+}
+
+/* A sum of 128-bit integers in three words: only the result need fit. */
+typedef struct wide_sum {
+    feat_uint128 low;
+    int64_t high;
+} wide_sum;
+
+static void wide_add(wide_sum *sum, feat_int128 v) {
+    feat_uint128 before = sum->low;
+    sum->low += (feat_uint128)v;
+    sum->high += (v < 0 ? -1 : 0) + (sum->low < before);
+}
+
+static bool wide_fits(const wide_sum *sum) { return sum->high == ((feat_int128)sum->low < 0 ? -1 : 0); }
+
+/* The greatest number of 38 digits. */
+static feat_int128 most_decimal(void) {
+    feat_int128 most = 1;
+    for (int i = 0; i < 38; i++) most *= 10;
+    return most - 1;
+}
+
+static feat_cell scan_wide_sum(const feat_event_slot *slot, feat_range range, const tally *counts, feat_agg agg,
+                               int scale) {
+    const feat_int128 *values = slot->values;
+    wide_sum sum = {0, 0};
+    for (size_t i = range.from; i < range.to; i++)
+        if (slot->state[i] == FEAT_STATE_VALUE) wide_add(&sum, values[i]);
+    feat_int128 whole = (feat_int128)sum.low;
+    if (agg == FEAT_AGG_AVG_WIDE) return feat_cell_of_double(feat_wide_mean(sum.low, sum.high, counts->values, scale));
+    feat_cell cell = feat_cell_of_state(FEAT_STATE_VALUE);
+    if (agg == FEAT_AGG_SUM_UNSIGNED) {
+        if (!wide_fits(&sum) || whole > INT64_MAX) return feat_cell_of_state(FEAT_STATE_ERROR);
+        return feat_cell_of_int((int64_t)whole);
+    }
+    if (!wide_fits(&sum) || whole > most_decimal() || whole < -most_decimal())
+        return feat_cell_of_state(FEAT_STATE_ERROR);
+    cell.v.w = whole;
+    return cell;
 }
 
 /* The values of a window that are there, at most BLOCK at a time and without copying when all are. */
@@ -93,6 +136,10 @@ static bool below(const feat_event_slot *slot, size_t i, size_t best) {
         return feat_double_order(((const double *)slot->values)[i], ((const double *)slot->values)[best]) < 0;
     case FEAT_CLASS_T:
         return feat_text_order(((const feat_text *)slot->values)[i], ((const feat_text *)slot->values)[best]) < 0;
+    case FEAT_CLASS_W: return ((const feat_int128 *)slot->values)[i] < ((const feat_int128 *)slot->values)[best];
+    case FEAT_CLASS_V:
+        return feat_interval_order(((const feat_interval *)slot->values)[i],
+                                   ((const feat_interval *)slot->values)[best]) < 0;
     case FEAT_CLASS_N: break;
     }
     return false;
@@ -119,7 +166,9 @@ static feat_cell scan_last(const feat_event_slot *slot, feat_range range) {
     return feat_cell_of_state(FEAT_STATE_NULL);
 }
 
-static feat_cell scan(feat_agg agg, const feat_event_slot *slot, feat_range range) {
+static feat_cell scan(const feat_block *block, const feat_aggregate *aggregate, const feat_event_slot *slot,
+                      feat_range range) {
+    feat_agg agg = aggregate->agg;
     if (agg == FEAT_AGG_FIRST) return scan_first(slot, range);
     if (agg == FEAT_AGG_LAST) return scan_last(slot, range);
     tally counts = count_states(slot->state, range);
@@ -131,26 +180,155 @@ static feat_cell scan(feat_agg agg, const feat_event_slot *slot, feat_range rang
     case FEAT_AGG_AVG_INT: return scan_int_sum(slot, range, &counts, true);
     case FEAT_AGG_SUM_DOUBLE: return scan_double_sum(slot, range, &counts, false);
     case FEAT_AGG_AVG_DOUBLE: return scan_double_sum(slot, range, &counts, true);
+    case FEAT_AGG_SUM_DECIMAL:
+    case FEAT_AGG_SUM_UNSIGNED:
+    case FEAT_AGG_AVG_WIDE:
+        return scan_wide_sum(slot, range, &counts, agg, FEAT_TYPE_SCALE(block->slots[aggregate->slot]));
     case FEAT_AGG_MIN: return scan_extreme(slot, range, false);
     case FEAT_AGG_MAX: return scan_extreme(slot, range, true);
-    case FEAT_AGG_COUNT:
-    case FEAT_AGG_FIRST:
-    case FEAT_AGG_LAST:
-    case FEAT_AGG_COUNT_OF: break;
+    default: return feat_cell_of_state(FEAT_STATE_NULL);
+    }
+}
+
+/* ---- What a window holds, when it is not simply a range of events. ---- */
+
+struct feat_scanner {
+    const feat_block *block;
+    feat_frames frames;
+    feat_events visible;    /* of a block whose branches show different times: the visible events */
+    feat_event_slot chosen; /* of any class: what an aggregate takes of each row */
+    size_t chosen_bytes, chosen_states;
+};
+
+feat_status feat_scanner_new(const feat_block *block, feat_scanner **scanner, feat_error *err) {
+    feat_scanner *s = feat_alloc_zero(1, sizeof *s);
+    if (!s) return feat_fail_memory(err);
+    s->block = block;
+    feat_status status = feat_frames_init(&s->frames, block, err);
+    if (status == FEAT_OK) status = feat_events_init(&s->visible, block, err);
+    if (status != FEAT_OK) {
+        feat_scanner_free(s);
+        return status;
+    }
+    *scanner = s;
+    return FEAT_OK;
+}
+
+void feat_scanner_free(feat_scanner *s) {
+    if (!s) return;
+    feat_frames_done(&s->frames);
+    if (s->visible.slots) feat_events_done(&s->visible);
+    feat_free(s->chosen.values);
+    feat_free(s->chosen.state);
+    feat_free(s);
+}
+
+void feat_scanner_span(feat_scanner *s, int64_t t, int64_t *first, int64_t *last) {
+    feat_frames_clock(&s->frames, t);
+    feat_block_span(&s->frames, first, last);
+}
+
+const feat_frames *feat_scanner_frames(const feat_scanner *s) { return &s->frames; }
+
+/* Copies an event's value behind those chosen before. */
+static void choose(feat_scanner *s, size_t at, const feat_event_slot *from, size_t i) {
+    size_t size = feat_class_size(from->class);
+    memcpy((char *)s->chosen.values + at * size, (const char *)from->values + i * size, size);
+    s->chosen.state[at] = from->state[i];
+}
+
+/* Puts what an aggregate takes of the rows of `ranges` side by side. `inside`: the rows that lie within its own bounds.
+ */
+static bool choose_all(feat_scanner *s, const feat_aggregate *a, const feat_events *events, feat_ranges ranges,
+                       feat_range inside, size_t *n) {
+    const feat_event_slot *slot = &events->slots[a->slot];
+    const feat_event_slot *otherwise = a->otherwise == FEAT_NO_NODE ? NULL : &events->slots[a->otherwise];
+    size_t most = feat_range_length(ranges.first) + feat_range_length(ranges.second),
+           size = feat_class_size(slot->class);
+    if (feat_grow(&s->chosen.values, &s->chosen_bytes, most * size, 1) != 0 ||
+        feat_grow((void **)&s->chosen.state, &s->chosen_states, most, 1) != 0)
+        return false;
+    s->chosen.class = slot->class;
+    *n = 0;
+    for (int part = 0; part < 2; part++) {
+        feat_range range = part ? ranges.second : ranges.first;
+        for (size_t i = range.from; i < range.to; i++) {
+            if (i >= inside.from && i < inside.to) choose(s, (*n)++, slot, i);
+            else if (otherwise) choose(s, (*n)++, otherwise, i);
+        }
+    }
+    return true;
+}
+
+/* The k-th row before the current one; with a filter, the k-th that passes. */
+static feat_cell scan_lag(const feat_scanner *s, const feat_aggregate *a, const feat_events *events, size_t first,
+                          const int64_t *times) {
+    const feat_event_slot *slot = &events->slots[a->slot], *otherwise = NULL;
+    feat_range rows = s->frames.rows, inside = rows;
+    if (s->frames.failed || !feat_frames_narrow(&s->frames, a->low, a->high, times, &inside))
+        return feat_cell_of_state(FEAT_STATE_ERROR);
+    if (a->otherwise != FEAT_NO_NODE) otherwise = &events->slots[a->otherwise];
+    int64_t left = a->offset;
+    for (size_t i = rows.to; i > rows.from; i--) {
+        const feat_event_slot *from = i - 1 >= inside.from && i - 1 < inside.to ? slot : otherwise;
+        bool passes = from && from->state[first + i - 1] != FEAT_STATE_SKIPPED;
+        if (i == rows.to && left > 0) continue; /* the current row itself counts for nothing but itself */
+        if (!passes) continue;
+        if (left-- <= (i == rows.to ? 0 : 1)) return feat_cell_of_event(from, first + i - 1);
     }
     return feat_cell_of_state(FEAT_STATE_NULL);
 }
 
-void feat_aggregates_scan(const feat_view *view, const feat_events *events, size_t first, size_t n, int64_t t,
-                          feat_cell *out, bool *found) {
-    feat_ranges ranges;
-    *found = feat_ranges_init(&ranges, view, n ? events->time + first : NULL, n, t);
-    for (size_t a = 0; a < view->n_aggregates; a++) {
-        const feat_aggregate *aggregate = &view->aggregates[a];
-        feat_range range = feat_ranges_get(&ranges, aggregate->window);
-        range.from += first;
-        range.to += first;
-        out[a] = scan(aggregate->agg, &events->slots[aggregate->slot], range);
-        out[a] = feat_cell_canonical(out[a], feat_class_of(aggregate->type));
+feat_status feat_scanner_aggregate(feat_scanner *s, size_t number, const feat_events *events, size_t first,
+                                   feat_cell *out, feat_error *err) {
+    const feat_aggregate *a = &s->block->aggregates[number];
+    const int64_t *times = events->time + first;
+    if (a->agg == FEAT_AGG_LAG) {
+        *out = scan_lag(s, a, events, first, times);
+    } else {
+        feat_ranges ranges = s->frames.windows[a->window];
+        feat_range inside = {ranges.first.from,
+                             ranges.second.to > ranges.first.to ? ranges.second.to : ranges.first.to};
+        bool failed =
+            s->frames.window_failed[a->window] || !feat_frames_narrow(&s->frames, a->low, a->high, times, &inside);
+        if (failed) {
+            *out = feat_cell_of_state(FEAT_STATE_ERROR);
+        } else if (a->otherwise == FEAT_NO_NODE && feat_range_length(ranges.second) == 0) {
+            if (inside.to > ranges.first.to) inside.to = ranges.first.to;
+            if (inside.to < inside.from) inside.to = inside.from;
+            *out = scan(s->block, a, &events->slots[a->slot], (feat_range){first + inside.from, first + inside.to});
+        } else {
+            size_t n;
+            feat_range shifted = {first + inside.from, first + inside.to};
+            ranges.first = (feat_range){first + ranges.first.from, first + ranges.first.to};
+            ranges.second = (feat_range){first + ranges.second.from, first + ranges.second.to};
+            if (!choose_all(s, a, events, ranges, shifted, &n)) return feat_fail_memory(err);
+            *out = scan(s->block, a, &s->chosen, (feat_range){0, n});
+        }
     }
+    *out = feat_cell_canonical(*out, feat_class_of(a->type));
+    return FEAT_OK;
+}
+
+feat_status feat_scanner_frame(feat_scanner *s, const feat_events **events, size_t *first, size_t *n, int64_t t,
+                               bool *found, feat_error *err) {
+    feat_frames_clock(&s->frames, t);
+    if (!s->frames.uniform) {
+        feat_events_clear(&s->visible);
+        for (size_t i = *first; i < *first + *n; i++)
+            if (feat_frames_visible(&s->frames, *events, i)) FEAT_TRY(feat_events_append(&s->visible, *events, i, err));
+        *events = &s->visible;
+        *first = 0;
+        *n = s->visible.n;
+    }
+    *found = feat_frames_find(&s->frames, *n ? (*events)->time + *first : NULL, *n);
+    return FEAT_OK;
+}
+
+feat_status feat_scanner_run(feat_scanner *s, const feat_events *events, size_t first, size_t n, int64_t t,
+                             feat_cell *out, bool *found, feat_error *err) {
+    FEAT_TRY(feat_scanner_frame(s, &events, &first, &n, t, found, err));
+    for (size_t a = 0; a < s->block->n_aggregates; a++)
+        FEAT_TRY(feat_scanner_aggregate(s, a, events, first, &out[a], err));
+    return FEAT_OK;
 }

@@ -10,6 +10,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "exec/body_number.h"
+#include "exec/body_text.h"
+#include "exec/body_time.h"
 #include "exec/exec.h"
 
 /* Register classes as C types and as members of feat_cell.v. */
@@ -17,10 +20,16 @@
 #define FEAT_CTYPE_I  int64_t
 #define FEAT_CTYPE_F  double
 #define FEAT_CTYPE_T  feat_text
+#define FEAT_CTYPE_W  feat_int128
+#define FEAT_CTYPE_V  feat_interval
 #define FEAT_MEMBER_B b
 #define FEAT_MEMBER_I i
 #define FEAT_MEMBER_F f
 #define FEAT_MEMBER_T t
+#define FEAT_MEMBER_W w
+#define FEAT_MEMBER_V p
+#define FEAT_ZERO_W   0
+#define FEAT_ZERO_V   ((feat_interval){0, 0, 0})
 #define FEAT_ZERO_B   0
 #define FEAT_ZERO_I   0
 #define FEAT_ZERO_F   0.0
@@ -135,6 +144,22 @@ static inline uint8_t feat_body_ne_t(feat_text a, feat_text b) { return !feat_bo
 static inline uint8_t feat_body_lt_t(feat_text a, feat_text b) { return feat_text_order(a, b) < 0; }
 static inline uint8_t feat_body_le_t(feat_text a, feat_text b) { return feat_text_order(a, b) <= 0; }
 
+static inline uint8_t feat_body_eq_w(feat_int128 a, feat_int128 b) { return a == b; }
+static inline uint8_t feat_body_ne_w(feat_int128 a, feat_int128 b) { return a != b; }
+static inline uint8_t feat_body_lt_w(feat_int128 a, feat_int128 b) { return a < b; }
+static inline uint8_t feat_body_le_w(feat_int128 a, feat_int128 b) { return a <= b; }
+
+static inline uint8_t feat_body_eq_v(feat_interval a, feat_interval b) {
+    return feat_interval_length(a) == feat_interval_length(b);
+}
+static inline uint8_t feat_body_ne_v(feat_interval a, feat_interval b) { return !feat_body_eq_v(a, b); }
+static inline uint8_t feat_body_lt_v(feat_interval a, feat_interval b) {
+    return feat_interval_length(a) < feat_interval_length(b);
+}
+static inline uint8_t feat_body_le_v(feat_interval a, feat_interval b) {
+    return feat_interval_length(a) <= feat_interval_length(b);
+}
+
 /* ---- three-valued logic ---- */
 
 static inline uint8_t feat_body_not_b(uint8_t a) { return !a; }
@@ -198,12 +223,40 @@ static inline void feat_body_is_true(feat_cell *out, const feat_cell *a) {
         else                                                                                                           \
             out->state = feat_body_eq_##suffix(a->v.FEAT_MEMBER_##CLASS, b->v.FEAT_MEMBER_##CLASS) ? FEAT_STATE_NULL   \
                                                                                                    : FEAT_STATE_VALUE; \
+    }                                                                                                                  \
+                                                                                                                       \
+    /* The second when `second` holds, where neither is NULL; of one NULL the other. */                                \
+    static inline void feat_choose_##suffix(feat_cell *out, const feat_cell *a, const feat_cell *b, bool second) {     \
+        bool error = a->state == FEAT_STATE_ERROR || b->state == FEAT_STATE_ERROR;                                     \
+        bool other = a->state == FEAT_STATE_NULL || (b->state == FEAT_STATE_VALUE && second);                          \
+        out->v.FEAT_MEMBER_##CLASS = other ? b->v.FEAT_MEMBER_##CLASS : a->v.FEAT_MEMBER_##CLASS;                      \
+        out->state = error ? FEAT_STATE_ERROR : other ? b->state : a->state;                                           \
+    }                                                                                                                  \
+    static inline void feat_body_greatest_##suffix(feat_cell *out, const feat_cell *a, const feat_cell *b) {           \
+        bool second = a->state == FEAT_STATE_VALUE && b->state == FEAT_STATE_VALUE;                                    \
+        if (second) second = feat_body_lt_##suffix(a->v.FEAT_MEMBER_##CLASS, b->v.FEAT_MEMBER_##CLASS);                \
+        feat_choose_##suffix(out, a, b, second);                                                                       \
+    }                                                                                                                  \
+    static inline void feat_body_least_##suffix(feat_cell *out, const feat_cell *a, const feat_cell *b) {              \
+        bool second = a->state == FEAT_STATE_VALUE && b->state == FEAT_STATE_VALUE;                                    \
+        if (second) second = feat_body_lt_##suffix(b->v.FEAT_MEMBER_##CLASS, a->v.FEAT_MEMBER_##CLASS);                \
+        feat_choose_##suffix(out, a, b, second);                                                                       \
+    }                                                                                                                  \
+                                                                                                                       \
+    /* TRY: the error that a conversion made is NULL; one that its argument had (b: whether that is NULL) stays. */    \
+    static inline void feat_body_try_##suffix(feat_cell *out, const feat_cell *a, const feat_cell *b) {                \
+        out->v.FEAT_MEMBER_##CLASS = a->v.FEAT_MEMBER_##CLASS;                                                         \
+        out->state = b->state == FEAT_STATE_ERROR   ? FEAT_STATE_ERROR                                                 \
+                     : a->state == FEAT_STATE_ERROR ? FEAT_STATE_NULL                                                  \
+                                                    : a->state;                                                        \
     }
 
 FEAT_BODIES_OF_CLASS(b, B)
 FEAT_BODIES_OF_CLASS(i, I)
 FEAT_BODIES_OF_CLASS(f, F)
 FEAT_BODIES_OF_CLASS(t, T)
+FEAT_BODIES_OF_CLASS(w, W)
+FEAT_BODIES_OF_CLASS(v, V)
 #undef FEAT_BODIES_OF_CLASS
 
 #endif

@@ -13,6 +13,8 @@ static inline size_t feat_class_size(feat_class class) {
     case FEAT_CLASS_I: return sizeof(int64_t);
     case FEAT_CLASS_F: return sizeof(double);
     case FEAT_CLASS_T: return sizeof(feat_text);
+    case FEAT_CLASS_W: return sizeof(feat_int128);
+    case FEAT_CLASS_V: return sizeof(feat_interval);
     case FEAT_CLASS_N: break;
     }
     return 0;
@@ -46,6 +48,8 @@ static inline feat_cell feat_cell_of_event(const feat_event_slot *slot, size_t i
     case FEAT_CLASS_I: cell.v.i = ((const int64_t *)slot->values)[i]; break;
     case FEAT_CLASS_F: cell.v.f = ((const double *)slot->values)[i]; break;
     case FEAT_CLASS_T: cell.v.t = ((const feat_text *)slot->values)[i]; break;
+    case FEAT_CLASS_W: cell.v.w = ((const feat_int128 *)slot->values)[i]; break;
+    case FEAT_CLASS_V: cell.v.p = ((const feat_interval *)slot->values)[i]; break;
     case FEAT_CLASS_N: break;
     }
     return cell;

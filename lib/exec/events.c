@@ -1,31 +1,38 @@
-/* Projected events: what the windows of a view need of its table's rows, their canonical order, and the projector that
- * makes them by running the view's event code over batches of rows. */
+/* Projected events: what the windows of a block need of its tables' rows, and their canonical order. */
 #include <assert.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/bitmap.h"
 #include "base/clock.h"
+#include "exec/body.h"
 #include "exec/cell.h"
+#include "exec/events.h"
 #include "exec/exec.h"
 #include "math/number.h"
 
 /* ---- a growing set of events ---- */
 
-feat_status feat_events_init(feat_events *events, const feat_view *view, feat_error *err) {
+feat_status feat_events_init(feat_events *events, const feat_block *block, feat_error *err) {
     feat_events made;
     memset(&made, 0, sizeof made);
-    made.slots = feat_alloc_zero(view->n_slots, sizeof *made.slots);
-    made.ties = feat_alloc_zero(view->n_ties, sizeof *made.ties);
+    bool united = block->n_branches > 1;
+    made.n_ties = united ? 2 : block->branches[0].n_ties;
+    made.n_slots = block->n_slots;
+    made.slots = feat_alloc_zero(block->n_slots, sizeof *made.slots);
+    made.ties = feat_alloc_zero(made.n_ties, sizeof *made.ties);
     if (!made.slots || !made.ties) {
         feat_free(made.slots);
         feat_free(made.ties);
         return feat_fail_memory(err);
     }
-    made.n_slots = view->n_slots;
-    made.n_ties = view->n_ties;
-    for (size_t s = 0; s < view->n_slots; s++) made.slots[s].class = feat_class_of(view->slots[s].type);
-    for (size_t k = 0; k < view->n_ties; k++) feat_column_init(&made.ties[k], view->table->fields[view->ties[k]].type);
+    for (size_t s = 0; s < block->n_slots; s++) made.slots[s].class = feat_class_of(block->slots[s]);
+    for (size_t k = 0; k < made.n_ties; k++) {
+        const feat_branch *branch = &block->branches[0];
+        feat_type type =
+            united ? (k == 0 ? FEAT_TYPE_BIGINT : FEAT_TYPE_BLOB) : branch->table->fields[branch->ties[k]].type;
+        feat_column_init(&made.ties[k], type);
+    }
     feat_arena_init(&made.text);
     *events = made;
     return FEAT_OK;
@@ -58,7 +65,7 @@ static int regrow(void **p, size_t count, size_t size) {
 }
 
 /* All arrays share one capacity, which counts only once all of them have it. */
-static int reserve(feat_events *events, size_t more) {
+int feat_events_room(feat_events *events, size_t more) {
     size_t need;
     if (__builtin_add_overflow(events->n, more, &need)) return -1;
     if (need > events->capacity) {
@@ -79,11 +86,11 @@ static int reserve(feat_events *events, size_t more) {
 }
 
 feat_status feat_events_reserve(feat_events *events, size_t more, feat_error *err) {
-    return reserve(events, more) == 0 ? FEAT_OK : feat_fail_memory(err);
+    return feat_events_room(events, more) == 0 ? FEAT_OK : feat_fail_memory(err);
 }
 
 /* Takes away what a failed append left behind: ties are the only arrays that carry their own length. */
-static void drop_ties_past(feat_events *events) {
+void feat_events_drop_ties(feat_events *events) {
     for (size_t k = 0; k < events->n_ties; k++) {
         feat_column *column = &events->ties[k];
         for (size_t row = events->n; row < column->length; row++) {
@@ -96,7 +103,7 @@ static void drop_ties_past(feat_events *events) {
 }
 
 /* Copies the bytes of a text into the events' own memory. */
-static bool keep_text(feat_events *events, feat_text *text) {
+bool feat_events_keep_text(feat_events *events, feat_text *text) {
     if (text->length == 0) {
         *text = (feat_text){"", 0};
         return true;
@@ -118,6 +125,8 @@ static void copy_picked(feat_event_slot *to, size_t at, const feat_event_slot *f
     case FEAT_CLASS_I: COPY(int64_t); break;
     case FEAT_CLASS_F: COPY(double); break;
     case FEAT_CLASS_T: COPY(feat_text); break;
+    case FEAT_CLASS_W: COPY(feat_int128); break;
+    case FEAT_CLASS_V: COPY(feat_interval); break;
     case FEAT_CLASS_N: break;
     }
 #undef COPY
@@ -126,18 +135,18 @@ static void copy_picked(feat_event_slot *to, size_t at, const feat_event_slot *f
 feat_status feat_events_gather(feat_events *to, const feat_events *from, const uint32_t *numbers, size_t n,
                                feat_error *err) {
     assert(to != from && to->n_slots == from->n_slots && to->n_ties == from->n_ties);
-    if (reserve(to, n) != 0) return feat_fail_memory(err);
+    if (feat_events_room(to, n) != 0) return feat_fail_memory(err);
     for (size_t i = 0; i < n; i++) to->time[to->n + i] = from->time[numbers[i]];
     for (size_t s = 0; s < to->n_slots; s++) {
         feat_event_slot *slot = &to->slots[s];
         copy_picked(slot, to->n, &from->slots[s], numbers, n);
         if (slot->class != FEAT_CLASS_T) continue;
         for (size_t i = 0; i < n; i++)
-            if (!keep_text(to, (feat_text *)slot->values + to->n + i)) return feat_fail_memory(err);
+            if (!feat_events_keep_text(to, (feat_text *)slot->values + to->n + i)) return feat_fail_memory(err);
     }
     for (size_t k = 0; k < to->n_ties; k++) {
         if (feat_column_append_rows(&to->ties[k], &from->ties[k], numbers, n) == 0) continue;
-        drop_ties_past(to);
+        feat_events_drop_ties(to);
         return feat_fail_memory(err);
     }
     to->n += n;
@@ -176,6 +185,12 @@ static int compare_slot(const feat_event_slot *a, size_t i, const feat_event_slo
         int order = shared ? memcmp(x.data, y.data, shared) : 0;
         return order ? order : x.length < y.length ? -1 : x.length > y.length;
     }
+    case FEAT_CLASS_W: {
+        feat_int128 x = ((const feat_int128 *)a->values)[i], y = ((const feat_int128 *)b->values)[j];
+        return x < y ? -1 : x > y;
+    }
+    case FEAT_CLASS_V:
+        return feat_interval_order(((const feat_interval *)a->values)[i], ((const feat_interval *)b->values)[j]);
     case FEAT_CLASS_N: break;
     }
     return 0;
@@ -205,6 +220,9 @@ static bool same_value(const feat_event_slot *a, size_t i, const feat_event_slot
         feat_text x = ((const feat_text *)a->values)[i], y = ((const feat_text *)b->values)[j];
         return x.length == y.length && (x.length == 0 || memcmp(x.data, y.data, x.length) == 0);
     }
+    case FEAT_CLASS_W: return ((const feat_int128 *)a->values)[i] == ((const feat_int128 *)b->values)[j];
+    case FEAT_CLASS_V:
+        return feat_interval_order(((const feat_interval *)a->values)[i], ((const feat_interval *)b->values)[j]) == 0;
     case FEAT_CLASS_N: break;
     }
     return true;
@@ -286,177 +304,5 @@ feat_status feat_events_sort(const feat_events *events, uint32_t *numbers, size_
     const sort_item *result = merge_sort(events, items, items + n, n);
     for (size_t i = 0; i < n; i++) numbers[i] = result[i].number;
     if (items != small) feat_free(items);
-    return FEAT_OK;
-}
-
-/* ---- projection ---- */
-
-void feat_view_reads(const feat_view *view, bool *reads) {
-    for (size_t f = 0; f < view->table->n_fields; f++) reads[f] = false;
-    reads[view->table->time] = true;
-    for (size_t k = 0; k < view->n_ties; k++) reads[view->ties[k]] = true;
-    const feat_code *code = view->event_code;
-    for (size_t i = 0; i < code->n_loads; i++)
-        if (code->loads[i].kind == FEAT_LOAD_FIELD) reads[code->loads[i].index] = true;
-}
-
-struct feat_projector {
-    const feat_view *view;
-    feat_machine *machine;
-    const feat_vector *where;               /* NULL: every event passes */
-    const feat_vector **argument, **filter; /* by slot; NULL: none */
-    uint32_t lanes[FEAT_LANES];             /* of the batch's events that pass */
-};
-
-feat_status feat_projector_new(const feat_view *view, feat_projector **projector, feat_error *err) {
-    const feat_code *code = view->event_code;
-    feat_projector *p = feat_alloc_zero(1, sizeof *p);
-    if (!p) return feat_fail_memory(err);
-    p->view = view;
-    p->argument = feat_alloc_zero(view->n_slots, sizeof *p->argument);
-    p->filter = feat_alloc_zero(view->n_slots, sizeof *p->filter);
-    feat_status status = p->argument && p->filter ? FEAT_OK : feat_fail_memory(err);
-    if (status == FEAT_OK) status = feat_machine_new(code, &p->machine, err);
-    if (status != FEAT_OK) {
-        feat_projector_free(p);
-        return status;
-    }
-    size_t output = 0;
-    if (view->where != FEAT_NO_NODE) p->where = feat_machine_register(p->machine, code->outputs[output++]);
-    for (size_t s = 0; s < view->n_slots; s++) {
-        if (view->slots[s].arg != FEAT_NO_NODE)
-            p->argument[s] = feat_machine_register(p->machine, code->outputs[output++]);
-        if (view->slots[s].filter != FEAT_NO_NODE)
-            p->filter[s] = feat_machine_register(p->machine, code->outputs[output++]);
-    }
-    assert(output == code->n_outputs);
-    *projector = p;
-    return FEAT_OK;
-}
-
-void feat_projector_free(feat_projector *projector) {
-    if (!projector) return;
-    feat_machine_free(projector->machine);
-    feat_free((void *)projector->argument);
-    feat_free((void *)projector->filter);
-    feat_free(projector);
-}
-
-static uint8_t lane_state(const feat_vector *v, size_t lane) { return v->plain ? FEAT_STATE_VALUE : v->state[lane]; }
-
-/* Picks the lanes that WHERE is TRUE for, or an error. */
-static size_t pick_lanes(feat_projector *p, size_t n) {
-    size_t picked = 0;
-    for (size_t lane = 0; lane < n; lane++) {
-        uint8_t state = p->where ? lane_state(p->where, lane) : FEAT_STATE_VALUE;
-        bool passes = !p->where || (state == FEAT_STATE_VALUE && ((const uint8_t *)p->where->values)[lane]);
-        p->lanes[picked] = (uint32_t)lane;
-        picked += passes || state == FEAT_STATE_ERROR;
-    }
-    return picked;
-}
-
-/* What becomes of a slot in an event, before its argument is looked at. */
-static uint8_t slot_state(const feat_projector *p, size_t s, size_t lane) {
-    if (p->where && lane_state(p->where, lane) == FEAT_STATE_ERROR) return FEAT_STATE_ERROR;
-    const feat_vector *filter = p->filter[s];
-    if (filter) {
-        uint8_t state = lane_state(filter, lane);
-        if (state == FEAT_STATE_ERROR) return FEAT_STATE_ERROR;
-        if (state == FEAT_STATE_NULL || !((const uint8_t *)filter->values)[lane]) return FEAT_STATE_SKIPPED;
-    }
-    return p->argument[s] ? lane_state(p->argument[s], lane) : FEAT_STATE_VALUE;
-}
-
-/* Writes slot `s` of the picked lanes behind the events there are. False when memory is out. */
-static bool project_slot(const feat_projector *p, size_t s, size_t picked, feat_events *out, size_t at) {
-    feat_event_slot *slot = &out->slots[s];
-    const feat_vector *argument = p->argument[s];
-    for (size_t i = 0; i < picked; i++) {
-        size_t lane = p->lanes[i];
-        uint8_t state = slot_state(p, s, lane);
-        bool value = state == FEAT_STATE_VALUE;
-        slot->state[at + i] = state;
-        switch (slot->class) {
-        case FEAT_CLASS_B:
-            ((uint8_t *)slot->values)[at + i] = value && (!argument || ((const uint8_t *)argument->values)[lane]);
-            break;
-        case FEAT_CLASS_I:
-            ((int64_t *)slot->values)[at + i] = value ? ((const int64_t *)argument->values)[lane] : 0;
-            break;
-        case FEAT_CLASS_F:
-            ((double *)slot->values)[at + i] =
-                value ? feat_double_canonical(((const double *)argument->values)[lane]) : 0.0;
-            break;
-        case FEAT_CLASS_T: {
-            feat_text text = value ? ((const feat_text *)argument->values)[lane] : (feat_text){"", 0};
-            if (!keep_text(out, &text)) return false;
-            ((feat_text *)slot->values)[at + i] = text;
-            break;
-        }
-        case FEAT_CLASS_N: break;
-        }
-    }
-    return true;
-}
-
-/* A DATE is its first instant; days that no TIMESTAMP reaches stand at the ends of time. */
-static int64_t event_time(const feat_column *column, size_t row) {
-    assert(!feat_column_is_null(column, row));
-    int64_t value = feat_column_int(column, row), us;
-    if (column->type != FEAT_TYPE_DATE) return value;
-    if (__builtin_mul_overflow(value, FEAT_US_PER_DAY, &us)) return value < 0 ? INT64_MIN : INT64_MAX;
-    return us;
-}
-
-/* Rows in a run need no gathering. */
-static bool consecutive(const uint32_t *rows, size_t n) {
-    uint32_t broken = 0;
-    for (size_t i = 0; i < n; i++) broken |= rows[i] ^ (uint32_t)(rows[0] + i);
-    return broken == 0;
-}
-
-/* One batch; its events stand behind out->n but are not counted yet. */
-static feat_status run_batch(feat_projector *p, const feat_column *const *fields, const uint32_t *rows, size_t n,
-                             feat_events *out, size_t *picked, feat_error *err) {
-    const feat_code *code = p->view->event_code;
-    bool run = consecutive(rows, n);
-    for (size_t i = 0; i < code->n_loads; i++) {
-        assert(code->loads[i].kind == FEAT_LOAD_FIELD);
-        feat_vector *v = feat_machine_register(p->machine, code->loads[i].reg);
-        if (run) feat_vector_load(v, fields[code->loads[i].index], rows[0], n);
-        else feat_vector_gather(v, fields[code->loads[i].index], rows, n);
-    }
-    feat_machine_run(p->machine, n);
-    *picked = pick_lanes(p, n);
-    if (reserve(out, *picked) != 0) return feat_fail_memory(err);
-    const feat_column *time = fields[p->view->table->time];
-    for (size_t i = 0; i < *picked; i++) out->time[out->n + i] = event_time(time, rows[p->lanes[i]]);
-    for (size_t s = 0; s < p->view->n_slots; s++)
-        if (!project_slot(p, s, *picked, out, out->n)) return feat_fail_memory(err);
-    for (size_t k = 0; k < p->view->n_ties; k++) {
-        const feat_column *field = fields[p->view->ties[k]];
-        for (size_t i = 0; i < *picked; i++)
-            if (feat_column_append_from(&out->ties[k], field, rows[p->lanes[i]]) != 0) return feat_fail_memory(err);
-    }
-    return FEAT_OK;
-}
-
-feat_status feat_projector_run(feat_projector *projector, const feat_column *const *fields, const uint32_t *rows,
-                               size_t n, feat_events *out, uint32_t **kept, size_t *kept_capacity, feat_error *err) {
-    size_t before = out->n;
-    for (size_t at = 0; at < n; at += FEAT_LANES) {
-        size_t part = n - at < FEAT_LANES ? n - at : FEAT_LANES, picked;
-        feat_status status = run_batch(projector, fields, rows + at, part, out, &picked, err);
-        if (status == FEAT_OK && feat_grow((void **)kept, kept_capacity, out->n - before + picked, sizeof **kept) != 0)
-            status = feat_fail_memory(err);
-        if (status != FEAT_OK) {
-            out->n = before;
-            drop_ties_past(out);
-            return status;
-        }
-        for (size_t i = 0; i < picked; i++) (*kept)[out->n - before + i] = (uint32_t)at + projector->lanes[i];
-        out->n += picked;
-    }
     return FEAT_OK;
 }

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "column/column.h"
+#include "math/exact.h" /* feat_int128 */
 #include "plan/plan.h"
 
 enum {
@@ -25,6 +26,8 @@ typedef struct feat_cell {
         int64_t i;
         double f;
         feat_text t;
+        feat_int128 w;
+        feat_interval p;
     } v;
     uint8_t state;
 } feat_cell;
@@ -35,14 +38,18 @@ feat_cell feat_cell_canonical(feat_cell cell, feat_class class);
 
 /* ---- Vectors. ---- */
 
-#define FEAT_LANES 2048
+#define FEAT_LANES 1024
 
+/* A register. Only lib/exec looks inside; others use the functions below. */
 typedef struct feat_vector {
     feat_class class;
-    void *values;   /* uint8_t, int64_t, double or feat_text; a lane that is no value still holds something harmless
-                       (zero, an empty text) */
-    uint8_t *state; /* FEAT_LANES bytes */
-    bool plain;     /* all lanes in use are values: `state` need not be read */
+    uint32_t plain;         /* bit s: all lanes in use of strip s (exec/kernel.h) are values, and the bitmaps may hold
+                               anything there */
+    size_t lane_mask;       /* SIZE_MAX; 0 for a constant, which kernels read from its first block only */
+    const void *values;     /* lanes of the class's C type: `own`, or a column's; a lane that is no value still holds
+                               something harmless (zero, an empty text) */
+    void *own;              /* FEAT_LANES lanes */
+    uint64_t *null, *error; /* a bit a lane, never both */
 } feat_vector;
 
 typedef struct feat_machine feat_machine;
@@ -51,28 +58,50 @@ typedef struct feat_machine feat_machine;
 feat_status feat_machine_new(const feat_code *code, feat_machine **machine, feat_error *err);
 void feat_machine_free(feat_machine *machine);
 feat_vector *feat_machine_register(feat_machine *machine, uint32_t reg);
-/* Fills a register with rows [start, start + n) of a column, n <= FEAT_LANES; DATE widens to 64 bits, BOOLEAN to bytes.
- * TEXT borrows. */
+/* Fills a register with rows [start, start + n) of a column, n <= FEAT_LANES. Integers widen to the class of their type
+ * and BOOLEAN to bytes. Borrows the column until the register is filled anew: bytes always, numbers where no widening
+ * is needed. */
 void feat_vector_load(feat_vector *v, const feat_column *column, size_t start, size_t n);
 /* The same with rows picked by number. */
 void feat_vector_gather(feat_vector *v, const feat_column *column, const uint32_t *rows, size_t n);
+/* Lane i from cells[i * stride]. TEXT borrows. */
+void feat_vector_put_cells(feat_vector *v, const feat_cell *cells, size_t stride, size_t n);
+/* From lanes as feat_vector_values has them and FEAT_STATE_* of each. TEXT borrows. */
+void feat_vector_put_lanes(feat_vector *v, const void *values, const uint8_t *states, size_t n);
+/* Class I, no nulls. */
+void feat_vector_put_ints(feat_vector *v, const int64_t *values, size_t n);
 /* Runs all steps over lanes [0, n). Allocates nothing. */
 void feat_machine_run(feat_machine *machine, size_t n);
+/* Steps [from, to) only. */
+void feat_machine_run_steps(feat_machine *machine, size_t from, size_t to, size_t n);
+/* Lanes that follow each other: uint8_t, int64_t, double, feat_text, feat_int128 or feat_interval. Valid until the
+ * register is filled anew or its step runs again. */
+const void *feat_vector_values(const feat_vector *v);
+/* FEAT_STATE_* of lanes [0, n). */
+void feat_vector_states(const feat_vector *v, size_t n, uint8_t *states);
 feat_cell feat_vector_cell(const feat_vector *v, size_t lane);
-/* Appends lanes [0, n) to a column of type `type` (an error becomes NULL); 0, or -1 when memory is out. */
+/* Appends lanes [0, n) to a column of a type of the register's class (an error becomes NULL); 0, or -1 when memory is
+ * out. */
 int feat_vector_store(const feat_vector *v, size_t n, feat_column *column);
 
-/* One row. `cells` has code->n_regs entries. */
-void feat_row_init(const feat_code *code, feat_cell *cells); /* constants */
+/* ---- One row. ---- */
+
+/* `cells` has code->n_regs entries. Init fills in the constants; run changes neither them nor loads. */
+void feat_row_init(const feat_code *code, feat_cell *cells);
+/* All steps; outputs are canonical afterwards. */
 void feat_row_run(const feat_code *code, feat_cell *cells);
+/* Steps [from, to) only; outputs are left as they are. */
+void feat_row_run_steps(const feat_code *code, feat_cell *cells, size_t from, size_t to);
 /* One operation; only the arguments that it has are looked at. */
 void feat_row_op(feat_op op, feat_cell *out, const feat_cell *a, const feat_cell *b, const feat_cell *c);
+/* Computes an operator over constants for feat_pool_fold (plan/fold.h). */
+bool feat_fold_op(feat_op op, const feat_node *const *args, feat_node *out);
 
-/* ---- Projected events: what the windows of a view need of its table's rows. ---- */
+/* ---- Projected events: what the windows of a block need of its tables' rows. ---- */
 
 typedef struct feat_event_slot {
-    feat_class class;
-    void *values; /* one per event, as in feat_vector */
+    feat_class class; /* N: nobody reads it */
+    void *values;     /* one per event, as in feat_vector */
     uint8_t *state;
 } feat_event_slot;
 
@@ -81,12 +110,14 @@ typedef struct feat_events {
     int64_t *time; /* event time in µs (a DATE: its first instant) */
     feat_event_slot *slots;
     size_t n_slots;
-    feat_column *ties; /* the view's tie fields */
+    /* What orders events of one time: the tie fields of the one branch; of several branches the number of the branch,
+     * then the key encoding of its tie fields as one text. */
+    feat_column *ties;
     size_t n_ties;
-    feat_arena text; /* bytes of TEXT slots */
+    feat_arena text; /* bytes of slots of class T */
 } feat_events;
 
-feat_status feat_events_init(feat_events *events, const feat_view *view, feat_error *err);
+feat_status feat_events_init(feat_events *events, const feat_block *block, feat_error *err);
 void feat_events_done(feat_events *events);
 void feat_events_clear(feat_events *events);
 /* Room for `more` events behind the present ones; `n` stays. */
@@ -103,35 +134,70 @@ feat_status feat_events_sort(const feat_events *events, uint32_t *numbers, size_
 feat_status feat_events_gather(feat_events *to, const feat_events *from, const uint32_t *numbers, size_t n,
                                feat_error *err);
 
+/* What a block says of many rows, a lane for each: its aggregates, then FOUND as a BOOLEAN. */
+typedef struct feat_answers {
+    feat_event_slot *columns; /* n_aggregates + 1; class N where the code does not load it */
+    size_t n;
+    feat_arena text;
+} feat_answers;
+/* For the aggregates that `code` loads of its join `join`. */
+feat_status feat_answers_init(feat_answers *answers, const feat_code *code, size_t join, size_t n_rows,
+                              feat_error *err);
+void feat_answers_done(feat_answers *answers);
+feat_status feat_answers_put(feat_answers *answers, size_t row, const feat_cell *cells, bool found, feat_error *err);
+
+/* What a code's loads are filled from: inputs by number, answers by join, times. */
+typedef struct feat_row_source {
+    const feat_column *const *inputs;
+    const int64_t *times;
+    const feat_answers *answers;
+} feat_row_source;
+/* Fills the loads of joins before `joins` (and those of none) with rows [start, start + n). */
+void feat_row_source_load(const feat_row_source *rows, const feat_code *code, size_t joins, feat_machine *machine,
+                          size_t start, size_t n);
+
+/* Appends the key encoding of a value that is one. */
+void feat_key_append_cell(feat_buffer *out, feat_type type, const feat_cell *cell);
+
 typedef struct feat_projector feat_projector;
-feat_status feat_projector_new(const feat_view *view, feat_projector **projector, feat_error *err);
+feat_status feat_projector_new(const feat_block *block, size_t branch, feat_projector **projector, feat_error *err);
 void feat_projector_free(feat_projector *projector);
-/* Projects rows `rows[0..n)` (any n) of table columns: `fields[f]` is field f of the table, NULL when feat_view_reads
- * says that it is not read. Appends the events that pass WHERE (or whose WHERE is an error: all their slots are then
- * errors). (*kept)[i] (grown as needed, freed by the caller with feat_free) becomes the index into rows[] of the i-th
- * event that this call appended. An event whose time is NULL cannot occur. On failure no event is appended. */
-feat_status feat_projector_run(feat_projector *projector, const feat_column *const *fields, const uint32_t *rows,
-                               size_t n, feat_events *out, uint32_t **kept, size_t *kept_capacity, feat_error *err);
-/* Marks in reads[0..n_fields) the fields that projection needs: event code loads, event time, ties. Keys are the
- * caller's. */
-void feat_view_reads(const feat_view *view, bool *reads);
+/* Runs a batch of at most FEAT_LANES rows [start, start + n). (*lanes)[0..n_lanes) are those that pass WHERE (or whose
+ * WHERE is an error: all their slots are then errors) and have a key. */
+void feat_projector_batch(feat_projector *projector, const feat_row_source *rows, size_t start, size_t n,
+                          const uint32_t **lanes, size_t *n_lanes);
+/* The key of a lane of the batch, appended. */
+void feat_projector_key(const feat_projector *projector, uint32_t lane, feat_buffer *key);
+/* Appends the events of lanes of the batch. On failure none is. */
+feat_status feat_projector_take(feat_projector *projector, const feat_row_source *rows, size_t start,
+                                const uint32_t *lanes, size_t n, feat_events *out, feat_error *err);
+/* Marks in reads[0..n_fields) the fields that projection needs: loads, event time, ties. */
+void feat_branch_reads(const feat_branch *branch, bool *reads);
+/* The event time of a row; days that no TIMESTAMP reaches stand at the ends of time. */
+int64_t feat_event_time(const feat_column *column, size_t row);
 
 /* ---- Aggregates over the events [first, first + n) of one entity, in canonical order. ---- */
 
-/* At t, by walking the windows. out: one cell for each aggregate. `*found`: an event lies in the union of the view's
- * windows. */
-void feat_aggregates_scan(const feat_view *view, const feat_events *events, size_t first, size_t n, int64_t t,
-                          feat_cell *out, bool *found);
+/* At t, by walking the windows. out: one cell for each aggregate. `*found`: an event lies in the union of the block's
+ * windows. A scanner keeps its memory from call to call. */
+typedef struct feat_scanner feat_scanner;
+feat_status feat_scanner_new(const feat_block *block, feat_scanner **scanner, feat_error *err);
+void feat_scanner_free(feat_scanner *scanner);
+feat_status feat_scanner_run(feat_scanner *scanner, const feat_events *events, size_t first, size_t n, int64_t t,
+                             feat_cell *out, bool *found, feat_error *err);
+/* The event times that any window at t can need. */
+void feat_scanner_span(feat_scanner *scanner, int64_t t, int64_t *first, int64_t *last);
 
 /* The same from an index built once for an entity and asked at many t: prefix sums for groups (128-bit fixed point
  * where the exponents allow, else exact accumulators every 64 events), a tree for min and max, next/previous passing
- * event for first and last; a query takes logarithmic time, whatever the window. Bit-equal to the scan. */
+ * event for first and last; a query takes logarithmic time, whatever the window. What it has no structure for is
+ * scanned. Bit-equal to the scan. */
 typedef struct feat_window_index feat_window_index;
-feat_status feat_window_index_new(const feat_view *view, feat_window_index **index, feat_error *err);
+feat_status feat_window_index_new(const feat_block *block, feat_window_index **index, feat_error *err);
 void feat_window_index_free(feat_window_index *index);
 /* Builds for one entity; memory is kept for the next. `events` are borrowed by the queries that follow. */
 feat_status feat_window_index_build(feat_window_index *index, const feat_events *events, size_t first, size_t n,
                                     feat_error *err);
-void feat_window_index_query(const feat_window_index *index, int64_t t, feat_cell *out, bool *found);
+feat_status feat_window_index_query(feat_window_index *index, int64_t t, feat_cell *out, bool *found, feat_error *err);
 
 #endif

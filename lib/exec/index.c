@@ -9,7 +9,7 @@
 #include "exec/body.h"
 #include "exec/cell.h"
 #include "exec/exec.h"
-#include "exec/range.h"
+#include "exec/frame.h"
 #include "math/exact.h"
 #include "math/number.h"
 
@@ -58,6 +58,8 @@ static uint64_t key_of(const feat_event_slot *slot, size_t i) {
     case FEAT_CLASS_I: return (uint64_t)((const int64_t *)slot->values)[i] ^ UINT64_C(1) << 63;
     case FEAT_CLASS_F: return feat_double_key(((const double *)slot->values)[i]);
     case FEAT_CLASS_T:
+    case FEAT_CLASS_W:
+    case FEAT_CLASS_V:
     case FEAT_CLASS_N: break;
     }
     return 0;
@@ -70,6 +72,8 @@ static feat_cell cell_of_key(feat_class class, uint64_t key) {
     case FEAT_CLASS_I: cell.v.i = (int64_t)(key ^ UINT64_C(1) << 63); break;
     case FEAT_CLASS_F: cell.v.f = feat_double_of_bits(key >> 63 ? key ^ UINT64_C(1) << 63 : ~key); break;
     case FEAT_CLASS_T:
+    case FEAT_CLASS_W:
+    case FEAT_CLASS_V:
     case FEAT_CLASS_N: break;
     }
     return cell;
@@ -176,8 +180,8 @@ typedef struct specials {
 } specials;
 
 typedef struct part {
-    bool sums, least, greatest, next, previous; /* what the view's aggregates ask for */
-    feat_event_slot slot;                       /* of the entity's first event on */
+    bool used, sums, least, greatest, next, previous; /* what the block's aggregates ask for */
+    feat_event_slot slot;                             /* of the entity's first event on */
     /* Of the events at hand. */
     bool all_values, any_error, any_skipped, any_special, dense;
     int exponent;          /* of fixed sums */
@@ -197,29 +201,45 @@ typedef struct part {
 } part;
 
 struct feat_window_index {
-    const feat_view *view;
-    part *parts; /* by slot */
-    const int64_t *times;
-    size_t n;
+    const feat_block *block;
+    part *parts;           /* by slot */
+    feat_scanner *scanner; /* finds the windows, and walks those that the index has no structure for */
+    const feat_events *events;
+    size_t first, n;
 };
 
-feat_status feat_window_index_new(const feat_view *view, feat_window_index **index, feat_error *err) {
+/* One range of rows of a class that has prefix sums and trees. */
+static bool is_indexed(const feat_block *block, const feat_aggregate *a) {
+    feat_class class = feat_class_of(block->slots[a->slot]);
+    if (a->agg == FEAT_AGG_LAG || a->otherwise != FEAT_NO_NODE) return false;
+    return a->agg == FEAT_AGG_COUNT || (class != FEAT_CLASS_W && class != FEAT_CLASS_V);
+}
+
+feat_status feat_window_index_new(const feat_block *block, feat_window_index **index, feat_error *err) {
     feat_window_index *made = feat_alloc_zero(1, sizeof *made);
-    part *parts = feat_alloc_zero(view->n_slots, sizeof *parts);
+    part *parts = feat_alloc_zero(block->n_slots, sizeof *parts);
     if (!made || !parts) {
         feat_free(made);
         feat_free(parts);
         return feat_fail_memory(err);
     }
-    made->view = view;
-    made->parts = parts;
-    for (size_t s = 0; s < view->n_slots; s++) {
-        parts[s].all_values = true;
-        parts[s].slot.class = feat_class_of(view->slots[s].type);
+    feat_status status = feat_scanner_new(block, &made->scanner, err);
+    if (status != FEAT_OK) {
+        feat_free(made);
+        feat_free(parts);
+        return status;
     }
-    for (size_t a = 0; a < view->n_aggregates; a++) {
-        part *p = &parts[view->aggregates[a].slot];
-        switch (view->aggregates[a].agg) {
+    made->block = block;
+    made->parts = parts;
+    for (size_t s = 0; s < block->n_slots; s++) {
+        parts[s].all_values = true;
+        parts[s].slot.class = feat_class_of(block->slots[s]);
+    }
+    for (size_t a = 0; a < block->n_aggregates; a++) {
+        part *p = &parts[block->aggregates[a].slot];
+        if (!is_indexed(block, &block->aggregates[a])) continue;
+        p->used = true;
+        switch (block->aggregates[a].agg) {
         case FEAT_AGG_SUM_INT:
         case FEAT_AGG_SUM_DOUBLE:
         case FEAT_AGG_AVG_INT:
@@ -228,8 +248,7 @@ feat_status feat_window_index_new(const feat_view *view, feat_window_index **ind
         case FEAT_AGG_MAX: p->greatest = true; break;
         case FEAT_AGG_FIRST: p->next = true; break;
         case FEAT_AGG_LAST: p->previous = true; break;
-        case FEAT_AGG_COUNT:
-        case FEAT_AGG_COUNT_OF: break;
+        default: break;
         }
     }
     *index = made;
@@ -238,7 +257,7 @@ feat_status feat_window_index_new(const feat_view *view, feat_window_index **ind
 
 void feat_window_index_free(feat_window_index *index) {
     if (!index) return;
-    for (size_t s = 0; s < index->view->n_slots; s++) {
+    for (size_t s = 0; s < index->block->n_slots; s++) {
         part *p = &index->parts[s];
         feat_free(p->value_counts);
         feat_free(p->error_counts);
@@ -253,6 +272,7 @@ void feat_window_index_free(feat_window_index *index) {
         feat_free(p->next_passing);
         feat_free(p->previous_passing);
     }
+    feat_scanner_free(index->scanner);
     feat_free(index->parts);
     feat_free(index);
 }
@@ -397,7 +417,9 @@ feat_status feat_window_index_build(feat_window_index *index, const feat_events 
                                     feat_error *err) {
     /* An index without events answers any query: what a failure leaves. */
     index->n = 0;
-    for (size_t s = 0; s < index->view->n_slots; s++) {
+    index->events = events;
+    index->first = first;
+    for (size_t s = 0; s < index->block->n_slots; s++) {
         part *p = &index->parts[s];
         p->all_values = true;
         p->any_error = p->any_skipped = p->any_special = p->dense = false;
@@ -406,15 +428,13 @@ feat_status feat_window_index_build(feat_window_index *index, const feat_events 
     if (n >= NO_EVENT)
         return feat_fail(
             err, FEAT_LIMIT,
-            "view '%s': one entity has %zu events, more than the 4,294,967,294 that an index holds; choose a "
-            "finer key",
-            index->view->name ? index->view->name : "", n);
-    for (size_t s = 0; s < index->view->n_slots; s++) {
+            "one entity has %zu events, more than the 4,294,967,294 that an index holds; choose a finer key", n);
+    for (size_t s = 0; s < index->block->n_slots && feat_scanner_frames(index->scanner)->uniform; s++) {
         part *p = &index->parts[s];
         const feat_event_slot *slot = &events->slots[s];
         p->slot.values = (unsigned char *)slot->values + first * feat_class_size(slot->class);
         p->slot.state = slot->state + first;
-        if (build_part(p, n) == 0) continue;
+        if (!p->used || build_part(p, n) == 0) continue;
         for (size_t done = 0; done <= s; done++) {
             part *undo = &index->parts[done];
             undo->all_values = true;
@@ -422,7 +442,6 @@ feat_status feat_window_index_build(feat_window_index *index, const feat_events 
         }
         return feat_fail_memory(err);
     }
-    index->times = events->time + first;
     index->n = n;
     return FEAT_OK;
 }
@@ -506,22 +525,28 @@ static feat_cell query(const part *p, feat_agg agg, feat_range range) {
     case FEAT_AGG_AVG_DOUBLE: return query_double_sum(p, range, values, true);
     case FEAT_AGG_MIN: return query_extreme(p, range, false);
     case FEAT_AGG_MAX: return query_extreme(p, range, true);
-    case FEAT_AGG_COUNT:
-    case FEAT_AGG_FIRST:
-    case FEAT_AGG_LAST:
-    case FEAT_AGG_COUNT_OF: break;
+    default: return feat_cell_of_state(FEAT_STATE_NULL);
     }
-    return feat_cell_of_state(FEAT_STATE_NULL);
 }
 
-void feat_window_index_query(const feat_window_index *index, int64_t t, feat_cell *out, bool *found) {
-    const feat_view *view = index->view;
-    feat_ranges ranges;
-    *found = feat_ranges_init(&ranges, view, index->times, index->n, t);
-    for (size_t a = 0; a < view->n_aggregates; a++) {
-        const feat_aggregate *aggregate = &view->aggregates[a];
-        feat_cell cell =
-            query(&index->parts[aggregate->slot], aggregate->agg, feat_ranges_get(&ranges, aggregate->window));
-        out[a] = feat_cell_canonical(cell, feat_class_of(aggregate->type));
+feat_status feat_window_index_query(feat_window_index *index, int64_t t, feat_cell *out, bool *found, feat_error *err) {
+    const feat_block *block = index->block;
+    const feat_frames *frames = feat_scanner_frames(index->scanner);
+    const feat_events *events = index->events;
+    size_t first = index->first, n = index->n;
+    FEAT_TRY(feat_scanner_frame(index->scanner, &events, &first, &n, t, found, err));
+    for (size_t a = 0; a < block->n_aggregates; a++) {
+        const feat_aggregate *aggregate = &block->aggregates[a];
+        const feat_ranges *ranges = &frames->windows[aggregate->window];
+        feat_range range = ranges->first;
+        if (!frames->uniform || !is_indexed(block, aggregate) || feat_range_length(ranges->second) ||
+            frames->window_failed[aggregate->window] ||
+            !feat_frames_narrow(frames, aggregate->low, aggregate->high, events->time + first, &range)) {
+            FEAT_TRY(feat_scanner_aggregate(index->scanner, a, events, first, &out[a], err));
+            continue;
+        }
+        out[a] = feat_cell_canonical(query(&index->parts[aggregate->slot], aggregate->agg, range),
+                                     feat_class_of(aggregate->type));
     }
+    return FEAT_OK;
 }

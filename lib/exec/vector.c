@@ -1,338 +1,181 @@
-/* The machine over vectors: one kernel for each row of op.def, a loop over lanes around the same body that the row
- * machine runs. */
+/* The machine over vectors: registers, and steps that run kernels over strips of them. */
 #include <assert.h>
 
 #include "base/alloc.h"
-#include "base/bitmap.h"
-#include "exec/body.h"
 #include "exec/cell.h"
 #include "exec/exec.h"
-#include "math/number.h"
+#include "exec/kernel.h"
+
+/* A step with what it needs at hand. */
+typedef struct instruction {
+    feat_kernel *kernel;
+    feat_vector *out;
+    const feat_vector *a, *b, *c;
+} instruction;
 
 struct feat_machine {
-    const feat_code *code;
+    size_t n_regs, n_steps;
     feat_vector *registers;
+    instruction *instructions;
     void *memory; /* of all registers */
 };
 
-/* ---- kernels ---- */
+enum { LANE_WORDS = FEAT_LANES / FEAT_BLOCK_LANES, STRIPS = FEAT_LANES / FEAT_STRIP_LANES };
+_Static_assert(FEAT_LANES % FEAT_STRIP_LANES == 0 && FEAT_STRIP_LANES % FEAT_BLOCK_LANES == 0, "whole strips");
+_Static_assert(STRIPS < 32, "a bit of `plain` for each");
+#define ALL_PLAIN ((UINT32_C(1) << STRIPS) - 1)
 
-/* Registers hold FEAT_LANES initialised lanes whatever n is, so loops that cannot harm run in whole blocks: with a
- * constant number of turns they become vector code at -O2 too. A TEXT lane past n may point to memory that is gone, so
- * text stops at n. */
-#define LANE_BLOCK 64
-#define IN_BLOCKS(n, statement)                                                                                        \
-    for (size_t block = 0; block < (n); block += LANE_BLOCK)                                                           \
-        for (size_t lane = 0; lane < LANE_BLOCK; lane++) {                                                             \
-            size_t i = block + lane;                                                                                   \
-            statement;                                                                                                 \
-        }
-#define IN_LANES(n, statement)                                                                                         \
-    for (size_t i = 0; i < (n); i++) {                                                                                 \
-        statement;                                                                                                     \
-    }
-#define LANES_OF_B IN_BLOCKS
-#define LANES_OF_I IN_BLOCKS
-#define LANES_OF_F IN_BLOCKS
-#define LANES_OF_T IN_LANES
-
-static inline void *aligned(void *values) { return __builtin_assume_aligned(values, 64); }
-
-/* The state of a strict operation is the greatest of its arguments'. (Loops are functions of their own because
- * compilers trust `restrict` only in parameters.) */
-static void greatest_states(uint8_t *restrict to, const uint8_t *restrict x, const uint8_t *restrict y, size_t n) {
-    IN_BLOCKS(n, to[i] = x[i] > y[i] ? x[i] : y[i])
+/* Lanes and bitmaps of a register, and five cache lines that nobody uses: registers that begin a power of two apart
+ * would compete for the same lines of the cache. */
+static size_t register_size(feat_class class) {
+    return FEAT_LANES * feat_class_size(class) + 2 * LANE_WORDS * sizeof(uint64_t) + 5 * 64;
 }
 
-static void combine_states(feat_vector *out, const feat_vector *a, const feat_vector *b, size_t n) {
-    out->plain = a->plain && b->plain;
-    if (out->plain) return;
-    greatest_states(aligned(out->state), aligned((a->plain ? b : a)->state), aligned((b->plain ? a : b)->state), n);
+feat_level feat_level_best(void) {
+#if defined(__x86_64__) && defined(__GNUC__)
+    if (__builtin_cpu_supports("avx2")) return FEAT_LEVEL_AVX2;
+#endif
+    return FEAT_LEVEL_BASELINE;
 }
 
-/* What a body of shape CHECK said of its values counts only where the arguments are values. */
-static void states_unless_checked(uint8_t *restrict to, const uint8_t *restrict x, const uint8_t *restrict y,
-                                  size_t n) {
-    IN_BLOCKS(n, uint8_t strict = x[i] > y[i] ? x[i] : y[i]; to[i] = strict ? strict : to[i])
+static feat_kernel *kernel_of(uint16_t op, feat_level level) {
+    feat_kernel *kernel = level == FEAT_LEVEL_AVX2 ? feat_kernels_avx2[op] : NULL;
+    return kernel ? kernel : feat_kernels_baseline[op];
 }
 
-static bool all_values(const uint8_t *state, size_t n) {
-    uint64_t any = 0, word;
-    size_t i = 0;
-    for (; i + sizeof word <= n; i += sizeof word) {
-        memcpy(&word, state + i, sizeof word);
-        any |= word;
-    }
-    for (; i < n; i++) any |= state[i];
-    return any == FEAT_STATE_VALUE;
-}
+/* ---- making one ---- */
 
-static void merge_checked(feat_vector *out, const feat_vector *a, const feat_vector *b, size_t n) {
-    if (!a->plain || !b->plain)
-        states_unless_checked(aligned(out->state), aligned((a->plain ? b : a)->state),
-                              aligned((b->plain ? a : b)->state), n);
-    out->plain = all_values(out->state, n);
-}
-
-#define KERNEL_HEAD(id)                                                                                                \
-    static void run_##id(feat_vector *out, const feat_vector *a, const feat_vector *b, const feat_vector *c, size_t n)
-
-#define KERNEL_PURE1(id, OUT, A, B, C, body)                                                                           \
-    static void lanes_##id(FEAT_CTYPE_##OUT *restrict to, const FEAT_CTYPE_##A *restrict x,                            \
-                           size_t n){LANES_OF_##A(n, to[i] = feat_body_##body(x[i]))} KERNEL_HEAD(id) {                \
-        (void)b, (void)c;                                                                                              \
-        lanes_##id(aligned(out->values), aligned(a->values), n);                                                       \
-        combine_states(out, a, a, n);                                                                                  \
-    }
-
-#define KERNEL_PURE2(id, OUT, A, B, C, body)                                                                           \
-    static void lanes_##id(FEAT_CTYPE_##OUT *restrict to, const FEAT_CTYPE_##A *restrict x,                            \
-                           const FEAT_CTYPE_##B *restrict y,                                                           \
-                           size_t n){LANES_OF_##A(n, to[i] = feat_body_##body(x[i], y[i]))} KERNEL_HEAD(id) {          \
-        (void)c;                                                                                                       \
-        lanes_##id(aligned(out->values), aligned(a->values), aligned(b->values), n);                                   \
-        combine_states(out, a, b, n);                                                                                  \
-    }
-
-#define KERNEL_CHECK1(id, OUT, A, B, C, body)                                                                          \
-    static void lanes_##id(FEAT_CTYPE_##OUT *restrict to, uint8_t *restrict state, const FEAT_CTYPE_##A *restrict x,   \
-                           size_t n) {                                                                                 \
-        IN_LANES(n, uint8_t s = FEAT_STATE_VALUE; to[i] = feat_body_##body(x[i], &s); state[i] = s)                    \
-    }                                                                                                                  \
-    KERNEL_HEAD(id) {                                                                                                  \
-        (void)b, (void)c;                                                                                              \
-        lanes_##id(aligned(out->values), aligned(out->state), aligned(a->values), n);                                  \
-        merge_checked(out, a, a, n);                                                                                   \
-    }
-
-#define KERNEL_CHECK2(id, OUT, A, B, C, body)                                                                          \
-    static void lanes_##id(FEAT_CTYPE_##OUT *restrict to, uint8_t *restrict state, const FEAT_CTYPE_##A *restrict x,   \
-                           const FEAT_CTYPE_##B *restrict y, size_t n) {                                               \
-        IN_LANES(n, uint8_t s = FEAT_STATE_VALUE; to[i] = feat_body_##body(x[i], y[i], &s); state[i] = s)              \
-    }                                                                                                                  \
-    KERNEL_HEAD(id) {                                                                                                  \
-        (void)c;                                                                                                       \
-        lanes_##id(aligned(out->values), aligned(out->state), aligned(a->values), aligned(b->values), n);              \
-        merge_checked(out, a, b, n);                                                                                   \
-    }
-
-#define LOAD_CELL(cell, from, CLASS, state_of_lane)                                                                    \
-    feat_cell cell;                                                                                                    \
-    cell.v.FEAT_MEMBER_##CLASS = ((const FEAT_CTYPE_##CLASS *)aligned(from->values))[i];                               \
-    cell.state = state_of_lane
-
-#define CELL_LOOP(OUT, loads, call)                                                                                    \
-    for (size_t i = 0; i < n; i++) {                                                                                   \
-        loads;                                                                                                         \
-        feat_cell result;                                                                                              \
-        call;                                                                                                          \
-        to[i] = result.v.FEAT_MEMBER_##OUT;                                                                            \
-        state[i] = result.state;                                                                                       \
-        any |= result.state;                                                                                           \
-    }
-
-#define STATE_PLAIN(from) FEAT_STATE_VALUE
-#define STATE_ANY(from)   (from->plain ? FEAT_STATE_VALUE : from->state[i])
-
-#define LOADS1(A, B, C, S) LOAD_CELL(x, a, A, S(a))
-#define LOADS2(A, B, C, S)                                                                                             \
-    LOAD_CELL(x, a, A, S(a));                                                                                          \
-    LOAD_CELL(y, b, B, S(b))
-#define LOADS3(A, B, C, S)                                                                                             \
-    LOADS2(A, B, C, S);                                                                                                \
-    LOAD_CELL(z, c, C, S(c))
-
-/* Two loops: where all arguments are values, the compiler drops what a body does for the other states. */
-#define KERNEL_CELL(id, OUT, A, B, C, all_plain, LOADS, call)                                                          \
-    KERNEL_HEAD(id) {                                                                                                  \
-        (void)b, (void)c;                                                                                              \
-        FEAT_CTYPE_##OUT *to = aligned(out->values);                                                                   \
-        uint8_t *state = aligned(out->state);                                                                          \
-        uint8_t any = 0;                                                                                               \
-        if (all_plain) CELL_LOOP(OUT, LOADS(A, B, C, STATE_PLAIN), call)                                               \
-        else CELL_LOOP(OUT, LOADS(A, B, C, STATE_ANY), call)                                                           \
-        out->plain = any == FEAT_STATE_VALUE;                                                                          \
-    }
-
-#define KERNEL_CELL1(id, OUT, A, B, C, body)                                                                           \
-    KERNEL_CELL(id, OUT, A, B, C, a->plain, LOADS1, feat_body_##body(&result, &x))
-#define KERNEL_CELL2(id, OUT, A, B, C, body)                                                                           \
-    KERNEL_CELL(id, OUT, A, B, C, a->plain && b->plain, LOADS2, feat_body_##body(&result, &x, &y))
-#define KERNEL_CELL3(id, OUT, A, B, C, body)                                                                           \
-    KERNEL_CELL(id, OUT, A, B, C, a->plain && b->plain && c->plain, LOADS3, feat_body_##body(&result, &x, &y, &z))
-
-typedef void kernel(feat_vector *out, const feat_vector *a, const feat_vector *b, const feat_vector *c, size_t n);
-
-#define FEAT_OP(id, sql, shape, OUT, A, B, C, rev, body, nulls, errors, text, example, result)                         \
-    KERNEL_##shape(id, OUT, A, B, C, body)
-#include "plan/op.def"
-#undef FEAT_OP
-
-static kernel *const kernels[FEAT_OP_COUNT] = {
-#define FEAT_OP(id, sql, shape, out, a, b, c, rev, body, nulls, errors, text, example, result) run_##id,
-#include "plan/op.def"
-#undef FEAT_OP
-};
-
-/* ---- the machine ---- */
+#define FILL_LANES(type, value)                                                                                        \
+    for (size_t lane = 0; lane < FEAT_LANES; lane++) ((type *)v->own)[lane] = (value)
 
 static void fill_constant(feat_vector *v, const feat_constant *constant) {
+    v->lane_mask = 0;
     if (constant->is_null) {
-        memset(v->state, FEAT_STATE_NULL, FEAT_LANES);
-        v->plain = false;
+        memset(v->null, 0xff, LANE_WORDS * sizeof *v->null);
+        v->plain = 0;
         return;
     }
-    for (size_t i = 0; i < FEAT_LANES; i++) {
-        switch (v->class) {
-        case FEAT_CLASS_B: ((uint8_t *)v->values)[i] = constant->v.i != 0; break;
-        case FEAT_CLASS_I: ((int64_t *)v->values)[i] = constant->v.i; break;
-        case FEAT_CLASS_F: ((double *)v->values)[i] = constant->v.f; break;
-        case FEAT_CLASS_T: ((feat_text *)v->values)[i] = constant->v.t; break;
-        case FEAT_CLASS_N: break;
-        }
+    switch (v->class) {
+    case FEAT_CLASS_B: FILL_LANES(uint8_t, constant->v.i != 0); break;
+    case FEAT_CLASS_I: FILL_LANES(int64_t, constant->v.i); break;
+    case FEAT_CLASS_F: FILL_LANES(double, constant->v.f); break;
+    case FEAT_CLASS_T: FILL_LANES(feat_text, constant->v.t); break;
+    case FEAT_CLASS_W: FILL_LANES(feat_int128, constant->v.w); break;
+    case FEAT_CLASS_V: FILL_LANES(feat_interval, constant->v.p); break;
+    case FEAT_CLASS_N: break;
     }
 }
 
-feat_status feat_machine_new(const feat_code *code, feat_machine **machine, feat_error *err) {
-    size_t size = 0;
-    for (size_t i = 0; i < code->n_regs; i++) {
-        /* Both products are multiples of 64, so every array is aligned like the first. */
-        if (__builtin_add_overflow(size, FEAT_LANES * (feat_class_size(code->regs[i]) + 1), &size))
-            return feat_fail_memory(err);
+static void lay_out(feat_machine *m, const feat_code *code, unsigned char *memory) {
+    for (size_t i = 0; i < m->n_regs; i++) {
+        feat_vector *v = &m->registers[i];
+        size_t lanes = FEAT_LANES * feat_class_size(code->regs[i]);
+        *v = (feat_vector){.class = code->regs[i], .plain = ALL_PLAIN, .lane_mask = SIZE_MAX};
+        v->own = memory;
+        v->values = memory;
+        v->null = (uint64_t *)(void *)(memory + lanes);
+        v->error = v->null + LANE_WORDS;
+        if (v->class == FEAT_CLASS_T) FILL_LANES(feat_text, ((feat_text){"", 0}));
+        memory += register_size(v->class);
     }
+    for (size_t i = 0; i < code->n_constants; i++)
+        fill_constant(&m->registers[code->constants[i].reg], &code->constants[i]);
+}
+
+/* An operation with fewer arguments leaves the numbers of the others open: its kernel does not look at them. */
+static const feat_vector *argument(const feat_machine *m, uint32_t reg) {
+    return &m->registers[reg < m->n_regs ? reg : 0];
+}
+
+feat_status feat_machine_new_level(const feat_code *code, feat_level level, feat_machine **machine, feat_error *err) {
+    size_t size = 0;
+    for (size_t i = 0; i < code->n_regs; i++)
+        if (__builtin_add_overflow(size, register_size(code->regs[i]), &size)) return feat_fail_memory(err);
     feat_machine *m = feat_alloc_zero(1, sizeof *m);
     feat_vector *registers = feat_alloc_zero(code->n_regs, sizeof *registers);
+    instruction *instructions = feat_alloc_zero(code->n_steps, sizeof *instructions);
     unsigned char *memory = feat_alloc_aligned(size);
-    if (!m || !registers || !memory) {
+    if (!m || !registers || !instructions || !memory) {
         feat_free(m);
         feat_free(registers);
+        feat_free(instructions);
         feat_free(memory);
         return feat_fail_memory(err);
     }
     memset(memory, 0, size);
-    *m = (feat_machine){.code = code, .registers = registers, .memory = memory};
-    for (size_t i = 0; i < code->n_regs; i++) {
-        registers[i] = (feat_vector){.class = code->regs[i], .values = memory, .plain = true};
-        memory += FEAT_LANES * feat_class_size(code->regs[i]);
-        registers[i].state = memory;
-        memory += FEAT_LANES;
+    *m = (feat_machine){.n_regs = code->n_regs,
+                        .n_steps = code->n_steps,
+                        .registers = registers,
+                        .instructions = instructions,
+                        .memory = memory};
+    lay_out(m, code, memory);
+    for (size_t i = 0; i < code->n_steps; i++) {
+        const feat_step *step = &code->steps[i];
+        assert(step->op < FEAT_OP_COUNT && step->out < code->n_regs);
+        instructions[i] = (instruction){kernel_of(step->op, level), &registers[step->out], argument(m, step->a),
+                                        argument(m, step->b), argument(m, step->c)};
     }
-    for (size_t i = 0; i < code->n_constants; i++)
-        fill_constant(&registers[code->constants[i].reg], &code->constants[i]);
     *machine = m;
     return FEAT_OK;
+}
+
+feat_status feat_machine_new(const feat_code *code, feat_machine **machine, feat_error *err) {
+    return feat_machine_new_level(code, feat_level_best(), machine, err);
 }
 
 void feat_machine_free(feat_machine *machine) {
     if (!machine) return;
     feat_free(machine->registers);
+    feat_free(machine->instructions);
     feat_free(machine->memory);
     feat_free(machine);
 }
 
 feat_vector *feat_machine_register(feat_machine *machine, uint32_t reg) {
-    assert(reg < machine->code->n_regs);
+    assert(reg < machine->n_regs);
     return &machine->registers[reg];
 }
 
-/* An operation with fewer arguments leaves the numbers of the others open: its kernel does not look at them. */
-static const feat_vector *argument(const feat_machine *machine, uint32_t reg) {
-    return &machine->registers[reg < machine->code->n_regs ? reg : 0];
+/* ---- running it ---- */
+
+/* Lanes that the next batch will borrow, if it follows this one, asked for while this one computes: the processor does
+ * not see a column of which it is shown a strip at a time as one stream. A few lines after each step, because it can
+ * wait for a few at a time only. Nothing is read, so that this may go beyond the end of a column. */
+typedef struct prefetch {
+    const feat_vector *v, *end;
+    size_t first, lanes, at; /* the strip; bytes of *v that are asked for */
+} prefetch;
+
+static size_t bytes_borrowed(const feat_vector *v, size_t lanes) {
+    return v->values == v->own ? 0 : lanes * feat_class_size(v->class);
 }
 
-void feat_machine_run(feat_machine *machine, size_t n) {
-    assert(n <= FEAT_LANES);
-    const feat_code *code = machine->code;
-    for (size_t i = 0; i < code->n_steps; i++) {
-        const feat_step *step = &code->steps[i];
-        assert(step->op < FEAT_OP_COUNT && step->out < code->n_regs);
-        kernels[step->op](&machine->registers[step->out], argument(machine, step->a), argument(machine, step->b),
-                          argument(machine, step->c), n);
+static void prefetch_some(prefetch *p, size_t bytes) {
+    for (; p->v < p->end; p->v++, p->at = 0) {
+        size_t size = bytes_borrowed(p->v, p->lanes);
+        const char *next = (const char *)p->v->values + (p->first + FEAT_LANES) * feat_class_size(p->v->class);
+        for (; p->at < size; p->at += 64) {
+            if (bytes == 0) return;
+            __builtin_prefetch(next + p->at, 0, 2);
+            bytes -= 64;
+        }
     }
 }
 
-/* ---- in and out ---- */
-
-/* One loop for both ways to pick rows; ROW(i) is the row of lane i. */
-#define LOAD_LANES(ROW)                                                                                                \
-    switch (column->type) {                                                                                            \
-    case FEAT_TYPE_BOOLEAN:                                                                                            \
-        for (size_t i = 0; i < n; i++) ((uint8_t *)v->values)[i] = feat_bit_get(column->values, ROW(i));               \
-        break;                                                                                                         \
-    case FEAT_TYPE_DATE:                                                                                               \
-        for (size_t i = 0; i < n; i++) ((int64_t *)v->values)[i] = ((const int32_t *)column->values)[ROW(i)];          \
-        break;                                                                                                         \
-    case FEAT_TYPE_BIGINT:                                                                                             \
-    case FEAT_TYPE_TIMESTAMP:                                                                                          \
-        for (size_t i = 0; i < n; i++) ((int64_t *)v->values)[i] = ((const int64_t *)column->values)[ROW(i)];          \
-        break;                                                                                                         \
-    case FEAT_TYPE_DOUBLE:                                                                                             \
-        for (size_t i = 0; i < n; i++) ((double *)v->values)[i] = ((const double *)column->values)[ROW(i)];            \
-        break;                                                                                                         \
-    case FEAT_TYPE_TEXT: {                                                                                             \
-        const char *bytes = column->values ? column->values : ""; /* all texts may be empty */                         \
-        for (size_t i = 0; i < n; i++) {                                                                               \
-            int64_t from = column->offsets[ROW(i)], to = column->offsets[ROW(i) + 1];                                  \
-            ((feat_text *)v->values)[i] = (feat_text){bytes + from, (size_t)(to - from)};                              \
-        }                                                                                                              \
-        break;                                                                                                         \
-    }                                                                                                                  \
-    }                                                                                                                  \
-    v->plain = true;                                                                                                   \
-    if (column->null_count != 0 && column->validity) {                                                                 \
-        for (size_t i = 0; i < n; i++)                                                                                 \
-            v->state[i] = feat_bit_get(column->validity, ROW(i)) ? FEAT_STATE_VALUE : FEAT_STATE_NULL;                 \
-        v->plain = all_values(v->state, n);                                                                            \
+void feat_machine_run_steps(feat_machine *machine, size_t from, size_t to, size_t n) {
+    assert(n <= FEAT_LANES && from <= to && to <= machine->n_steps);
+    const instruction *end = machine->instructions + to;
+    size_t share = 0; /* of a strip's bytes after each step */
+    for (size_t r = 0; r < machine->n_regs; r++) share += bytes_borrowed(&machine->registers[r], FEAT_STRIP_LANES);
+    if (share > 0 && to > from) share = (share / (to - from) + 63) / 64 * 64;
+    for (size_t first = 0; first < n; first += FEAT_STRIP_LANES) {
+        size_t lanes = n - first < FEAT_STRIP_LANES ? n - first : FEAT_STRIP_LANES;
+        prefetch next = {machine->registers, machine->registers + machine->n_regs, first, lanes, 0};
+        for (const instruction *i = machine->instructions + from; i < end; i++) {
+            i->kernel(i->out, i->a, i->b, i->c, first, lanes);
+            if (share > 0) prefetch_some(&next, share);
+        }
     }
-
-void feat_vector_load(feat_vector *v, const feat_column *column, size_t start, size_t n) {
-    assert(n <= FEAT_LANES && v->class == feat_class_of(column->type));
-    if (n == 0) return; /* an empty column may have no buffers */
-#define ROW(i) (start + (i))
-    LOAD_LANES(ROW)
-#undef ROW
 }
 
-void feat_vector_gather(feat_vector *v, const feat_column *column, const uint32_t *rows, size_t n) {
-    assert(n <= FEAT_LANES && v->class == feat_class_of(column->type));
-    if (n == 0) return;
-#define ROW(i) ((size_t)rows[i])
-    LOAD_LANES(ROW)
-#undef ROW
-}
-
-feat_cell feat_vector_cell(const feat_vector *v, size_t lane) {
-    feat_cell cell;
-    memset(&cell, 0, sizeof cell);
-    cell.state = v->plain ? FEAT_STATE_VALUE : v->state[lane];
-    switch (v->class) {
-    case FEAT_CLASS_B: cell.v.b = ((const uint8_t *)v->values)[lane]; break;
-    case FEAT_CLASS_I: cell.v.i = ((const int64_t *)v->values)[lane]; break;
-    case FEAT_CLASS_F: cell.v.f = ((const double *)v->values)[lane]; break;
-    case FEAT_CLASS_T: cell.v.t = ((const feat_text *)v->values)[lane]; break;
-    case FEAT_CLASS_N: break;
-    }
-    return feat_cell_canonical(cell, v->class);
-}
-
-static int append_cell(feat_column *column, feat_class class, const feat_cell *cell) {
-    if (cell->state != FEAT_STATE_VALUE) return feat_column_append_null(column);
-    switch (class) {
-    case FEAT_CLASS_B: return feat_column_append_int(column, cell->v.b);
-    case FEAT_CLASS_I: return feat_column_append_int(column, cell->v.i);
-    case FEAT_CLASS_F: return feat_column_append_double(column, cell->v.f);
-    case FEAT_CLASS_T: return feat_column_append_text(column, cell->v.t.data, cell->v.t.length);
-    case FEAT_CLASS_N: break;
-    }
-    return feat_column_append_null(column);
-}
-
-int feat_vector_store(const feat_vector *v, size_t n, feat_column *column) {
-    assert(n <= FEAT_LANES && v->class == feat_class_of(column->type));
-    if (feat_column_reserve(column, n) != 0) return -1;
-    for (size_t i = 0; i < n; i++) {
-        feat_cell cell = feat_vector_cell(v, i);
-        if (append_cell(column, v->class, &cell) != 0) return -1;
-    }
-    return 0;
-}
+void feat_machine_run(feat_machine *machine, size_t n) { feat_machine_run_steps(machine, 0, machine->n_steps, n); }

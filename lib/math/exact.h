@@ -134,5 +134,7 @@ void feat_exact_add_fixed(feat_exact *sum, feat_int128 value, int exponent);
 /* Correctly rounded. The mean is NaN when n <= 0. */
 double feat_int128_to_double(feat_int128 value);
 double feat_int_mean(feat_int128 sum, int64_t n);
+/* (high * 2^128 + low) / (n * 10^scale), rounded once to the nearest (ties to even); n > 0, 0 <= scale <= 38. */
+double feat_wide_mean(feat_uint128 low, int64_t high, uint64_t n, int scale);
 
 #endif

@@ -3,10 +3,22 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "math/decimal.h"
 
 enum { FLAG_STATE = 1 };
 
-static size_t class_size(feat_class class) { return class == FEAT_CLASS_B ? 1 : class == FEAT_CLASS_T ? 4 : 8; }
+static size_t class_size(feat_class class) {
+    switch (class) {
+    case FEAT_CLASS_B: return 1;
+    case FEAT_CLASS_T: return 4;
+    case FEAT_CLASS_W:
+    case FEAT_CLASS_V: return 16;
+    default: return 8;
+    }
+}
+
+/* How a tie's value is written: by the class of its type. */
+static feat_class tie_class(const feat_column *tie) { return feat_class_of(tie->type); }
 
 size_t feat_chunk_event_size(const feat_events *events, size_t i) {
     size_t size = 8;
@@ -17,8 +29,8 @@ size_t feat_chunk_event_size(const feat_events *events, size_t i) {
     }
     for (size_t k = 0; k < events->n_ties; k++) {
         const feat_column *tie = &events->ties[k];
-        size += 9;
-        if (tie->type == FEAT_TYPE_TEXT) size += feat_column_text(tie, i).length;
+        size += 17;
+        if (tie_class(tie) == FEAT_CLASS_T) size += feat_column_text(tie, i).length;
     }
     return size;
 }
@@ -30,6 +42,31 @@ static void put_i64(uint8_t *at, uint64_t v) {
 static uint64_t get_i64(const uint8_t *at) {
     uint64_t v = 0;
     for (int i = 0; i < 8; i++) v |= (uint64_t)at[i] << (8 * i);
+    return v;
+}
+
+/* Two words, the low one first; an interval's are its months and days, and its µs. */
+static void put_wide(feat_buffer *out, feat_int128 v) {
+    feat_buffer_u64(out, (uint64_t)v);
+    feat_buffer_u64(out, (uint64_t)(v >> 64));
+}
+
+static void put_interval(feat_buffer *out, feat_interval v) {
+    feat_buffer_u32(out, (uint32_t)v.months);
+    feat_buffer_u32(out, (uint32_t)v.days);
+    feat_buffer_u64(out, (uint64_t)v.us);
+}
+
+static feat_int128 get_wide(feat_cursor *in) {
+    uint64_t low = feat_cursor_u64(in), high = feat_cursor_u64(in);
+    return (feat_int128)((feat_uint128)high << 64 | low);
+}
+
+static feat_interval get_interval(feat_cursor *in) {
+    feat_interval v;
+    v.months = (int32_t)feat_cursor_u32(in);
+    v.days = (int32_t)feat_cursor_u32(in);
+    v.us = (int64_t)feat_cursor_u64(in);
     return v;
 }
 
@@ -50,6 +87,10 @@ static void encode_slot(feat_buffer *out, const feat_event_slot *slot, size_t fi
     if (states) feat_buffer_append(out, slot->state + first, n);
     if (slot->class == FEAT_CLASS_B) {
         feat_buffer_append(out, (const uint8_t *)slot->values + first, n);
+    } else if (slot->class == FEAT_CLASS_W) {
+        for (size_t i = 0; i < n; i++) put_wide(out, ((const feat_int128 *)slot->values)[first + i]);
+    } else if (slot->class == FEAT_CLASS_V) {
+        for (size_t i = 0; i < n; i++) put_interval(out, ((const feat_interval *)slot->values)[first + i]);
     } else if (slot->class != FEAT_CLASS_T) {
         encode_words(out, slot->values, first, n);
     } else {
@@ -64,11 +105,15 @@ static void encode_tie(feat_buffer *out, const feat_column *tie, size_t first, s
         bool null = feat_column_is_null(tie, i);
         feat_buffer_byte(out, null);
         if (null) continue;
-        if (tie->type == FEAT_TYPE_TEXT) {
+        if (tie_class(tie) == FEAT_CLASS_T) {
             feat_text text = feat_column_text(tie, i);
             feat_buffer_u32(out, (uint32_t)text.length);
             feat_buffer_append(out, text.data, text.length);
-        } else if (tie->type == FEAT_TYPE_DOUBLE) {
+        } else if (tie_class(tie) == FEAT_CLASS_W) {
+            put_wide(out, feat_column_wide(tie, i));
+        } else if (tie_class(tie) == FEAT_CLASS_V) {
+            put_interval(out, feat_column_interval(tie, i));
+        } else if (tie_class(tie) == FEAT_CLASS_F) {
             double v = feat_column_double(tie, i);
             uint64_t bits;
             memcpy(&bits, &v, sizeof bits);
@@ -145,6 +190,17 @@ static feat_status decode_slot(feat_cursor *in, feat_event_slot *slot, size_t fi
         memcpy(slot->state + first, states, n);
     }
     if (slot->class == FEAT_CLASS_T) return decode_texts(in, (feat_text *)slot->values + first, n, arena, err);
+    if (slot->class == FEAT_CLASS_W || slot->class == FEAT_CLASS_V) {
+        const uint8_t *wide = feat_cursor_bytes(in, 16 * n);
+        feat_cursor values;
+        if (!wide) return corrupt(err);
+        feat_cursor_init(&values, wide, 16 * n);
+        for (size_t i = first; i < first + n; i++) {
+            if (slot->class == FEAT_CLASS_W) ((feat_int128 *)slot->values)[i] = get_wide(&values);
+            else ((feat_interval *)slot->values)[i] = get_interval(&values);
+        }
+        return FEAT_OK;
+    }
     if (slot->class != FEAT_CLASS_B) return decode_words(in, slot->values, first, n, err);
     const uint8_t *bytes = feat_cursor_bytes(in, n);
     if (!bytes) return corrupt(err);
@@ -158,18 +214,28 @@ static feat_status decode_tie(feat_cursor *in, feat_column *tie, size_t n, feat_
         uint8_t null = feat_cursor_byte(in);
         if (null) {
             failed = feat_column_append_null(tie);
-        } else if (tie->type == FEAT_TYPE_TEXT) {
+        } else if (tie_class(tie) == FEAT_CLASS_W) {
+            feat_int128 v = get_wide(in);
+            if (tie->type == FEAT_TYPE_UBIGINT ? v < 0 || v > UINT64_MAX
+                                               : !feat_decimal_fits(v, FEAT_TYPE_PRECISION(tie->type)))
+                return corrupt(err);
+            failed = feat_column_append_wide(tie, v);
+        } else if (tie_class(tie) == FEAT_CLASS_V) {
+            failed = feat_column_append_interval(tie, get_interval(in));
+        } else if (tie_class(tie) == FEAT_CLASS_T) {
             size_t length = feat_cursor_u32(in);
             const char *bytes = feat_cursor_bytes(in, length);
             if (!bytes) return corrupt(err);
             failed = feat_column_append_text(tie, bytes, length);
-        } else if (tie->type == FEAT_TYPE_DOUBLE) {
+        } else if (tie_class(tie) == FEAT_CLASS_F) {
             uint64_t bits = feat_cursor_u64(in);
             double v;
             memcpy(&v, &bits, sizeof v);
             failed = feat_column_append_double(tie, v);
         } else {
-            failed = feat_column_append_int(tie, (int64_t)feat_cursor_u64(in));
+            int64_t v = (int64_t)feat_cursor_u64(in);
+            if (!feat_int_fits(tie->type, v)) return corrupt(err);
+            failed = feat_column_append_int(tie, v);
         }
         if (failed) return feat_fail_memory(err);
     }

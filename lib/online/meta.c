@@ -42,13 +42,13 @@ feat_status feat_online_meta_read(feat_env *env, MDB_txn *txn, feat_arena *arena
     meta->version = feat_cursor_u64(&in);
     meta->epoch = feat_cursor_u64(&in);
     meta->next_state = feat_cursor_u32(&in);
-    meta->n_views = feat_unpack_array(&in);
-    meta->views = feat_arena_array(arena, meta->n_views, sizeof *meta->views);
-    if (!meta->views) return feat_fail_memory(err);
-    for (size_t i = 0; i < meta->n_views; i++) {
+    meta->n_blocks = feat_unpack_array(&in);
+    meta->blocks = feat_arena_array(arena, meta->n_blocks, sizeof *meta->blocks);
+    if (!meta->blocks) return feat_fail_memory(err);
+    for (size_t i = 0; i < meta->n_blocks; i++) {
         if (feat_unpack_array(&in) != 2) in.failed = true;
-        meta->views[i].state = (uint32_t)feat_unpack_uint(&in);
-        meta->views[i].view = feat_unpack_digest(&in);
+        meta->blocks[i].state = (uint32_t)feat_unpack_uint(&in);
+        meta->blocks[i].block = feat_unpack_digest(&in);
     }
     meta->n_services = feat_unpack_array(&in);
     meta->services = feat_arena_array(arena, meta->n_services, sizeof *meta->services);
@@ -73,11 +73,11 @@ feat_status feat_online_meta_write(feat_env *env, MDB_txn *txn, const feat_onlin
     feat_buffer_u64(&out, meta->version);
     feat_buffer_u64(&out, meta->epoch);
     feat_buffer_u32(&out, meta->next_state);
-    feat_pack_array(&out, (uint32_t)meta->n_views);
-    for (size_t i = 0; i < meta->n_views; i++) {
+    feat_pack_array(&out, (uint32_t)meta->n_blocks);
+    for (size_t i = 0; i < meta->n_blocks; i++) {
         feat_pack_array(&out, 2);
-        feat_pack_uint(&out, meta->views[i].state);
-        feat_pack_digest(&out, &meta->views[i].view);
+        feat_pack_uint(&out, meta->blocks[i].state);
+        feat_pack_digest(&out, &meta->blocks[i].block);
     }
     feat_pack_array(&out, (uint32_t)meta->n_services);
     for (size_t i = 0; i < meta->n_services; i++) {

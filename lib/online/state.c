@@ -183,7 +183,7 @@ static void widen(feat_event_list list, int64_t *low, int64_t *high) {
     if (last > *high) *high = last;
 }
 
-feat_status feat_state_update(feat_env *env, MDB_txn *txn, uint32_t state, const feat_view *view, const void *entity,
+feat_status feat_state_update(feat_env *env, MDB_txn *txn, uint32_t state, const feat_block *block, const void *entity,
                               size_t entity_size, feat_event_list added, feat_event_list removed, feat_error *err) {
     int64_t low = INT64_MAX, high = INT64_MIN, before_time = 0;
     uint32_t before_ordinal = 0;
@@ -197,8 +197,8 @@ feat_status feat_state_update(feat_env *env, MDB_txn *txn, uint32_t state, const
     widen(added, &low, &high);
     widen(removed, &low, &high);
     if (low > high) return FEAT_OK;
-    FEAT_GOTO(status, feat_events_init(&old, view, err), out);
-    FEAT_GOTO(status, feat_events_init(&merged, view, err), out);
+    FEAT_GOTO(status, feat_events_init(&old, block, err), out);
+    FEAT_GOTO(status, feat_events_init(&merged, block, err), out);
     int rc = mdb_cursor_open(txn, feat_env_dbi(env), &cursor);
     if (rc != 0) {
         status = feat_env_fail(err, rc, "reading serving state");

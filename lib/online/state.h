@@ -1,4 +1,4 @@
-/* Serving state: the projected events of each entity of a deployed view, in canonical order, cut into chunks.
+/* Serving state: the projected events of each key of a deployed block, in canonical order, cut into chunks.
  *
  * An LMDB key is (state, digest of the entity key, time of the chunk's first event, ordinal among chunks of that time),
  * so a cursor walks one entity's chunks in order and a window starts with one seek. Two entity keys of one digest take
@@ -13,10 +13,10 @@
 #include "store/store.h"
 
 /* What the state holds: one record, replaced in the transaction that changes any of it. */
-typedef struct feat_online_view {
+typedef struct feat_online_block {
     uint32_t state;
-    feat_digest view;
-} feat_online_view;
+    feat_digest block;
+} feat_online_block;
 
 typedef struct feat_online_service {
     const char *name;
@@ -27,8 +27,8 @@ typedef struct feat_online_meta {
     uint64_t version; /* store version that has been applied */
     uint64_t epoch;   /* changes with the lists below */
     uint32_t next_state;
-    feat_online_view *views;
-    size_t n_views;
+    feat_online_block *blocks;
+    size_t n_blocks;
     feat_online_service *services; /* in the order of deployment */
     size_t n_services;
 } feat_online_meta;
@@ -52,7 +52,7 @@ typedef struct feat_event_list {
     const uint32_t *numbers;
     size_t n;
 } feat_event_list;
-feat_status feat_state_update(feat_env *env, MDB_txn *txn, uint32_t state, const feat_view *view, const void *key,
+feat_status feat_state_update(feat_env *env, MDB_txn *txn, uint32_t state, const feat_block *block, const void *key,
                               size_t key_size, feat_event_list added, feat_event_list removed, feat_error *err);
 
 /* Appends to `out` the entity's events with first <= time <= last, and perhaps neighbours of them, in canonical order.

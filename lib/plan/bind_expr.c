@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/calendar.h"
 #include "base/clock.h"
 #include "math/number.h"
 #include "plan/bind.h"
@@ -63,9 +64,9 @@ static feat_status bind_unary(feat_binder *b, const feat_ast_expr *expr, uint32_
     FEAT_TRY(feat_bind_expr(b, arg, &bound));
     if (strcmp(expr->name, "not") == 0) return built(b, expr, feat_build_not(&b->build, bound), node);
     if (strcmp(expr->name, "-") == 0) return built(b, expr, feat_build_negate(&b->build, bound), node);
-    feat_type type = feat_build_type(&b->build, bound);
-    if (type != FEAT_TYPE_BIGINT && type != FEAT_TYPE_DOUBLE)
-        return feat_bind_fail(b, expr->offset, "'+' needs a number, found %s", feat_build_type_name(type));
+    /* What cannot be negated cannot have a sign either. */
+    uint32_t negated;
+    FEAT_TRY(built(b, expr, feat_build_negate(&b->build, bound), &negated));
     *node = bound;
     return FEAT_OK;
 }
@@ -77,6 +78,10 @@ static feat_status bind_binary(feat_binder *b, const feat_ast_expr *expr, uint32
                                         "/",
                                         "//",
                                         "%",
+                                        "&",
+                                        "|",
+                                        "<<",
+                                        ">>",
                                         "=",
                                         "<>",
                                         "<",
@@ -90,9 +95,11 @@ static feat_status bind_binary(feat_binder *b, const feat_ast_expr *expr, uint32
     const char *op = NULL;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(expr->name, known[i]) == 0) op = known[i];
-    if (!op) return feat_bind_fail(b, expr->offset, "the operator '%s' is not supported", expr->name);
     uint32_t left, right;
+    bool bit_not = strcmp(expr->name, "~") == 0 && expr->n_args == 1;
+    if (!op && !bit_not) return feat_bind_fail(b, expr->offset, "the operator '%s' is not supported", expr->name);
     FEAT_TRY(feat_bind_expr(b, expr->args[0], &left));
+    if (bit_not) return built(b, expr, feat_build_bit_not(&b->build, left), node);
     for (size_t i = 1; i < expr->n_args; i++) {
         FEAT_TRY(feat_bind_expr(b, expr->args[i], &right));
         FEAT_TRY(built(b, expr, feat_build_binary(&b->build, op, left, right), &left));
@@ -157,32 +164,70 @@ static feat_status bind_cast(feat_binder *b, const feat_ast_expr *expr, uint32_t
     feat_type type;
     uint32_t arg;
     if (!feat_type_from_sql(expr->name, &type)) return feat_bind_fail(b, expr->offset, "unknown type '%s'", expr->name);
-    if (expr->try_cast) return feat_bind_fail(b, expr->offset, "TRY_CAST is not supported; use CAST");
     FEAT_TRY(feat_bind_expr(b, expr->args[0], &arg));
-    return built(b, expr, feat_build_cast(&b->build, arg, type, true), node);
+    return built(
+        b, expr,
+        expr->try_cast ? feat_build_try_cast(&b->build, arg, type) : feat_build_cast(&b->build, arg, type, true), node);
+}
+
+static feat_status bind_interval(feat_binder *b, const feat_ast_expr *expr, uint32_t *node) {
+    if (expr->months != (int32_t)expr->months || expr->days != (int32_t)expr->days)
+        return feat_bind_fail(b, expr->offset, "this interval is too long: its months and days are 32-bit numbers");
+    feat_interval interval = {(int32_t)expr->months, (int32_t)expr->days, expr->us};
+    return built(b, expr, feat_build_interval(&b->build, interval), node);
+}
+
+/* The words of the clock that are not now() itself. */
+static feat_status bind_current_date(feat_binder *b, const feat_ast_expr *expr, uint32_t *node) {
+    feat_ast_expr now = *expr;
+    bool handled = false;
+    uint32_t time = FEAT_NO_NODE;
+    now.name = "now";
+    FEAT_TRY(b->call(b, &now, &handled, &time));
+    if (!handled) return feat_bind_fail(b, expr->offset, "the clock cannot be read here");
+    return built(b, expr, feat_build_cast(&b->build, time, FEAT_TYPE_DATE, true), node);
+}
+
+/* A part of a time is a bare word or a text: day or 'day'. */
+static bool names_part(const feat_ast_expr *arg) {
+    return arg->kind == FEAT_AST_COLUMN && !arg->qualifier &&
+           feat_part_find(arg->name, strlen(arg->name)) != FEAT_PART_NONE;
+}
+
+static feat_status unknown_function(feat_binder *b, const feat_ast_expr *expr) {
+    static const char *const others[] = {"now", "current_timestamp", "current_date"};
+    const size_t n_others = sizeof others / sizeof *others, n = n_others + FEAT_AGG_COUNT_OF + feat_function_count();
+    const char **names = feat_arena_array(b->arena, n, sizeof *names);
+    if (!names) return feat_fail_memory(b->err);
+    size_t k = 0;
+    for (size_t i = 0; i < n_others; i++) names[k++] = others[i];
+    for (size_t i = 0; i < FEAT_AGG_COUNT_OF; i++) names[k++] = feat_agg_table[i].sql;
+    for (size_t i = 0; i < feat_function_count(); i++) names[k++] = feat_function_name(i);
+    const char *near = feat_sql_suggest(expr->name, names, n);
+    return feat_bind_fail(b, expr->offset, "unknown function '%.100s'%s%s%s", expr->name,
+                          near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 static feat_status bind_call(feat_binder *b, const feat_ast_expr *expr, uint32_t *node) {
-    static const char *const names[] = {"abs",   "coalesce", "ifnull", "nullif", "now", "current_timestamp",
-                                        "count", "sum",      "avg",    "min",    "max", "first",
-                                        "last"};
-    static const char *const scalar[] = {"abs", "coalesce", "ifnull", "nullif"};
     bool handled = false;
     FEAT_TRY(b->call(b, expr, &handled, node));
     if (handled) return FEAT_OK;
-    for (size_t i = 0; i < sizeof scalar / sizeof *scalar; i++) {
-        if (strcasecmp(expr->name, scalar[i]) != 0) continue;
-        if (expr->over || expr->filter || expr->distinct || expr->star || expr->n_order || expr->nulls)
-            return feat_bind_fail(b, expr->offset,
-                                  "%s is no aggregate: it takes no OVER, FILTER, DISTINCT, ORDER BY or *", expr->name);
-        uint32_t *args = feat_arena_array(b->arena, expr->n_args, sizeof *args);
-        if (!args) return feat_fail_memory(b->err);
-        for (size_t k = 0; k < expr->n_args; k++) FEAT_TRY(feat_bind_expr(b, expr->args[k], &args[k]));
-        return built(b, expr, feat_build_call(&b->build, scalar[i], args, expr->n_args), node);
+    if (expr->n_args == 0 && (strcasecmp(expr->name, "current_date") == 0 || strcasecmp(expr->name, "today") == 0))
+        return bind_current_date(b, expr, node);
+    const feat_function *function = feat_function_find(expr->name);
+    if (!function) return unknown_function(b, expr);
+    if (expr->over || expr->filter || expr->distinct || expr->star || expr->n_order || expr->nulls)
+        return feat_bind_fail(b, expr->offset, "%s is no aggregate: it takes no OVER, FILTER, DISTINCT, ORDER BY or *",
+                              expr->name);
+    uint32_t *args = feat_arena_array(b->arena, expr->n_args, sizeof *args);
+    if (!args) return feat_fail_memory(b->err);
+    for (size_t k = 0; k < expr->n_args; k++) {
+        const feat_ast_expr *arg = expr->args[k];
+        if (k == 0 && function->takes_part && names_part(arg))
+            FEAT_TRY(built(b, arg, feat_build_text(&b->build, arg->name, strlen(arg->name)), &args[k]));
+        else FEAT_TRY(feat_bind_expr(b, arg, &args[k]));
     }
-    const char *near = feat_sql_suggest(expr->name, names, sizeof names / sizeof *names);
-    return feat_bind_fail(b, expr->offset, "unknown function '%.100s'%s%s%s", expr->name,
-                          near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return built(b, expr, feat_build_call(&b->build, function->name, args, expr->n_args), node);
 }
 
 static feat_status bind_one(feat_binder *b, const feat_ast_expr *expr, uint32_t *node) {
@@ -193,8 +238,7 @@ static feat_status bind_one(feat_binder *b, const feat_ast_expr *expr, uint32_t 
     case FEAT_AST_DECIMAL: return bind_number(b, expr, node);
     case FEAT_AST_STRING: return built(b, expr, feat_build_text(&b->build, expr->text, expr->length), node);
     case FEAT_AST_TYPED: return bind_typed(b, expr, node);
-    case FEAT_AST_INTERVAL:
-        return feat_bind_fail(b, expr->offset, "an INTERVAL stands in a window's frame or a DELAY only");
+    case FEAT_AST_INTERVAL: return bind_interval(b, expr, node);
     case FEAT_AST_COLUMN: return b->column(b, expr, node);
     case FEAT_AST_STAR:
         return feat_bind_fail(b, expr->offset, "'*' is no value; it stands alone in a SELECT list or in count(*)");

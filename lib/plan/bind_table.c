@@ -1,50 +1,103 @@
-/* CREATE TABLE. */
+/* CREATE TABLE and CREATE DIMENSION. */
 #include <string.h>
+#include <strings.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
-#include "plan/bind.h"
+#include "plan/query.h"
+#include "plan/row.h"
+
+static const char *what(const feat_schema *table) { return table->dimension ? "dimension" : "table"; }
+
+/* ---- Keys. ---- */
 
 static feat_status bind_list(feat_binder *b, const feat_schema *table, const feat_ast_names *names, uint32_t **fields,
                              size_t *n) {
     *fields = feat_arena_array(b->arena, names->n, sizeof **fields);
-    if (!*fields) return feat_fail_memory(b->err);
+    bool *named = feat_arena_array(b->arena, table->n_fields, sizeof *named);
+    if (!*fields || !named) return feat_fail_memory(b->err);
     for (size_t i = 0; i < names->n; i++) {
-        FEAT_TRY(feat_bind_field(b, table, names->items[i].text, names->items[i].offset, &(*fields)[i]));
-        for (size_t k = 0; k < i; k++)
-            if ((*fields)[k] == (*fields)[i])
-                return feat_bind_fail(b, names->items[i].offset, "column '%.100s' is named twice",
-                                      names->items[i].text);
-        if (table->fields[(*fields)[i]].type == FEAT_TYPE_DOUBLE)
-            return feat_bind_fail(b, names->items[i].offset, "column '%.100s' is DOUBLE and cannot be part of a key",
-                                  names->items[i].text);
+        const feat_ast_name *name = &names->items[i];
+        uint32_t field = 0;
+        FEAT_TRY(feat_bind_field(b, table, name->text, name->offset, &field));
+        if (table->dimension && field == table->ended)
+            return feat_bind_fail(b, name->offset, "'%s' cannot be part of a key", FEAT_ENDED_NAME);
+        if (named[field]) return feat_bind_fail(b, name->offset, "column '%.100s' is named twice", name->text);
+        if (!feat_type_keys(table->fields[field].type))
+            return feat_bind_fail(b, name->offset, "column '%.100s' is %s and cannot be part of a key", name->text,
+                                  feat_type_name(table->fields[field].type));
+        named[field] = true;
+        (*fields)[i] = field;
     }
     *n = names->n;
     return FEAT_OK;
 }
 
+static bool contains(const uint32_t *list, size_t n, uint32_t field) {
+    for (size_t i = 0; i < n; i++)
+        if (list[i] == field) return true;
+    return false;
+}
+
+/* Rows of a dimension say what is true from a time on: which of them are one and the same is a matter of the entity and
+ * that time, and an end of the entity takes the place of a row. */
+static feat_status bind_dimension_unique(feat_binder *b, const feat_ast_statement *s, feat_schema *table) {
+    if (!s->has_unique) {
+        table->unique = feat_arena_array(b->arena, table->n_key + 1, sizeof *table->unique);
+        if (!table->unique) return feat_fail_memory(b->err);
+        for (size_t i = 0; i < table->n_key; i++) table->unique[table->n_unique++] = table->key[i];
+        if (!contains(table->key, table->n_key, table->time)) table->unique[table->n_unique++] = table->time;
+        return FEAT_OK;
+    }
+    uint32_t offset = s->unique.items[0].offset;
+    if (!contains(table->unique, table->n_unique, table->time))
+        return feat_bind_fail(b, offset,
+                              "the UNIQUE key of a dimension includes its event time '%.100s': a row holds from a time "
+                              "on; leave UNIQUE out, or add the column",
+                              table->fields[table->time].name);
+    for (size_t i = 0; i < table->n_key; i++)
+        if (!contains(table->unique, table->n_unique, table->key[i]))
+            return feat_bind_fail(
+                b, offset,
+                "the UNIQUE key of a dimension includes its entity key, and '%.100s' is missing; leave "
+                "UNIQUE out, or add the column",
+                table->fields[table->key[i]].name);
+    return FEAT_OK;
+}
+
+/* ---- Columns. ---- */
+
 static feat_status bind_columns(feat_binder *b, const feat_ast_statement *s, feat_schema *table) {
-    table->fields = feat_arena_array(b->arena, s->n_columns, sizeof *table->fields);
+    size_t room = s->n_columns + table->dimension;
+    table->fields = feat_arena_array(b->arena, room, sizeof *table->fields);
     if (!table->fields) return feat_fail_memory(b->err);
     for (size_t i = 0; i < s->n_columns; i++) {
         const feat_ast_column_def *column = &s->columns[i];
-        feat_type type;
         if (feat_schema_find(table, column->name) >= 0)
             return feat_bind_fail(b, column->offset, "two columns are called '%.100s'", column->name);
-        if (!feat_type_from_sql(column->type, &type))
-            return feat_bind_fail(b, column->type_offset,
-                                  "unknown type '%.100s'; there are BOOLEAN, BIGINT, DOUBLE, TEXT, DATE and TIMESTAMP",
-                                  column->type);
-        if (column->default_value || column->check)
-            return feat_bind_fail(b, column->offset, "DEFAULT and CHECK are not supported");
-        table->fields[i] = (feat_field){column->name, type, (uint32_t)i + 1, column->not_null};
+        FEAT_TRY(feat_bind_column(b->arena, b->source, column, &table->fields[i], b->err));
+        table->fields[i].id = (uint32_t)i + 1;
         table->n_fields++;
     }
+    if (table->n_fields == 0)
+        return feat_bind_fail(b, s->name.offset, "%s '%.100s' has no columns", what(table), s->name.text);
+    if (table->dimension) {
+        table->ended = (uint32_t)table->n_fields;
+        table->fields[table->n_fields++] =
+            (feat_field){.name = FEAT_ENDED_NAME, .type = FEAT_TYPE_BOOLEAN, .id = FEAT_ENDED_ID};
+    }
+    return FEAT_OK;
+}
+
+static feat_status bind_checks(feat_binder *b, const feat_ast_statement *s, feat_schema *table) {
+    for (size_t i = 0; i < s->n_columns; i++)
+        FEAT_TRY(feat_bind_column_check(b->arena, b->source, table, &s->columns[i], &table->fields[i], b->err));
     return FEAT_OK;
 }
 
 static feat_status bind_time(feat_binder *b, const feat_ast_statement *s, feat_schema *table) {
     if (!s->event_time.text)
-        return feat_bind_fail(b, s->name.offset, "table '%.100s' needs EVENT TIME (column)", s->name.text);
+        return feat_bind_fail(b, s->name.offset, "%s '%.100s' needs EVENT TIME (column)", what(table), s->name.text);
     FEAT_TRY(feat_bind_field(b, table, s->event_time.text, s->event_time.offset, &table->time));
     feat_field *time = &table->fields[table->time];
     if (time->type != FEAT_TYPE_TIMESTAMP && time->type != FEAT_TYPE_DATE)
@@ -67,20 +120,58 @@ static feat_status bind_time(feat_binder *b, const feat_ast_statement *s, feat_s
     return FEAT_OK;
 }
 
+/* ---- Options. ---- */
+
+static feat_status bind_partition(feat_binder *b, const feat_ast_expr *value, feat_partition *partition) {
+    static const char *const names[] = {"none", "month", "week", "day"};
+    for (size_t i = 0; value->kind == FEAT_AST_STRING && i < sizeof names / sizeof *names; i++)
+        if (strcasecmp(value->text, names[i]) == 0) {
+            *partition = (feat_partition)i;
+            return FEAT_OK;
+        }
+    return feat_bind_fail(b, value->offset, "option 'partition' is 'none', 'month', 'week' or 'day'");
+}
+
+static feat_status bind_options(feat_binder *b, const feat_ast_statement *s, feat_schema *table) {
+    static const char *const known[] = {"description", "owner",     "tags", "freshness_sla",
+                                        "retention",   "partition", "ttl"};
+    feat_option *metadata; /* the catalog keeps it beside the table, whose meaning it does not change */
+    size_t n_metadata;
+    FEAT_TRY(feat_bind_options(b, s, known, sizeof known / sizeof *known));
+    FEAT_TRY(feat_bind_metadata(b, s, &metadata, &n_metadata));
+    for (size_t i = 0; i < s->n_options; i++) {
+        const feat_ast_option *option = &s->options[i];
+        if (strcasecmp(option->name.text, "retention") == 0) FEAT_TRY(feat_bind_span(b, option, &table->retention));
+        if (strcasecmp(option->name.text, "partition") == 0)
+            FEAT_TRY(bind_partition(b, option->value, &table->partition));
+        if (strcasecmp(option->name.text, "ttl") != 0) continue;
+        if (!table->dimension)
+            return feat_bind_fail(b, option->name.offset,
+                                  "a table has no 'ttl'; write CREATE DIMENSION for rows that are looked up, or "
+                                  "'retention' for how long rows count");
+        FEAT_TRY(feat_bind_span(b, option, &table->ttl));
+    }
+    return FEAT_OK;
+}
+
+/* ---- The statement. ---- */
+
 feat_status feat_bind_table(feat_arena *arena, const feat_source *source, const feat_ast_statement *s,
                             feat_schema **out, feat_error *err) {
-    static const char *const options[] = {"description", "owner"};
     feat_binder b = {.arena = arena, .source = source, .err = err};
     feat_schema *table = FEAT_ARENA_NEW(arena, feat_schema);
     if (!table) return feat_fail_memory(err);
     table->name = s->name.text;
-    FEAT_TRY(feat_bind_options(&b, s, options, 2));
+    table->dimension = s->kind == FEAT_AST_CREATE_DIMENSION;
+    FEAT_TRY(bind_options(&b, s, table));
     FEAT_TRY(bind_columns(&b, s, table));
     if (s->entity_key.n == 0)
-        return feat_bind_fail(&b, s->name.offset, "table '%.100s' needs ENTITY KEY (columns)", s->name.text);
+        return feat_bind_fail(&b, s->name.offset, "%s '%.100s' needs ENTITY KEY (columns)", what(table), s->name.text);
     FEAT_TRY(bind_list(&b, table, &s->entity_key, &table->key, &table->n_key));
     FEAT_TRY(bind_time(&b, s, table));
     if (s->has_unique) FEAT_TRY(bind_list(&b, table, &s->unique, &table->unique, &table->n_unique));
+    if (table->dimension) FEAT_TRY(bind_dimension_unique(&b, s, table));
+    FEAT_TRY(bind_checks(&b, s, table));
     *out = table;
     return FEAT_OK;
 }

@@ -12,6 +12,7 @@
 typedef struct feat_builder {
     feat_pool *pool;
     char reason[512];
+    bool no_memory;
 } feat_builder;
 
 feat_type feat_build_type(const feat_builder *b, uint32_t node);
@@ -19,20 +20,26 @@ feat_type feat_build_type(const feat_builder *b, uint32_t node);
 const char *feat_build_type_name(feat_type type);
 
 uint32_t feat_build_null(feat_builder *b, feat_type type);
-uint32_t feat_build_int(feat_builder *b, feat_type type, int64_t v); /* BIGINT, BOOLEAN, DATE, TIMESTAMP */
+uint32_t feat_build_int(feat_builder *b, feat_type type, int64_t v); /* a type of class I, BOOLEAN */
 uint32_t feat_build_double(feat_builder *b, double v);
+uint32_t feat_build_real(feat_builder *b, float v);
+uint32_t feat_build_interval(feat_builder *b, feat_interval v);
 uint32_t feat_build_text(feat_builder *b, const char *text, size_t length);
 uint32_t feat_build_leaf(feat_builder *b, feat_node_kind kind, feat_type type, uint32_t index, uint32_t join);
 
-/* Conversion to `type`: what SQL does without being asked (BIGINT to DOUBLE, DATE to TIMESTAMP, a text constant to what
- * it is compared with, NULL to anything), or with `asked` whatever CAST can do. */
+/* Conversion to `type`: what SQL does without being asked (to a wider integer, integers to DECIMAL, numbers to REAL or
+ * DOUBLE, DATE to TIMESTAMP, a text constant to what it is compared with, NULL to anything), or with `asked` whatever
+ * CAST can do. */
 uint32_t feat_build_cast(feat_builder *b, uint32_t node, feat_type type, bool asked);
+/* TRY_CAST: NULL where the conversion fails. */
+uint32_t feat_build_try_cast(feat_builder *b, uint32_t node, feat_type type);
 /* Brings both to their common type. False with a reason when there is none. */
 bool feat_build_unify(feat_builder *b, uint32_t *left, uint32_t *right);
 /* The same for a list, as in CASE and COALESCE. */
 bool feat_build_unify_all(feat_builder *b, uint32_t *nodes, size_t n);
 
-/* `sql` is the operator as written: + - * / // % = <> < <= > >= AND OR, "is distinct from", "is not distinct from". */
+/* `sql` is the operator as written, in lower case: + - * / // % & | << >> = <> < <= > >= and or, "is distinct from",
+ * "is not distinct from". */
 uint32_t feat_build_binary(feat_builder *b, const char *sql, uint32_t left, uint32_t right);
 uint32_t feat_build_negate(feat_builder *b, uint32_t node);
 uint32_t feat_build_not(feat_builder *b, uint32_t node);
@@ -40,7 +47,24 @@ uint32_t feat_build_is_null(feat_builder *b, uint32_t node);
 uint32_t feat_build_is_truth(feat_builder *b, uint32_t node, bool truth);
 /* conditions[i] chooses results[i]; otherwise `otherwise` (FEAT_NO_NODE: NULL). The arrays are overwritten. */
 uint32_t feat_build_case(feat_builder *b, uint32_t *conditions, uint32_t *results, size_t n, uint32_t otherwise);
-/* A function of op.def by name: abs, coalesce, nullif, ifnull. The array is overwritten. */
+/* ~x of an integer. */
+uint32_t feat_build_bit_not(feat_builder *b, uint32_t node);
+
+/* A function is one row of the table in build_call.c. `takes_part`: the first argument is a part of a time, a word or a
+ * constant text; it is handed over as a text constant. */
+typedef struct feat_function {
+    const char *name;
+    size_t min, max; /* arguments */
+    bool takes_part;
+    uint32_t (*build)(feat_builder *b, const struct feat_function *function, uint32_t *args, size_t n);
+    int parameter; /* what several functions of one `build` differ in */
+} feat_function;
+/* By name in any case, or NULL. */
+const feat_function *feat_function_find(const char *name);
+/* All names, for suggestions. */
+size_t feat_function_count(void);
+const char *feat_function_name(size_t i);
+/* Checks the number of arguments. The array is overwritten. */
 uint32_t feat_build_call(feat_builder *b, const char *name, uint32_t *args, size_t n);
 
 #endif

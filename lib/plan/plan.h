@@ -1,5 +1,9 @@
 /* What the binder makes of a definition: the logical form of a view or a service, and its lowered code.
  *
+ * A view or a service is one *stage*: expressions over its inputs (the entity's key, the request) and over the
+ * aggregates of *blocks*, each asked for a key as of a time. A block reads the events of tables; each event passes a
+ * stage of its own, which may ask blocks in turn. Everything that SQL joins, nests or unites becomes these two.
+ *
  * Expressions live in a pool: nodes that refer to earlier nodes, each distinct one once, so that a common subexpression
  * is one node and a chain of aliases stays linear. A pool is therefore always in an order in which it can be evaluated.
  */
@@ -16,16 +20,21 @@
 #include "base/error.h"
 #include "column/column.h" /* feat_text */
 #include "column/schema.h"
+#include "math/exact.h" /* feat_int128 */
 
 /* ---- Operators and aggregates: op.def and agg.def as enums and tables. ---- */
 
-/* What a register holds. */
+/* What a register holds: nothing; B a byte (BOOLEAN); I an int64_t (integers that fit it, DATE, TIMESTAMP); F a double
+ * (DOUBLE, REAL); T bytes (TEXT, BLOB and the encoded VECTOR, LIST, MAP); W a 128-bit integer (DECIMAL unscaled,
+ * UBIGINT); V a feat_interval. */
 typedef enum feat_class {
     FEAT_CLASS_N = 0,
     FEAT_CLASS_B = 1,
     FEAT_CLASS_I = 2,
     FEAT_CLASS_F = 3,
-    FEAT_CLASS_T = 4
+    FEAT_CLASS_T = 4,
+    FEAT_CLASS_W = 5,
+    FEAT_CLASS_V = 6
 } feat_class;
 feat_class feat_class_of(feat_type type);
 
@@ -60,17 +69,19 @@ typedef struct feat_agg_info {
     int revision;
 } feat_agg_info;
 extern const feat_agg_info feat_agg_table[FEAT_AGG_COUNT_OF];
+/* The row of agg.def that `sql` over a type means, and the type of its result; -1 when there is none. */
+int feat_agg_find(const char *sql, feat_type arg, feat_type *result);
 
 /* ---- Expressions. ---- */
 
 typedef enum feat_node_kind {
-    FEAT_NODE_CONST = 1,     /* `constant`, or NULL */
-    FEAT_NODE_COLUMN = 2,    /* event stage: field `index` of the table */
-    FEAT_NODE_AGGREGATE = 3, /* a view's request stage: aggregate `index` */
-    FEAT_NODE_INPUT = 4,     /* a service's request stage: input `index` */
-    FEAT_NODE_FEATURE = 5,   /* a service's request stage: feature `index` of join `join` */
-    FEAT_NODE_NOW = 6,       /* t */
-    FEAT_NODE_OP = 7         /* `op` over `args` */
+    FEAT_NODE_CONST = 1, /* `constant`, or NULL */
+    FEAT_NODE_INPUT = 2, /* input `index` of the stage: a field of the table, a part of the view's key, an input of the
+                            request */
+    FEAT_NODE_AGGREGATE = 3, /* aggregate `index` of the block of join `join` */
+    FEAT_NODE_FOUND = 4,     /* BOOLEAN, never NULL: whether an event lies in one of the windows of join `join` */
+    FEAT_NODE_NOW = 5,       /* the time of the row at hand: t, or in an event stage the time of the event */
+    FEAT_NODE_OP = 6         /* `op` over `args` */
 } feat_node_kind;
 
 typedef struct feat_node {
@@ -84,12 +95,15 @@ typedef struct feat_node {
         int64_t i;
         double f;
         feat_text t; /* in the pool's arena */
-    } constant;
+        feat_int128 w;
+        feat_interval p;
+    } constant; /* the member is that of the type's class; BOOLEAN in `i` */
 } feat_node;
 
+/* All memory is the arena's. */
 typedef struct feat_pool {
     feat_arena *arena;
-    feat_node *nodes; /* heap; freed by feat_pool_done */
+    feat_node *nodes;
     size_t n, capacity;
     uint32_t *table; /* open addressing over node contents: index + 1 */
     size_t table_size;
@@ -98,102 +112,189 @@ typedef struct feat_pool {
 #define FEAT_NO_NODE UINT32_MAX
 
 void feat_pool_init(feat_pool *pool, feat_arena *arena);
-void feat_pool_done(feat_pool *pool);
 /* The number of the node equal to `node`, added if it is new; FEAT_NO_NODE when memory is out. */
 uint32_t feat_pool_add(feat_pool *pool, const feat_node *node);
 
-/* ---- Views. ---- */
+/* ---- Stages: expressions over a row and over what other events say of it. ---- */
 
-/* Window [t - start, t - end] on the event time. An interval counts back from t: months first (calendar), then days,
- * then µs. */
-typedef struct feat_interval {
-    int64_t months, days, us;
-} feat_interval;
+/* A block asked for the row at hand: the events of the key, as of the row's time. NULL in a part of the key, or an
+ * error: there are none. */
+typedef struct feat_join {
+    const struct feat_block *block;
+    uint32_t *key; /* a node for each part of the block's key; they use earlier joins only */
+} feat_join;
 
+/* What is computed for one row: of a request, of an entity, of a table. */
+typedef struct feat_stage {
+    feat_pool pool;
+    feat_join *joins;
+    size_t n_joins, joins_capacity;
+    struct feat_code *code; /* lowered; which nodes are its outputs, and in what order, is said by the stage's owner */
+} feat_stage;
+
+/* The join of this block and key, added if it is new (a block is known by its fingerprint); UINT32_MAX: memory is out.
+ */
+uint32_t feat_stage_join(feat_stage *stage, const struct feat_block *block, const uint32_t *key);
+
+/* ---- Blocks: aggregates over windows of the events of a key. ---- */
+
+/* What an aggregate sees of an event: an argument under a filter. Nodes of the branch's pool. */
+typedef struct feat_slot {
+    uint32_t arg;    /* FEAT_NO_NODE: count(*), any event counts */
+    uint32_t filter; /* BOOLEAN, or FEAT_NO_NODE */
+} feat_slot;
+
+/* One source of a block's events: the rows of a table that pass WHERE. */
+typedef struct feat_branch {
+    const feat_schema *table;
+    feat_stage stage; /* inputs: the fields of the table; time: the event time; joins: what the event is enriched with,
+                         as of its own time */
+    uint32_t where;   /* BOOLEAN, or FEAT_NO_NODE */
+    uint32_t *key;    /* a node for each part; an event with NULL or an error in one belongs to no entity */
+    feat_slot *slots; /* one for each slot of the block */
+    uint32_t
+        *ties; /* fields that order events of one time, in that order; none when no aggregate depends on the order */
+    size_t n_ties;
+    bool retained; /* rows older than the table's retention at t are invisible */
+    /* The code's outputs: WHERE (if any), the key, then for each slot its argument (if any) and its filter (if any). */
+} feat_branch;
+
+typedef enum feat_frame { FEAT_FRAME_RANGE = 0, FEAT_FRAME_ROWS = 1, FEAT_FRAME_GROUPS = 2 } feat_frame;
+typedef enum feat_exclude {
+    FEAT_EXCLUDE_NOTHING = 0,
+    FEAT_EXCLUDE_CURRENT_ROW = 1, /* the current row, if its event time is t */
+    FEAT_EXCLUDE_GROUP = 2,       /* the rows whose event time is t */
+    FEAT_EXCLUDE_TIES = 3         /* those but the current row */
+} feat_exclude;
+
+#define FEAT_NO_BOUND UINT32_MAX
+
+/* A window over the rows of an entity that are visible at t and within the block's `low` and `high`. The current row is
+ * the newest of them in canonical order.
+ *   RANGE:  t - start <= event time <= t - end, an edge left out where it is open; `unbounded`: no start. If `low` is
+ *           a bound, event time >= that bound instead of `start`, and if `high` is one, event time <= it as well.
+ *   ROWS:   from the `first`-th row before the current one (unbounded: from the oldest) to the `last`-th, 0 being it.
+ *   GROUPS: the same over groups of rows of one event time. */
 typedef struct feat_window {
-    bool unbounded; /* no start: the lifetime of the entity */
+    feat_frame frame;
+    bool unbounded;
     feat_interval start, end;
-    bool open_left, open_right; /* the edge itself is left out */
+    bool open_left, open_right;
+    uint32_t low, high; /* indices into the block's bounds, or FEAT_NO_BOUND */
+    int64_t first, last;
+    feat_exclude exclude;
 } feat_window;
 
-/* The bounds of a window at t over event times: those with first <= time <= last are in. An empty window has first >
- * last. Takes the table's delay into account (visible: time + delay <= t). Out-of-range arithmetic saturates. */
+/* The bounds of a RANGE window at t over event times: those with first <= time <= last are in. An empty window has
+ * first > last. Takes the table's delay into account (visible: time + delay <= t). Out-of-range arithmetic saturates.
+ * `low` and `high` of the window are the caller's to apply. */
 void feat_window_bounds(const feat_window *window, int64_t t, int64_t delay_us, int64_t *first, int64_t *last);
-
-/* What an aggregate sees of an event: an argument under a filter. */
-typedef struct feat_slot {
-    uint32_t arg;    /* node of the event pool; FEAT_NO_NODE: count(*), any event counts */
-    uint32_t filter; /* node of type BOOLEAN, or FEAT_NO_NODE */
-    feat_type type;  /* of the argument; BOOLEAN for count(*) */
-} feat_slot;
 
 typedef struct feat_aggregate {
     feat_agg agg;
     uint32_t slot, window;
+    /* Rows of the window with low <= event time <= high give `slot`; the others give `otherwise`, or nothing where that
+     * is FEAT_NO_NODE. FEAT_NO_BOUND: no such limit. */
+    uint32_t low, high, otherwise;
+    int64_t offset; /* of LAG: how many rows before the current one, whatever the window */
     feat_type type; /* of the result */
 } feat_aggregate;
 
-typedef struct feat_output {
-    const char *name;
-    feat_type type;
-    uint32_t node; /* of the request pool */
-} feat_output;
-
-typedef struct feat_view {
-    const char *name;
-    feat_digest fingerprint;
-    const feat_schema *table;
-    uint32_t *key; /* fields that make the entity */
+typedef struct feat_block {
+    feat_digest fingerprint; /* of all below: equal blocks have equal values, and share their serving state */
+    feat_branch *branches;
+    size_t n_branches;
+    feat_type *key; /* types of the parts; equal values of other integer or decimal types are equal keys */
     size_t n_key;
-    feat_pool event;
-    uint32_t where; /* node of the event pool or FEAT_NO_NODE */
-    feat_slot *slots;
+    feat_type *slots; /* type of each slot's argument; BOOLEAN for count(*) */
     size_t n_slots;
     feat_window *windows;
     size_t n_windows;
     feat_aggregate *aggregates;
     size_t n_aggregates;
-    feat_pool request;
+    /* Bounds that the clock gives: TIMESTAMP expressions over NOW and constants, inclusive. One that is NULL leaves
+     * nothing in; one that is an error makes the aggregates that it bounds errors. */
+    feat_stage clock; /* no joins; the code's outputs: the bounds */
+    uint32_t *bounds;
+    size_t n_bounds;
+    uint32_t low, high; /* bounds of the rows that count at all, or FEAT_NO_BOUND */
+} feat_block;
+
+/* ---- Views. ---- */
+
+typedef struct feat_output {
+    const char *name;
+    feat_type type;
+    uint32_t node; /* of the stage's pool */
+} feat_output;
+
+/* Free text that a definition carries: description, owner, tags, freshness_sla. Changes no fingerprint. */
+typedef struct feat_option {
+    const char *name, *value;
+} feat_option;
+
+/* What a definition was made from, by name, each once: for the graph of dependencies. */
+typedef struct feat_uses {
+    const feat_schema **tables;
+    size_t n_tables, tables_capacity;
+    const struct feat_view **views; /* that it names itself */
+    size_t n_views, views_capacity;
+} feat_uses;
+
+typedef struct feat_view {
+    const char *name;
+    uint32_t version; /* of the definition, from 1; 0 until the catalog has given one */
+    feat_digest fingerprint;
+    feat_field *key; /* name and type of each part; the inputs of the stage */
+    size_t n_key;
+    feat_stage
+        stage; /* the code's outputs: the features, then `present`, `found`, `expired` as far as they are nodes */
     feat_output *features;
     size_t n_features;
-    /* Derived. */
-    uint32_t
-        *ties; /* fields that order events of one time, in that order; none when no aggregate depends on the order */
-    size_t n_ties;
-    struct feat_code
-        *event_code; /* loads: fields; outputs: where (if any), then for each slot arg (if any) and filter (if any) */
+    uint32_t present; /* BOOLEAN: whether SQL has a row here (the features are NULL without it); FEAT_NO_NODE: always */
+    uint32_t found, expired; /* BOOLEAN, for statuses; FEAT_NO_NODE: always found, never expired */
+    feat_span ttl;           /* of its materialisations; zero: none */
+    feat_option *options;
+    size_t n_options;
+    feat_uses uses;
 } feat_view;
 
 /* ---- Services. ---- */
 
-typedef struct feat_join {
-    const feat_view *view;
-    const char *alias;
-    uint32_t *inputs; /* request input that gives each key part of the view */
-} feat_join;
+/* A view that a service reads. */
+typedef struct feat_service_view {
+    const char *alias, *name;
+    uint32_t version;
+    feat_digest fingerprint;
+    bool materialized;
+    uint32_t found, expired;              /* nodes of the service's pool, or FEAT_NO_NODE */
+    int32_t found_output, expired_output; /* their outputs of the code, or -1 */
+} feat_service_view;
 
 typedef struct feat_service {
     const char *name;
+    uint32_t version;
     feat_digest fingerprint;
     feat_field *inputs; /* id counts from 1 */
     size_t n_inputs;
-    feat_join *joins;
-    size_t n_joins;
-    feat_pool pool;
+    feat_stage stage; /* the views' stages are part of it; the code's outputs: the features, then what `views` says */
+    feat_service_view *views;
+    size_t n_views;
     feat_output *features;
     size_t n_features;
-    /* Derived. */
-    struct feat_code *code; /* loads: see feat_load; outputs: the features */
-    int32_t *feature_join;  /* join whose entity decides "not found" for a feature that is a view's own; -1: an
-                               expression of the service */
+    int32_t *feature_view; /* the view whose entity decides the status of a feature that is the view's own; -1: an
+                              expression of the service */
+    feat_option *options;
+    size_t n_options;
+    feat_uses uses;
 } feat_service;
 
 /* ---- Code: flat steps over typed registers. ---- */
 
 typedef enum feat_load_kind {
-    FEAT_LOAD_FIELD = 1,
-    FEAT_LOAD_INPUT = 2,
-    FEAT_LOAD_AGGREGATE = 3,
+    FEAT_LOAD_INPUT = 1,
+    FEAT_LOAD_AGGREGATE = 2,
+    FEAT_LOAD_FOUND = 3,
     FEAT_LOAD_NOW = 4
 } feat_load_kind;
 
@@ -201,7 +302,7 @@ typedef struct feat_load {
     feat_load_kind kind;
     feat_type type;
     uint32_t reg;
-    uint32_t index, join; /* field; input; aggregate `index` of join `join` */
+    uint32_t index, join; /* input; aggregate `index` of join `join` */
 } feat_load;
 
 typedef struct feat_constant {
@@ -211,6 +312,8 @@ typedef struct feat_constant {
         int64_t i;
         double f;
         feat_text t;
+        feat_int128 w;
+        feat_interval p;
     } v;
 } feat_constant;
 
@@ -219,23 +322,41 @@ typedef struct feat_step {
     uint32_t out, a, b, c;
 } feat_step;
 
+/* A point in the steps where a block is asked: once steps [0, step) have run, its key is there; its loads are needed by
+ * later steps only. */
+typedef struct feat_code_join {
+    const feat_block *block;
+    uint32_t step;
+    uint32_t *key;    /* registers; they keep their values to the end */
+    feat_type *types; /* of what they hold: keys compare by value, so it need not be the type of the block's key */
+} feat_code_join;
+
 typedef struct feat_code {
-    feat_class *regs; /* class of each register; a register is written once */
+    feat_class *regs; /* class of each register */
     size_t n_regs;
-    feat_load *loads;
+    feat_load *loads; /* in the order of their joins, those without one first */
     size_t n_loads;
     feat_constant *constants;
     size_t n_constants;
     feat_step *steps;
     size_t n_steps;
+    feat_code_join *joins; /* as in the stage */
+    size_t n_joins;
     uint32_t *outputs; /* registers */
     size_t n_outputs;
 } feat_code;
 
-/* Lowers the event stage of a view / the whole request side of a service (its views' request stages inlined). Memory
+/* Computes an operator over constants into `out` (a constant of its type); false where it cannot be, or is an error. */
+typedef bool feat_fold(feat_op op, const feat_node *const *args, feat_node *out);
+
+/* Lowers a stage: `outputs` are nodes of its pool. `fold` may be NULL: constants then stay as they were written. Memory
  * from `arena`. */
-feat_status feat_lower_view(feat_arena *arena, feat_view *view, feat_error *err);
-feat_status feat_lower_service(feat_arena *arena, feat_service *service, feat_error *err);
+feat_status feat_lower_stage(feat_arena *arena, feat_stage *stage, const uint32_t *outputs, size_t n_outputs,
+                             feat_fold *fold, feat_error *err);
+/* Lowers all stages of a block / the stage of a view / of a service (whose found_output and expired_output it sets). */
+feat_status feat_lower_block(feat_arena *arena, feat_block *block, feat_fold *fold, feat_error *err);
+feat_status feat_lower_view(feat_arena *arena, feat_view *view, feat_fold *fold, feat_error *err);
+feat_status feat_lower_service(feat_arena *arena, feat_service *service, feat_fold *fold, feat_error *err);
 
 /* ---- Binding. ---- */
 
@@ -247,6 +368,7 @@ typedef struct feat_scope {
     size_t n_views, views_capacity;
     const feat_service **services;
     size_t n_services, services_capacity;
+    feat_fold *fold; /* for lowering; or NULL */
 } feat_scope;
 
 const feat_schema *feat_scope_table(const feat_scope *scope, const char *name);
@@ -259,9 +381,8 @@ void feat_scope_done(feat_scope *scope);
 
 struct feat_ast_statement;
 
-/* Each binds one statement of the text `sql`; errors carry line, column and caret. Memory from `arena`, but the pools
- * of a view or service are freed with feat_view_done / feat_service_done. The result is lowered and has its
- * fingerprint. */
+/* Each binds one statement of the text `sql`; errors carry line, column and caret. Memory from `arena`. The result is
+ * lowered and has its fingerprint. */
 typedef struct feat_source {
     const char *sql;
     size_t length;
@@ -272,17 +393,37 @@ feat_status feat_bind_view(feat_arena *arena, const feat_source *source, const s
                            const feat_scope *scope, feat_view **view, feat_error *err);
 feat_status feat_bind_service(feat_arena *arena, const feat_source *source, const struct feat_ast_statement *statement,
                               const feat_scope *scope, feat_service **service, feat_error *err);
-void feat_view_done(feat_view *view);
-void feat_service_done(feat_service *service);
 
-/* Fingerprints: XXH3-128 of the canonical msgpack of the logical form (doc/format.md). */
+/* ---- The logical form: canonical msgpack (doc/format.md), whose XXH3-128 is the fingerprint. ---- */
+
 feat_digest feat_table_fingerprint(const feat_schema *table, bool *failed);
+/* Each sets the fingerprint. Blocks first: the forms of views and services hold the fingerprints of blocks. */
+feat_status feat_block_fingerprint(feat_block *block, feat_error *err);
 feat_status feat_view_fingerprint(feat_view *view, feat_error *err);
 feat_status feat_service_fingerprint(feat_service *service, feat_error *err);
 
+/* The record of a definition: its form with all blocks, and beside it names, versions, options and uses, which change
+ * no fingerprint. Unpacking takes untrusted bytes: it checks every number, type, operator and revision, resolves tables
+ * by id in `scope`, and computes the fingerprint again; what does not fit is FEAT_CORRUPT (or FEAT_FORMAT for an
+ * operator or revision that this library does not know), never run. The result is lowered. */
+feat_status feat_view_pack(const feat_view *view, feat_buffer *out, feat_error *err);
+feat_status feat_view_unpack(feat_arena *arena, const void *bytes, size_t size, const feat_scope *scope,
+                             feat_view **view, feat_error *err);
+feat_status feat_service_pack(const feat_service *service, feat_buffer *out, feat_error *err);
+feat_status feat_service_unpack(feat_arena *arena, const void *bytes, size_t size, const feat_scope *scope,
+                                feat_service **service, feat_error *err);
+
+/* The program: what running a service needs, lowered, without its expressions; a cache beside the form. Loading checks
+ * that registers, classes, operators and joins fit together; `service` has empty pools. `form` is the fingerprint that
+ * it must have been made from. */
+feat_status feat_program_pack(const feat_service *service, feat_buffer *out, feat_error *err);
+feat_status feat_program_unpack(feat_arena *arena, const void *bytes, size_t size, const feat_scope *scope,
+                                const feat_digest *form, feat_service **service, feat_error *err);
+
 /* ---- EXPLAIN. ---- */
-void feat_explain_table(const feat_schema *table, feat_buffer *out);
-void feat_explain_view(const feat_view *view, feat_buffer *out);
-void feat_explain_service(const feat_service *service, feat_buffer *out);
+typedef enum feat_explain_format { FEAT_EXPLAIN_TEXT, FEAT_EXPLAIN_JSON } feat_explain_format;
+void feat_explain_table(const feat_schema *table, feat_explain_format format, feat_buffer *out);
+void feat_explain_view(const feat_view *view, feat_explain_format format, feat_buffer *out);
+void feat_explain_service(const feat_service *service, feat_explain_format format, feat_buffer *out);
 
 #endif

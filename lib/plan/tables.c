@@ -1,16 +1,31 @@
 /* op.def and agg.def as tables. */
 #include <string.h>
+#include <strings.h>
 
 #include "plan/plan.h"
 
 feat_class feat_class_of(feat_type type) {
-    switch (type) {
+    switch (FEAT_TYPE_BASE(type)) {
     case FEAT_TYPE_BOOLEAN: return FEAT_CLASS_B;
+    case FEAT_TYPE_TINYINT:
+    case FEAT_TYPE_SMALLINT:
+    case FEAT_TYPE_INTEGER:
     case FEAT_TYPE_BIGINT:
+    case FEAT_TYPE_UTINYINT:
+    case FEAT_TYPE_USMALLINT:
+    case FEAT_TYPE_UINTEGER:
     case FEAT_TYPE_DATE:
     case FEAT_TYPE_TIMESTAMP: return FEAT_CLASS_I;
+    case FEAT_TYPE_REAL:
     case FEAT_TYPE_DOUBLE: return FEAT_CLASS_F;
-    case FEAT_TYPE_TEXT: return FEAT_CLASS_T;
+    case FEAT_TYPE_TEXT:
+    case FEAT_TYPE_BLOB:
+    case FEAT_TYPE_VECTOR:
+    case FEAT_TYPE_LIST:
+    case FEAT_TYPE_MAP: return FEAT_CLASS_T;
+    case FEAT_TYPE_UBIGINT:
+    case FEAT_TYPE_DECIMAL: return FEAT_CLASS_W;
+    case FEAT_TYPE_INTERVAL: return FEAT_CLASS_V;
     }
     return FEAT_CLASS_N;
 }
@@ -38,5 +53,52 @@ int feat_op_find(const char *sql, feat_class a, feat_class b, feat_class c) {
         const feat_op_info *info = &feat_op_table[op];
         if (info->arg[0] == a && info->arg[1] == b && info->arg[2] == c && strcmp(info->sql, sql) == 0) return op;
     }
+    return -1;
+}
+
+static bool is_number(feat_type type) {
+    switch (FEAT_TYPE_BASE(type)) {
+    case FEAT_TYPE_TINYINT:
+    case FEAT_TYPE_SMALLINT:
+    case FEAT_TYPE_INTEGER:
+    case FEAT_TYPE_BIGINT:
+    case FEAT_TYPE_UTINYINT:
+    case FEAT_TYPE_USMALLINT:
+    case FEAT_TYPE_UINTEGER:
+    case FEAT_TYPE_UBIGINT:
+    case FEAT_TYPE_REAL:
+    case FEAT_TYPE_DOUBLE:
+    case FEAT_TYPE_DECIMAL: return true;
+    default: return false;
+    }
+}
+
+int feat_agg_find(const char *sql, feat_type arg, feat_type *result) {
+    feat_class class = feat_class_of(arg);
+    *result = arg;
+    if (strcasecmp(sql, "count") == 0) {
+        *result = FEAT_TYPE_BIGINT;
+        return FEAT_AGG_COUNT;
+    }
+    if (strcasecmp(sql, "sum") == 0) {
+        if (!is_number(arg)) return -1;
+        if (FEAT_TYPE_BASE(arg) == FEAT_TYPE_DECIMAL) {
+            *result = FEAT_TYPE_DECIMAL_OF(38, FEAT_TYPE_SCALE(arg));
+            return FEAT_AGG_SUM_DECIMAL;
+        }
+        *result = class == FEAT_CLASS_F ? FEAT_TYPE_DOUBLE : FEAT_TYPE_BIGINT;
+        return class == FEAT_CLASS_F   ? FEAT_AGG_SUM_DOUBLE
+               : class == FEAT_CLASS_W ? FEAT_AGG_SUM_UNSIGNED
+                                       : FEAT_AGG_SUM_INT;
+    }
+    if (strcasecmp(sql, "avg") == 0) {
+        if (!is_number(arg)) return -1;
+        *result = FEAT_TYPE_DOUBLE;
+        return class == FEAT_CLASS_F   ? FEAT_AGG_AVG_DOUBLE
+               : class == FEAT_CLASS_W ? FEAT_AGG_AVG_WIDE
+                                       : FEAT_AGG_AVG_INT;
+    }
+    for (int i = 0; i < FEAT_AGG_COUNT_OF; i++) /* those of any type */
+        if (strcasecmp(feat_agg_table[i].sql, sql) == 0) return i;
     return -1;
 }

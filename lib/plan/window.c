@@ -7,7 +7,7 @@
  * beyond anything that days and microseconds could bring back. */
 static feat_int128 back_from(int64_t t, const feat_interval *interval) {
     int64_t at = t;
-    if (interval->months != 0 && (interval->months == INT64_MIN || !feat_add_months(t, -interval->months, &at))) {
+    if (interval->months != 0 && !feat_add_months(t, -(int64_t)interval->months, &at)) {
         feat_int128 beyond = (feat_int128)1 << 120;
         return interval->months > 0 ? -beyond : beyond;
     }

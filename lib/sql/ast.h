@@ -222,6 +222,7 @@ typedef struct feat_ast_statement {
     uint32_t offset, end; /* of its text */
     feat_ast_name name;
     bool or_replace, if_exists;
+    bool json;          /* EXPLAIN (FORMAT JSON) */
     const char *object; /* "table", "dimension", "feature view", "feature service"; NULL where EXPLAIN and DESCRIBE do
                            not say */
     feat_ast_alter alter;

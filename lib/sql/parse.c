@@ -204,6 +204,12 @@ static feat_status parse_show(feat_parser *p, feat_ast_statement *s) {
 static feat_status parse_statement(feat_parser *p, feat_ast_statement *s);
 
 static feat_status parse_explain(feat_parser *p, feat_ast_statement *s) {
+    if (feat_parser_accept(p, "(")) {
+        FEAT_TRY(feat_parser_expect(p, "format"));
+        s->json = feat_parser_accept(p, "json");
+        if (!s->json && !feat_parser_accept(p, "text")) return feat_parser_fail(p, "JSON or TEXT");
+        FEAT_TRY(feat_parser_expect(p, ")"));
+    }
     if (feat_parser_is(p, "select") || feat_parser_is(p, "with")) return feat_parse_select(p, &s->select);
     if (!feat_parser_is(p, "create")) return parse_subject(p, "CREATE, SELECT or the name of a definition", s);
     s->inner = FEAT_ARENA_NEW(p->arena, feat_ast_statement);
@@ -266,5 +272,18 @@ feat_status feat_sql_parse(feat_arena *arena, const char *sql, size_t length, fe
         }
     }
     *script = result;
+    return FEAT_OK;
+}
+
+feat_status feat_sql_parse_expr(feat_arena *arena, const char *sql, size_t length, feat_ast_expr **expr,
+                                feat_error *err) {
+    feat_token *tokens;
+    size_t n_tokens;
+    feat_ast_expr *result;
+    FEAT_TRY(feat_lex(arena, sql, length, &tokens, &n_tokens, err));
+    feat_parser p = {.arena = arena, .sql = sql, .length = length, .tokens = tokens, .err = err};
+    FEAT_TRY(feat_parse_expr(&p, &result));
+    if (feat_parser_peek(&p)->kind != FEAT_TOKEN_END) return feat_parser_fail(&p, "the end");
+    *expr = result;
     return FEAT_OK;
 }

@@ -103,6 +103,8 @@ static feat_status parse_over(feat_parser *p, feat_ast_expr *call) {
 
 /* What may follow the arguments: IGNORE NULLS, FILTER, OVER. */
 static feat_status parse_call_tail(feat_parser *p, feat_ast_expr *call) {
+    bool nulls = feat_parser_is(p, "ignore") || feat_parser_is(p, "respect");
+    if (nulls && feat_parser_is_at(p, 2, ")")) return FEAT_OK; /* first(f(x) IGNORE NULLS): of the call around */
     FEAT_TRY(parse_nulls(p, call));
     if (feat_parser_accept_both(p, "filter", "(")) {
         FEAT_TRY(feat_parser_expect(p, "where"));
@@ -302,6 +304,17 @@ static feat_status parse_typed(feat_parser *p, bool *taken, feat_ast_expr **expr
     if (feat_parser_is(p, "interval") && (value->kind == FEAT_TOKEN_STRING || value->kind == FEAT_TOKEN_INTEGER)) {
         FEAT_TRY(new_expr(p, FEAT_AST_INTERVAL, offset, expr));
         return feat_parse_interval(p, *expr);
+    }
+    /* INTERVAL (n) DAYS is to_days(n), as in DuckDB. */
+    if (feat_parser_is(p, "interval") && feat_parser_is_at(p, 1, "(")) {
+        feat_ast_expr *amount;
+        p->at += 2;
+        FEAT_TRY(feat_parse_expr(p, &amount));
+        FEAT_TRY(feat_parser_expect(p, ")"));
+        FEAT_TRY(new_expr(p, FEAT_AST_CALL, offset, expr));
+        (*expr)->name = feat_parse_interval_function(p);
+        if (!(*expr)->name) return feat_parser_fail(p, "a unit, as in INTERVAL (n) DAYS");
+        return add_arg(p, *expr, amount);
     }
     for (size_t i = 0; i < 3; i++) {
         if (value->kind != FEAT_TOKEN_STRING || !feat_parser_is(p, types[i][0])) continue;

@@ -207,6 +207,30 @@ static feat_status parse_order_limit(feat_parser *p, feat_ast_select *first) {
     return FEAT_OK;
 }
 
+/* A query in parentheses takes the place of the one that is being read, with all of its UNION ALL. What is its own
+ * alone cannot be kept apart once others follow. */
+static feat_status parse_enclosed(feat_parser *p, bool alone, feat_ast_select **at) {
+    feat_ast_select *inner;
+    uint32_t offset = feat_parser_peek(p)->offset;
+    FEAT_TRY(feat_parser_expect(p, "("));
+    FEAT_TRY(feat_parse_select(p, &inner));
+    FEAT_TRY(feat_parser_end_select(p, ")"));
+    bool own = inner->n_ctes || inner->n_order || inner->limit || inner->skip;
+    if (own && (!alone || feat_parser_is(p, "union")))
+        return feat_parser_refuse(p, offset,
+                                  "WITH, ORDER BY and LIMIT stand around a UNION ALL, not inside one of its queries");
+    if (own && (*at)->n_ctes) return feat_parser_refuse(p, offset, "WITH stands before a query once");
+    feat_ast_select kept = **at;
+    **at = *inner;
+    (*at)->offset = kept.offset;
+    if (kept.n_ctes) {
+        (*at)->ctes = kept.ctes;
+        (*at)->n_ctes = kept.n_ctes;
+    }
+    while ((*at)->union_all) *at = (*at)->union_all;
+    return FEAT_OK;
+}
+
 feat_status feat_parse_select(feat_parser *p, feat_ast_select **select) {
     FEAT_TRY(feat_parser_enter(p));
     feat_ast_select *first = FEAT_ARENA_NEW(p->arena, feat_ast_select), *at = first;
@@ -214,8 +238,12 @@ feat_status feat_parse_select(feat_parser *p, feat_ast_select **select) {
     first->offset = feat_parser_peek(p)->offset;
     if (feat_parser_accept(p, "with")) FEAT_TRY(parse_ctes(p, first));
     for (;;) {
-        FEAT_TRY(feat_parser_expect(p, "select"));
-        FEAT_TRY(parse_clauses(p, at));
+        if (feat_parser_is(p, "(")) {
+            FEAT_TRY(parse_enclosed(p, at == first, &at));
+        } else {
+            FEAT_TRY(feat_parser_expect(p, "select"));
+            FEAT_TRY(parse_clauses(p, at));
+        }
         if (!feat_parser_accept(p, "union")) break;
         FEAT_TRY(feat_parser_expect(p, "all"));
         at->union_all = FEAT_ARENA_NEW(p->arena, feat_ast_select);

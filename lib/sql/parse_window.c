@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "math/number.h"
+#include "base/calendar.h"
 #include "sql/parser.h"
 
 /* ---- Types. ---- */
@@ -59,78 +60,62 @@ feat_status feat_parse_type(feat_parser *p, const char **type, uint32_t *offset)
 
 /* ---- Intervals. ---- */
 
-static const struct {
-    const char *name;
-    int64_t months, days, us;
-} units[] = {
-    {"microsecond", 0, 0, 1},
-    {"millisecond", 0, 0, 1000},
-    {"second", 0, 0, 1000000},
-    {"minute", 0, 0, INT64_C(60000000)},
-    {"hour", 0, 0, INT64_C(3600000000)},
-    {"day", 0, 1, 0},
-    {"week", 0, 7, 0},
-    {"month", 1, 0, 0},
-    {"quarter", 3, 0, 0},
-    {"year", 12, 0, 0},
-    {"decade", 120, 0, 0},
-};
-
-static bool same_unit(const char *name, const char *text, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (name[i] == 0 || feat_ascii_lower(text[i]) != name[i]) return false;
-    return name[n] == 0;
+/* The unit of INTERVAL 3 DAYS. */
+static bool parse_unit(feat_parser *p, feat_part *part) {
+    const feat_token *unit = feat_parser_peek(p);
+    *part = unit->kind == FEAT_TOKEN_WORD ? feat_part_find(unit->text, unit->length) : FEAT_PART_NONE;
+    if (*part == FEAT_PART_NONE || *part > FEAT_PART_MILLENNIUM) return false;
+    p->at++;
+    return true;
 }
 
-static bool add_product(int64_t *sum, int64_t amount, int64_t unit) {
-    int64_t product;
-    return !__builtin_mul_overflow(amount, unit, &product) && !__builtin_add_overflow(*sum, product, sum);
+static bool set_interval(feat_ast_expr *expr, int32_t months, int32_t days, int64_t us) {
+    expr->months = months;
+    expr->days = days;
+    expr->us = us;
+    return true;
 }
 
-/* Adds `amount` of the unit called text[0, n), singular or plural. */
-static bool add_unit(feat_ast_expr *interval, int64_t amount, const char *text, size_t n) {
-    if (n > 1 && feat_ascii_lower(text[n - 1]) == 's') n--;
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (same_unit(units[i].name, text, n))
-            return add_product(&interval->months, amount, units[i].months) &&
-                   add_product(&interval->days, amount, units[i].days) &&
-                   add_product(&interval->us, amount, units[i].us);
-    return false;
+static bool whole_units(feat_ast_expr *expr, int64_t n, feat_part part) {
+    int32_t months, days;
+    int64_t us;
+    return feat_part_interval(n, part, &months, &days, &us) && set_interval(expr, months, days, us);
 }
 
-/* "30 days", "1 month -2 days": whole amounts, each with its unit. */
-static bool interval_text(feat_ast_expr *interval, const char *text, size_t length) {
-    for (size_t at = 0, any = 0;; any = 1) {
-        while (at < length && text[at] == ' ') at++;
-        if (at == length) return any;
-        size_t start = at;
-        if (text[at] == '-' || text[at] == '+') at++;
-        while (at < length && text[at] >= '0' && text[at] <= '9') at++;
-        int64_t amount;
-        if (feat_number_parse_int64(text + start, at - start, &amount) != FEAT_NUMBER_OK) return false;
-        while (at < length && text[at] == ' ') at++;
-        size_t unit = at;
-        while (at < length && text[at] != ' ' && !(text[at] >= '0' && text[at] <= '9')) at++;
-        if (!add_unit(interval, amount, text + unit, at - unit)) return false;
-    }
+static bool interval_text(feat_ast_expr *expr, const char *text, size_t length) {
+    int32_t months, days;
+    int64_t us;
+    return feat_parse_interval_text(text, length, &months, &days, &us) && set_interval(expr, months, days, us);
 }
 
 feat_status feat_parse_interval(feat_parser *p, feat_ast_expr *expr) {
     static const char usage[] =
-        "an interval such as INTERVAL '30 days', INTERVAL '1' MONTH or INTERVAL 12 HOURS, within 64 bits";
+        "an interval such as INTERVAL '30 days', INTERVAL '1.5 hours', INTERVAL '01:30:00' or INTERVAL 12 HOURS";
     p->at++;
     const feat_token *amount = feat_parser_peek(p);
     int64_t number;
+    feat_part part;
+    bool good;
     if (feat_number_parse_int64(amount->text, amount->length, &number) == FEAT_NUMBER_OK) {
         p->at++;
-        const feat_token *unit = feat_parser_peek(p);
-        if (unit->kind != FEAT_TOKEN_WORD || !add_unit(expr, number, unit->text, unit->length))
-            return feat_parser_fail(p, usage);
-    } else if (amount->kind != FEAT_TOKEN_STRING || !interval_text(expr, amount->text, amount->length)) {
-        return feat_parser_fail(p, usage);
+        /* INTERVAL '90' is seconds, as in a text. */
+        if (parse_unit(p, &part)) good = whole_units(expr, number, part);
+        else if (amount->kind == FEAT_TOKEN_STRING) good = whole_units(expr, number, FEAT_PART_SECOND);
+        else return feat_parser_fail(p, usage);
+        return good ? FEAT_OK : feat_parser_refuse(p, amount->offset, "this interval is too long");
     }
+    if (amount->kind != FEAT_TOKEN_STRING || !interval_text(expr, amount->text, amount->length))
+        return feat_parser_fail(p, usage);
     p->at++;
     return FEAT_OK;
+}
+
+const char *feat_parse_interval_function(feat_parser *p) {
+    static const char *const names[] = {"to_microseconds", "to_milliseconds", "to_seconds",  "to_minutes",  "to_hours",
+                                        "to_days",         "to_weeks",        "to_months",   "to_quarters", "to_years",
+                                        "to_decades",      "to_centuries",    "to_millennia"};
+    feat_part part;
+    return parse_unit(p, &part) ? names[part - FEAT_PART_MICROSECOND] : NULL;
 }
 
 /* ---- Orders. ---- */

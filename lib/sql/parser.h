@@ -83,6 +83,8 @@ feat_status feat_parse_expr_list(feat_parser *p, feat_ast_expr ***list, size_t *
 feat_status feat_parse_order(feat_parser *p, feat_ast_order **order, size_t *n);
 /* From INTERVAL on. */
 feat_status feat_parse_interval(feat_parser *p, feat_ast_expr *expr);
+/* Behind INTERVAL (n): the function that its unit names, as to_days; NULL when no unit comes. */
+const char *feat_parse_interval_function(feat_parser *p);
 feat_status feat_parse_type(feat_parser *p, const char **type, uint32_t *offset);
 /* Between the parentheses of OVER or WINDOW ... AS. */
 feat_status feat_parse_window(feat_parser *p, feat_ast_window *window);

@@ -299,8 +299,10 @@ static void call(feat_printer *pr, const feat_ast_expr *e) {
     feat_print_text(pr, e->star ? "(*" : e->distinct ? "(DISTINCT " : "(");
     feat_print_list(pr, e->args, e->n_args);
     feat_print_order(pr, e->order, e->n_order);
+    const char *nulls = e->nulls == FEAT_AST_NULLS_IGNORE ? " IGNORE NULLS" : " RESPECT NULLS";
+    if (e->nulls && !e->star) feat_print_text(pr, nulls); /* inside: behind, another call around would take them */
     feat_print_text(pr, ")");
-    if (e->nulls) feat_print_text(pr, e->nulls == FEAT_AST_NULLS_IGNORE ? " IGNORE NULLS" : " RESPECT NULLS");
+    if (e->nulls && e->star) feat_print_text(pr, nulls);
     if (e->filter) {
         feat_print_text(pr, " FILTER (WHERE ");
         feat_print_expr(pr, e->filter);

@@ -217,6 +217,7 @@ static void statement(feat_printer *pr, const feat_ast_statement *s) {
     }
     if (!feat_print_enter(pr)) return;
     feat_print_text(pr, verbs[s->kind]);
+    if (s->json) feat_print_text(pr, "(FORMAT JSON) ");
     if (s->object) {
         feat_print_text(pr, capitals(s->object));
         feat_print_text(pr, s->kind == FEAT_AST_SHOW ? "S" : " ");

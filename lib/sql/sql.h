@@ -17,6 +17,10 @@
 feat_status feat_sql_parse(feat_arena *arena, const char *sql, size_t length, feat_ast_script **script,
                            feat_error *err);
 
+/* Parses one expression, which is all there is. */
+feat_status feat_sql_parse_expr(feat_arena *arena, const char *sql, size_t length, feat_ast_expr **expr,
+                                feat_error *err);
+
 /* Fails with "line:column: message", the source line and a caret under the byte at `offset`. */
 feat_status feat_sql_fail(feat_error *err, feat_status code, const char *sql, size_t length, uint32_t offset,
                           const char *format, ...) FEAT_PRINTF(6, 7);

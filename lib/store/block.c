@@ -7,6 +7,7 @@
 #include "base/codec.h"
 #include "column/bits.h"
 #include "math/number.h"
+#include "store/store.h"
 
 #define BLOCK_VERSION   1
 #define HEADER_SIZE     20
@@ -49,7 +50,7 @@ static int compare_text(feat_text a, feat_text b) {
 
 /* A page's slots of NULLs repeat other values of it, so that all slots may be looked at. */
 static void range_add_numbers(range *r, const feat_page *page) {
-    bool fraction = page->type == FEAT_TYPE_DOUBLE;
+    bool fraction = feat_page_form_of(page->type) == FEAT_FORM_DOUBLES;
     if (!r->any) {
         if (fraction) r->min_double = r->max_double = page->as.doubles[0];
         else r->min_int = r->max_int = page->as.ints[0];
@@ -88,14 +89,14 @@ static void put_text(feat_buffer *out, feat_text t) {
 static void put_range(feat_buffer *out, const range *r, feat_type type) {
     if (!r->any) {
         feat_buffer_byte(out, 0);
-    } else if (type == FEAT_TYPE_TEXT) {
+    } else if (feat_page_form_of(type) == FEAT_FORM_TEXTS) {
         feat_buffer_byte(out, (uint8_t)(HAS_RANGE | (r->min_text.length <= STATISTICS_TEXT ? MIN_TIGHT : 0) |
                                         (r->max_text.length <= STATISTICS_TEXT ? MAX_TIGHT : 0)));
         put_text(out, r->min_text);
         put_text(out, r->max_text);
     } else {
         feat_buffer_byte(out, HAS_RANGE | MIN_TIGHT | MAX_TIGHT);
-        bool fraction = type == FEAT_TYPE_DOUBLE;
+        bool fraction = feat_page_form_of(type) == FEAT_FORM_DOUBLES;
         feat_buffer_u64(out, fraction ? feat_double_bits(r->min_double) : (uint64_t)r->min_int);
         feat_buffer_u64(out, fraction ? feat_double_bits(r->max_double) : (uint64_t)r->max_int);
     }
@@ -105,7 +106,7 @@ static void put_range(feat_buffer *out, const range *r, feat_type type) {
 
 static size_t page_rows(const feat_column *c, size_t start, size_t rows) {
     size_t n = rows < FEAT_PAGE_ROWS ? rows : FEAT_PAGE_ROWS;
-    if (c->type != FEAT_TYPE_TEXT || (size_t)(c->offsets[start + n] - c->offsets[start]) <= FEAT_PAGE_TEXT) return n;
+    if (!c->offsets || (size_t)(c->offsets[start + n] - c->offsets[start]) <= FEAT_PAGE_TEXT) return n;
     size_t fits = 1;
     while (fits < n && (size_t)(c->offsets[start + fits + 1] - c->offsets[start]) <= FEAT_PAGE_TEXT) fits++;
     return fits;
@@ -127,16 +128,43 @@ static void fill_page(feat_block *b, const feat_column *c, size_t start, size_t 
     feat_page *page = &b->page;
     page->type = c->type;
     page->rows = n;
-    switch (c->type) {
+#define FILL_INTS(type) FILL(page->as.ints, ((const type *)c->values)[start + i], int64_t)
+    switch (FEAT_TYPE_BASE(c->type)) {
     case FEAT_TYPE_BOOLEAN: FILL(page->as.ints, feat_bit_get(c->values, start + i), int64_t); break;
-    case FEAT_TYPE_DATE: FILL(page->as.ints, ((const int32_t *)c->values)[start + i], int64_t); break;
+    case FEAT_TYPE_TINYINT: FILL_INTS(int8_t); break;
+    case FEAT_TYPE_UTINYINT: FILL_INTS(uint8_t); break;
+    case FEAT_TYPE_SMALLINT: FILL_INTS(int16_t); break;
+    case FEAT_TYPE_USMALLINT: FILL_INTS(uint16_t); break;
+    case FEAT_TYPE_DATE:
+    case FEAT_TYPE_INTEGER: FILL_INTS(int32_t); break;
+    case FEAT_TYPE_UINTEGER: FILL_INTS(uint32_t); break;
     case FEAT_TYPE_BIGINT:
-    case FEAT_TYPE_TIMESTAMP: FILL(page->as.ints, ((const int64_t *)c->values)[start + i], int64_t); break;
+    case FEAT_TYPE_TIMESTAMP: FILL_INTS(int64_t); break;
+    case FEAT_TYPE_UBIGINT: FILL_INTS(uint64_t); break;
+    case FEAT_TYPE_REAL: FILL(page->as.doubles, ((const float *)c->values)[start + i], double); break;
     case FEAT_TYPE_DOUBLE: FILL(page->as.doubles, ((const double *)c->values)[start + i], double); break;
-    case FEAT_TYPE_TEXT:
+    case FEAT_TYPE_DECIMAL:
+    case FEAT_TYPE_INTERVAL: /* NULLs hold zeros */
+        for (size_t i = 0; i <= n; i++) page->offsets[i] = (int64_t)(16 * i);
+        page->text = (const char *)c->values + 16 * start;
+        break;
+    default:
         for (size_t i = 0; i <= n; i++) page->offsets[i] = c->offsets[start + i] - c->offsets[start];
         page->text = c->values ? (const char *)c->values + c->offsets[start] : "";
-        break;
+    }
+#undef FILL_INTS
+}
+
+/* Types whose order is not that of the page's form have no statistics. */
+static bool has_statistics(feat_type type) {
+    switch (FEAT_TYPE_BASE(type)) {
+    case FEAT_TYPE_UBIGINT:
+    case FEAT_TYPE_DECIMAL:
+    case FEAT_TYPE_INTERVAL:
+    case FEAT_TYPE_VECTOR:
+    case FEAT_TYPE_LIST:
+    case FEAT_TYPE_MAP: return false;
+    default: return true;
     }
 }
 
@@ -155,8 +183,9 @@ static feat_status encode_page(feat_block *b, const feat_column *c, size_t start
             feat_buffer_append(raw, b->validity, feat_bitmap_size(n));
         }
         fill_page(b, c, start, n, nulls);
-        if (c->type == FEAT_TYPE_TEXT) range_add_texts(r, &b->page, nulls > 0 ? b->validity : NULL);
-        else range_add_numbers(r, &b->page);
+        bool text = feat_page_form_of(c->type) == FEAT_FORM_TEXTS;
+        if (has_statistics(c->type) && text) range_add_texts(r, &b->page, nulls > 0 ? b->validity : NULL);
+        else if (has_statistics(c->type)) range_add_numbers(r, &b->page);
         encoding = feat_encode(&b->page, raw);
         if (raw->failed) return feat_fail_memory(err);
     }
@@ -274,7 +303,25 @@ feat_status feat_block_open(feat_block *b, feat_env *env, MDB_txn *txn, const fe
     if (b->rows != rows || rows > FEAT_SEGMENT_ROWS || b->n_pages > rows)
         return malformed(err, "it has another number of rows than its segment");
     if (directory_at < HEADER_SIZE || directory_at > b->object.size) return malformed(err, "its directory is cut");
+    b->statistics = directory_at - HEADER_SIZE;
     return read_directory(b, directory_at, err);
+}
+
+feat_status feat_block_bounds(feat_block *b, feat_bounds *bounds, feat_error *err) {
+    uint8_t bytes[17];
+    feat_page_form form = feat_page_form_of(b->type);
+    *bounds = (feat_bounds){.nulls = b->nulls > 0, .ints = form == FEAT_FORM_INTS};
+    if (form == FEAT_FORM_TEXTS || b->statistics < sizeof bytes) return FEAT_OK;
+    FEAT_TRY(feat_object_read(&b->object, HEADER_SIZE, sizeof bytes, bytes, err));
+    feat_cursor in;
+    feat_cursor_init(&in, bytes, sizeof bytes);
+    bounds->known = feat_cursor_byte(&in) & HAS_RANGE;
+    uint64_t min = feat_cursor_u64(&in), max = feat_cursor_u64(&in);
+    bounds->min_int = (int64_t)min;
+    bounds->max_int = (int64_t)max;
+    bounds->min_double = feat_double_of_bits(min);
+    bounds->max_double = feat_double_of_bits(max);
+    return FEAT_OK;
 }
 
 size_t feat_block_find(const feat_block *b, uint32_t row) {
@@ -292,16 +339,31 @@ static feat_status view_page(feat_block *b, const feat_block_page *p, feat_colum
     feat_page *page = &b->page;
     feat_column v = {.type = b->type, .length = p->rows, .null_count = p->nulls};
     if (p->nulls > 0) v.validity = b->validity;
-    switch (b->type) {
+#define NARROW(from, type)                                                                                             \
+    do {                                                                                                               \
+        type *narrow = (type *)(void *)page->work;                                                                     \
+        for (size_t i = 0; i < p->rows; i++) narrow[i] = (type)(from)[i];                                              \
+        v.values = narrow;                                                                                             \
+    } while (0)
+    switch (FEAT_TYPE_BASE(b->type)) {
     case FEAT_TYPE_BIGINT:
+    case FEAT_TYPE_UBIGINT:
     case FEAT_TYPE_TIMESTAMP: v.values = page->as.ints; break;
     case FEAT_TYPE_DOUBLE: v.values = page->as.doubles; break;
-    case FEAT_TYPE_DATE: {
-        int32_t *days = (int32_t *)(void *)page->work;
-        for (size_t i = 0; i < p->rows; i++) days[i] = (int32_t)page->as.ints[i];
-        v.values = days;
+    case FEAT_TYPE_REAL: NARROW(page->as.doubles, float); break;
+    case FEAT_TYPE_DATE:
+    case FEAT_TYPE_INTEGER: NARROW(page->as.ints, int32_t); break;
+    case FEAT_TYPE_UINTEGER: NARROW(page->as.ints, uint32_t); break;
+    case FEAT_TYPE_SMALLINT: NARROW(page->as.ints, int16_t); break;
+    case FEAT_TYPE_USMALLINT: NARROW(page->as.ints, uint16_t); break;
+    case FEAT_TYPE_TINYINT: NARROW(page->as.ints, int8_t); break;
+    case FEAT_TYPE_UTINYINT: NARROW(page->as.ints, uint8_t); break;
+    case FEAT_TYPE_DECIMAL:
+    case FEAT_TYPE_INTERVAL:
+        if (p->nulls == p->rows) memset(page->as.wide, 0, 16 * p->rows);
+        else memcpy(page->as.wide, page->text, 16 * p->rows);
+        v.values = page->as.wide;
         break;
-    }
     case FEAT_TYPE_BOOLEAN: {
         uint8_t *bits = (uint8_t *)page->work;
         memset(bits, 0, feat_bitmap_size(p->rows));
@@ -309,14 +371,14 @@ static feat_status view_page(feat_block *b, const feat_block_page *p, feat_colum
         v.values = bits;
         break;
     }
-    case FEAT_TYPE_TEXT:
+    default:
         v.values = (void *)(uintptr_t)page->text;
         v.offsets = page->offsets;
         for (size_t i = 0; p->nulls > 0 && i < p->rows; i++)
             if (!feat_bit_get(b->validity, i) && page->offsets[i + 1] != page->offsets[i])
                 return malformed(err, "a NULL has bytes");
-        break;
     }
+#undef NARROW
     *view = v;
     return FEAT_OK;
 }

@@ -23,7 +23,7 @@ typedef struct feat_block {
     /* Of the open block: */
     feat_object object;
     feat_type type;
-    uint32_t rows, nulls, n_pages;
+    uint32_t rows, nulls, n_pages, statistics;
     feat_block_page *directory;
     size_t directory_capacity;
 } feat_block;
@@ -38,6 +38,9 @@ feat_status feat_block_encode(feat_block *b, const feat_column *c, size_t start,
 /* Opens a stored block; it must have this type and number of rows. Valid within the transaction. */
 feat_status feat_block_open(feat_block *b, feat_env *env, MDB_txn *txn, const feat_digest *key, feat_type type,
                             uint32_t rows, feat_error *err);
+/* What the statistics of the open block say. */
+struct feat_bounds;
+feat_status feat_block_bounds(feat_block *b, struct feat_bounds *bounds, feat_error *err);
 /* Page that holds `row` < rows. */
 size_t feat_block_find(const feat_block *b, uint32_t row);
 /* A view on the values of a page: borrowed until the next call. */

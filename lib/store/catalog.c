@@ -80,7 +80,7 @@ static feat_status malformed(feat_error *err, const char *what) {
 }
 
 /* ---- Commit records: u64 version, parent; i64 known time; u32 table, operation; i64 rows added, removed, after;
- * content digest; manifest's root; digest of the record before; 24 zeros. ---- */
+ * content digest; manifest's root; digest of the record before; u32 revision of the schema; 20 zeros. ---- */
 
 static void encode_commit(const feat_commit_record *r, feat_buffer *out) {
     feat_buffer_u64(out, r->info.version);
@@ -94,7 +94,8 @@ static void encode_commit(const feat_commit_record *r, feat_buffer *out) {
     feat_buffer_append(out, r->info.content.bytes, 16);
     feat_buffer_append(out, r->manifest.bytes, 16);
     feat_buffer_append(out, r->previous.bytes, 16);
-    feat_buffer_append(out, (const uint8_t[COMMIT_SIZE - 104]){0}, COMMIT_SIZE - 104);
+    feat_buffer_u32(out, r->info.revision);
+    feat_buffer_append(out, (const uint8_t[COMMIT_SIZE - 108]){0}, COMMIT_SIZE - 108);
 }
 
 static feat_digest take_digest(feat_cursor *in) {
@@ -123,8 +124,9 @@ feat_status feat_commit_read(feat_db *db, MDB_txn *txn, uint64_t version, feat_c
     r.info.content = take_digest(&in);
     r.manifest = take_digest(&in);
     r.previous = take_digest(&in);
-    if (in.failed || r.info.version != version ||
-        (operation != FEAT_OPERATION_APPEND && operation != FEAT_OPERATION_UPSERT))
+    r.info.revision = feat_cursor_u32(&in);
+    if (in.failed || r.info.version != version || operation < FEAT_OPERATION_APPEND ||
+        operation > FEAT_OPERATION_OVERWRITE)
         return malformed(err, "a commit record");
     r.info.operation = (feat_operation)operation;
     *record = r;
@@ -173,6 +175,43 @@ feat_status feat_catalog_manifest(feat_db *db, uint32_t table_id, uint64_t versi
     FEAT_TRY(feat_db_check(db, err));
     FEAT_TRY(feat_env_begin(feat_db_catalog(db), false, &txn, err));
     feat_status status = find_manifest(db, txn, table_id, version, found, root, err);
+    feat_env_abort(txn);
+    return status;
+}
+
+/* The last commit of a table up to `version`; 0: none. */
+static feat_status last_commit(feat_db *db, MDB_txn *txn, uint32_t table_id, uint64_t version, uint64_t *commit,
+                               feat_error *err) {
+    feat_catalog_key key = feat_catalog_key2(FEAT_KEY_MANIFEST, table_id, 4, version, 8), at;
+    bool found;
+    FEAT_TRY(feat_catalog_floor(db, txn, &key, 5, &found, &at, err));
+    *commit = found ? get_be(at.bytes + 5, 8) : 0;
+    return FEAT_OK;
+}
+
+static feat_status find_revision(feat_db *db, MDB_txn *txn, uint32_t table_id, uint64_t version, uint32_t *revision,
+                                 feat_error *err) {
+    uint64_t commit, newest;
+    feat_commit_record record;
+    FEAT_TRY(last_commit(db, txn, table_id, version, &commit, err));
+    FEAT_TRY(last_commit(db, txn, table_id, UINT64_MAX, &newest, err));
+    *revision = UINT32_MAX;
+    if (commit == newest) return FEAT_OK;
+    if (commit == 0) { /* no row yet: the table as it was created */
+        *revision = 0;
+        return FEAT_OK;
+    }
+    FEAT_TRY(feat_commit_read(db, txn, commit, &record, err));
+    *revision = record.info.revision;
+    return FEAT_OK;
+}
+
+feat_status feat_version_revision(feat_db *db, uint32_t table_id, uint64_t version, uint32_t *revision,
+                                  feat_error *err) {
+    MDB_txn *txn;
+    FEAT_TRY(feat_db_check(db, err));
+    FEAT_TRY(feat_env_begin(feat_db_catalog(db), false, &txn, err));
+    feat_status status = find_revision(db, txn, table_id, version, revision, err);
     feat_env_abort(txn);
     return status;
 }

@@ -25,7 +25,7 @@ feat_status feat_catalog_commit(feat_db *db, feat_commit_record *record, feat_er
 /* Shared by the files of the catalog. Keys are a letter and big-endian numbers, so that their order is that of the
  * numbers. */
 #define FEAT_KEY_COMMIT      'C' /* u64 version */
-#define FEAT_KEY_DEFINITION  'D' /* u64 sequence, u32 part */
+#define FEAT_KEY_DEFINITION  'D' /* u64 sequence, u8 section, u24 piece */
 #define FEAT_KEY_TIME        'K' /* u64 known time with the sign bit turned */
 #define FEAT_KEY_MANIFEST    'M' /* u32 table, u64 version */
 #define FEAT_KEY_COUNTER     'N' /* u8 number */

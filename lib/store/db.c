@@ -174,10 +174,11 @@ static feat_status check_format(const feat_db *db, feat_error *err) {
         if (c.failed || memcmp(id, FEAT_FORMAT_ID, 8) != 0)
             status = feat_fail(err, FEAT_FORMAT, "'%s' is no libfeat store: its format record is another's", db->path);
         else if (version != FEAT_FORMAT_VERSION)
-            status =
-                feat_fail(err, FEAT_FORMAT,
-                          "'%s' has format version %u; this library reads version %d: use the library that made it",
-                          db->path, version, FEAT_FORMAT_VERSION);
+            status = feat_fail(err, FEAT_FORMAT, "'%s' has format version %u; this library reads version %d: %s",
+                               db->path, version, FEAT_FORMAT_VERSION,
+                               version < FEAT_FORMAT_VERSION
+                                   ? "export its tables with the library that made it and write them into a new store"
+                                   : "use a newer library");
     }
     feat_env_abort(txn);
     return status;

@@ -5,7 +5,7 @@
 #include "store/env.h"
 #include "store/store.h"
 
-#define FEAT_FORMAT_VERSION 1
+#define FEAT_FORMAT_VERSION 2
 
 feat_env *feat_db_catalog(const feat_db *db);
 feat_env *feat_db_blocks(const feat_db *db);

@@ -3,10 +3,30 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "math/decimal.h"
 #include "math/number.h"
 
-static bool is_text(const feat_page *page) { return page->type == FEAT_TYPE_TEXT; }
-static bool is_double(const feat_page *page) { return page->type == FEAT_TYPE_DOUBLE; }
+feat_page_form feat_page_form_of(feat_type type) {
+    switch (FEAT_TYPE_BASE(type)) {
+    case FEAT_TYPE_REAL:
+    case FEAT_TYPE_DOUBLE: return FEAT_FORM_DOUBLES;
+    case FEAT_TYPE_TEXT:
+    case FEAT_TYPE_BLOB:
+    case FEAT_TYPE_VECTOR:
+    case FEAT_TYPE_LIST:
+    case FEAT_TYPE_MAP:
+    case FEAT_TYPE_DECIMAL:
+    case FEAT_TYPE_INTERVAL: return FEAT_FORM_TEXTS;
+    default: return FEAT_FORM_INTS;
+    }
+}
+
+bool feat_page_is_wide(feat_type type) {
+    return FEAT_TYPE_BASE(type) == FEAT_TYPE_DECIMAL || FEAT_TYPE_BASE(type) == FEAT_TYPE_INTERVAL;
+}
+
+static bool is_text(const feat_page *page) { return feat_page_form_of(page->type) == FEAT_FORM_TEXTS; }
+static bool is_double(const feat_page *page) { return feat_page_form_of(page->type) == FEAT_FORM_DOUBLES; }
 
 static uint64_t load_le(const uint8_t *p, unsigned bytes) {
     uint64_t v = 0;
@@ -113,9 +133,23 @@ static bool unpack_texts(feat_cursor *in, size_t n, int64_t *offsets, const char
     return true;
 }
 
-/* ---- 0 raw: whole numbers and doubles in eight bytes (DATE four, BOOLEAN one); texts. ---- */
+/* ---- 0 raw: whole numbers in the bytes of their type (BOOLEAN one), doubles in eight; texts. ---- */
 
-static unsigned raw_size(feat_type type) { return type == FEAT_TYPE_DATE ? 4 : type == FEAT_TYPE_BOOLEAN ? 1 : 8; }
+static unsigned raw_size(feat_type type) {
+    size_t size = feat_type_size(type);
+    return type == FEAT_TYPE_BOOLEAN ? 1 : type == FEAT_TYPE_REAL ? 8 : (unsigned)size;
+}
+
+static bool is_unsigned(feat_type type) {
+    return type == FEAT_TYPE_BOOLEAN || type == FEAT_TYPE_UTINYINT || type == FEAT_TYPE_USMALLINT ||
+           type == FEAT_TYPE_UINTEGER;
+}
+
+/* The number that `size` bytes of a type stand for. */
+static int64_t extend(uint64_t v, unsigned size, feat_type type) {
+    unsigned shift = 64 - 8 * size;
+    return is_unsigned(type) ? (int64_t)v : (int64_t)(v << shift) >> shift;
+}
 
 static bool raw_encode(feat_page *page, feat_buffer *out) {
     if (is_text(page)) {
@@ -142,7 +176,7 @@ static bool raw_decode(feat_cursor *in, feat_page *page) {
     for (size_t i = 0; i < page->rows; i++) {
         uint64_t v = size == 8 ? load_le64(p + 8 * i) : load_le(p + size * i, size);
         if (is_double(page)) page->as.doubles[i] = feat_double_of_bits(v);
-        else page->as.ints[i] = size == 4 ? (int32_t)(uint32_t)v : (int64_t)v;
+        else page->as.ints[i] = extend(v, size, page->type);
     }
     return true;
 }
@@ -363,18 +397,37 @@ uint8_t feat_encode(feat_page *page, feat_buffer *out) {
 
 /* Numbers that the type does not hold would break what is built on it. */
 static bool in_range(const feat_page *page) {
-    int64_t min = 0;
+    int64_t min = 0, least, most;
     uint64_t range = 0;
+    unsigned size = raw_size(page->type);
     if (page->rows == 0) return true;
-    switch (page->type) {
-    case FEAT_TYPE_DATE:
-        span_of(page->as.ints, page->rows, &min, &range);
-        return min >= INT32_MIN && min <= INT32_MAX && range <= UINT32_MAX && min + (int64_t)range <= INT32_MAX;
-    case FEAT_TYPE_BOOLEAN:
-        span_of(page->as.ints, page->rows, &min, &range);
-        return min >= 0 && range <= 1 && min + (int64_t)range <= 1;
-    default: return true;
+    if (page->type == FEAT_TYPE_REAL)
+        for (size_t i = 0; i < page->rows; i++) {
+            double v = page->as.doubles[i];
+            if (v == v && feat_double_bits((double)(float)v) != feat_double_bits(v)) return false;
+        }
+    if (feat_page_is_wide(page->type)) {
+        for (size_t i = 0; i <= page->rows; i++)
+            if (page->offsets[i] != (int64_t)(16 * i)) return false;
+        for (size_t i = 0; FEAT_TYPE_BASE(page->type) == FEAT_TYPE_DECIMAL && i < page->rows; i++) {
+            feat_int128 v;
+            memcpy(&v, page->text + 16 * i, sizeof v);
+            if (!feat_decimal_fits(v, FEAT_TYPE_PRECISION(page->type))) return false;
+        }
     }
+    if (feat_page_form_of(page->type) != FEAT_FORM_INTS || size == 8) return true;
+    if (page->type == FEAT_TYPE_BOOLEAN) {
+        least = 0;
+        most = 1;
+    } else if (is_unsigned(page->type)) {
+        least = 0;
+        most = (INT64_C(1) << (8 * size)) - 1;
+    } else {
+        least = -(INT64_C(1) << (8 * size - 1));
+        most = -least - 1;
+    }
+    span_of(page->as.ints, page->rows, &min, &range);
+    return min >= least && range <= (uint64_t)(most - least) && min + (int64_t)range <= most;
 }
 
 feat_status feat_decode(uint8_t id, const void *bytes, size_t size, feat_page *page, feat_error *err) {

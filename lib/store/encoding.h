@@ -5,11 +5,19 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "feat/online.h" /* feat_type */
+#include "column/column.h" /* feat_int128 */
+#include "feat/type.h"
 
 #define FEAT_PAGE_ROWS 4096
 /* A page of more than one row holds at most this many bytes of text, so that few stored bytes never expand to many. */
 #define FEAT_PAGE_TEXT ((size_t)1 << 20)
+
+/* How a page holds values: integers of up to 64 bits (UBIGINT by its bits), REAL and DOUBLE as doubles, all else as
+ * texts: DECIMAL and INTERVAL as 16 bytes each, little-endian. */
+typedef enum feat_page_form { FEAT_FORM_INTS, FEAT_FORM_DOUBLES, FEAT_FORM_TEXTS } feat_page_form;
+feat_page_form feat_page_form_of(feat_type type);
+/* Whether each text is the 16 bytes of a value. */
+bool feat_page_is_wide(feat_type type);
 
 /* The values of a page, in the form that all encodings share. A NULL's slot holds some value of the page when encoding
  * (what packs best) and anything after decoding. */
@@ -17,10 +25,11 @@ typedef struct feat_page {
     feat_type type;
     size_t rows;
     union {
-        int64_t ints[FEAT_PAGE_ROWS]; /* BIGINT, TIMESTAMP, DATE, BOOLEAN */
+        int64_t ints[FEAT_PAGE_ROWS];
         double doubles[FEAT_PAGE_ROWS];
+        feat_int128 wide[FEAT_PAGE_ROWS]; /* of a view: texts of 16 bytes, aligned */
     } as;
-    int64_t offsets[FEAT_PAGE_ROWS + 1]; /* TEXT, from 0 */
+    int64_t offsets[FEAT_PAGE_ROWS + 1]; /* texts, from 0 */
     const char *text;                    /* borrowed from the column, the encoded bytes, or `own_text` */
     feat_buffer own_text;
     int64_t work[FEAT_PAGE_ROWS + 1]; /* of one encoding while it runs */

@@ -77,6 +77,15 @@ feat_status feat_table_read(feat_table_version *tv, size_t segment, const uint32
     return status;
 }
 
+feat_status feat_table_bounds(feat_table_version *tv, size_t segment, uint32_t column, feat_bounds *bounds,
+                              feat_error *err) {
+    feat_rows rows;
+    FEAT_TRY(begin(tv, &rows, err));
+    feat_status status = feat_rows_bounds(&rows, segment, column, bounds, err);
+    feat_env_abort(rows.txn);
+    return status;
+}
+
 feat_status feat_table_read_rows(feat_table_version *tv, const feat_row_address *addresses, size_t n_rows,
                                  const uint32_t *columns, size_t n, feat_column *out, feat_error *err) {
     feat_rows rows;

@@ -1,24 +1,32 @@
 #include "store/rows.h"
 
 #include "base/alloc.h"
+#include "column/widen.h"
+#include "store/store.h"
 #include "store/unique.h"
 
 #define SLICE ((size_t)1 << 20) /* rows read at once: bounds the memory of an order */
 
 static bool is_open(const feat_rows *r, size_t segment) { return r->open && segment == r->manifest->n_segments - 1; }
 
-static feat_status append_nulls(feat_column *out, size_t n, feat_error *err) {
-    for (size_t i = 0; i < n; i++)
-        if (feat_column_append_null(out) != 0) return feat_fail_memory(err);
-    return FEAT_OK;
-}
-
+/* Opens the block that a segment has of a field: its own, or one from before its type was widened, which has the
+ * narrower type. None: the segment is older than the field. */
 static feat_status open_block(const feat_rows *r, const feat_segment *s, uint32_t column, bool *absent,
                               feat_error *err) {
     const feat_field *field = &r->schema->fields[column];
-    const feat_digest *key = feat_segment_block(s, field->id);
+    const feat_digest *key = feat_segment_block(s, feat_field_stored(field));
+    feat_type type = field->type;
+    for (size_t i = r->schema->n_retired; !key && i-- > 0;) {
+        if (r->schema->retired[i].field != field->id) continue;
+        key = feat_segment_block(s, r->schema->retired[i].stored);
+        type = r->schema->retired[i].type;
+    }
     *absent = !key;
-    return key ? feat_block_open(r->block, r->env, r->txn, key, field->type, s->rows, err) : FEAT_OK;
+    return key ? feat_block_open(r->block, r->env, r->txn, key, type, s->rows, err) : FEAT_OK;
+}
+
+static feat_status append_absent(const feat_rows *r, uint32_t column, feat_column *out, size_t n, feat_error *err) {
+    return feat_column_append_value(out, &r->schema->fields[column].absent, n) == 0 ? FEAT_OK : feat_fail_memory(err);
 }
 
 /* Forgets what a failed call appended. */
@@ -43,14 +51,24 @@ static feat_status read_column(const feat_rows *r, size_t segment, uint32_t colu
                                                                                          : feat_fail_memory(err);
     bool absent;
     FEAT_TRY(open_block(r, s, column, &absent, err));
-    if (absent) return append_nulls(out, s->rows, err);
+    if (absent) return append_absent(r, column, out, s->rows, err);
     if (feat_column_reserve(out, s->rows) != 0) return feat_fail_memory(err);
     for (size_t page = 0; page < r->block->n_pages; page++) {
         feat_column view;
         FEAT_TRY(feat_block_read(r->block, page, &view, err));
-        if (feat_column_append_range(out, &view, 0, view.length) != 0) return feat_fail_memory(err);
+        if (feat_column_widen_range(out, &view, 0, view.length) != 0) return feat_fail_memory(err);
     }
     return FEAT_OK;
+}
+
+feat_status feat_rows_bounds(const feat_rows *r, size_t segment, uint32_t column, feat_bounds *bounds,
+                             feat_error *err) {
+    bool absent;
+    *bounds = (feat_bounds){0};
+    if (is_open(r, segment)) return FEAT_OK;
+    FEAT_TRY(open_block(r, &r->manifest->segments[segment], column, &absent, err));
+    if (absent || r->block->type != r->schema->fields[column].type) return FEAT_OK;
+    return feat_block_bounds(r->block, bounds, err);
 }
 
 feat_status feat_rows_read_segment(const feat_rows *r, size_t segment, const uint32_t *columns, size_t n,
@@ -110,7 +128,7 @@ static feat_status read_places(const feat_rows *r, const order *o, size_t from, 
                    : feat_fail_memory(err);
     }
     FEAT_TRY(open_block(r, s, column, &absent, err));
-    if (absent) return append_nulls(out, to - from, err);
+    if (absent) return append_absent(r, column, out, to - from, err);
     while (from < to) {
         size_t page = feat_block_find(r->block, (uint32_t)o->places[from].hash);
         const feat_block_page *p = &r->block->directory[page];
@@ -119,7 +137,7 @@ static feat_status read_places(const feat_rows *r, const order *o, size_t from, 
             o->picks[n++] = (uint32_t)o->places[from].hash - p->first_row;
         feat_column view;
         FEAT_TRY(feat_block_read(r->block, page, &view, err));
-        if (feat_column_append_rows(out, &view, o->picks, n) != 0) return feat_fail_memory(err);
+        if (feat_column_widen_rows(out, &view, o->picks, n) != 0) return feat_fail_memory(err);
     }
     return FEAT_OK;
 }

@@ -31,40 +31,69 @@ bool feat_db_writable(const feat_db *db);
 feat_status feat_db_lock(feat_db *db, uint32_t timeout_ms, feat_error *err);
 void feat_db_unlock(feat_db *db);
 
-/* ---- Definitions: named records of the catalog, every version kept. ---- */
+/* ---- Definitions: a log of what was defined, described and dropped by name. Nothing in it is ever overwritten. ----
+ */
 
-typedef enum feat_def_kind {
-    FEAT_DEF_TABLE = 1,
-    FEAT_DEF_VIEW = 2,
-    FEAT_DEF_SERVICE = 3,
-    FEAT_DEF_DEPLOYMENT = 4
-} feat_def_kind;
+typedef enum feat_def_kind { FEAT_DEF_TABLE = 1, FEAT_DEF_VIEW = 2, FEAT_DEF_SERVICE = 3 } feat_def_kind;
+
+typedef enum feat_def_action {
+    FEAT_DEF_CREATE = 1,  /* version `number` of the name */
+    FEAT_DEF_DROP = 2,    /* all versions of the name up to here are gone */
+    FEAT_DEF_DESCRIBE = 3 /* its description, owner, comments, in the place of those before */
+} feat_def_action;
+
+typedef enum feat_def_part {
+    FEAT_DEF_TEXT = 0,    /* the SQL that it was made from */
+    FEAT_DEF_FORM = 1,    /* what it means, bound: the one part that decides */
+    FEAT_DEF_PROGRAM = 2, /* of a service: a cache beside the form */
+    FEAT_DEF_USES = 3,    /* the definitions that it reads */
+    FEAT_DEF_NOTES = 4,   /* of FEAT_DEF_DESCRIBE */
+    FEAT_DEF_PARTS = 5
+} feat_def_part;
+
+typedef struct feat_bytes {
+    const void *bytes;
+    size_t size;
+} feat_bytes;
 
 typedef struct feat_def {
     feat_def_kind kind;
+    feat_def_action action;
     const char *name;
-    uint32_t number; /* of this name, from 1; the greatest is the newest */
+    uint32_t number; /* of this kind and name, from 1 */
+    uint32_t id;     /* of a table; else 0 */
     feat_digest fingerprint;
-    const void *record; /* the layer above's bytes */
-    size_t record_size;
+    int64_t created_at;               /* µs since 1970 UTC; 0 in feat_defs_commit: the clock */
+    uint64_t sequence;                /* place in the log, from 1 without gaps; given by feat_defs_commit */
+    feat_bytes parts[FEAT_DEF_PARTS]; /* after feat_defs_list their sizes only */
 } feat_def;
 
-/* All definitions in the order they were made; memory from `arena`. */
-feat_status feat_defs_load(feat_db *db, feat_arena *arena, feat_def **defs, size_t *n, feat_error *err);
-/* Adds definitions in one durable transaction. The lock must be held. */
+/* The log in its order, without the bytes of the parts; memory from `arena`. */
+feat_status feat_defs_list(feat_db *db, feat_arena *arena, feat_def **defs, size_t *n, feat_error *err);
+/* One part of an entry that is not empty. FEAT_CORRUPT names `what`. */
+feat_status feat_def_read(feat_db *db, feat_arena *arena, const feat_def *def, feat_def_part part, const char *what,
+                          feat_bytes *out, feat_error *err);
+/* Adds entries in one durable transaction. The lock must be held. */
 feat_status feat_defs_commit(feat_db *db, const feat_def *defs, size_t n, feat_error *err);
 /* A number for a new table, never given before (also not to a script that failed). The lock must be held. */
 feat_status feat_table_id_next(feat_db *db, uint32_t *table_id, feat_error *err);
 
 /* ---- Versions. ---- */
 
-typedef enum feat_operation { FEAT_OPERATION_APPEND = 1, FEAT_OPERATION_UPSERT = 2 } feat_operation;
+typedef enum feat_operation {
+    FEAT_OPERATION_APPEND = 1,
+    FEAT_OPERATION_UPSERT = 2,
+    FEAT_OPERATION_DELETE = 3,
+    FEAT_OPERATION_END = 4,
+    FEAT_OPERATION_OVERWRITE = 5
+} feat_operation;
 
 typedef struct feat_version_info {
     uint64_t version, parent;
     int64_t known_time;
     uint32_t table_id;
     feat_operation operation;
+    uint32_t revision;                      /* of the table's schema */
     int64_t rows_added, rows_removed, rows; /* rows: of the table after the commit */
     feat_digest content;                    /* content digest of the table after the commit */
 } feat_version_info;
@@ -75,6 +104,10 @@ feat_status feat_version_resolve(feat_db *db, const feat_at *at, uint64_t *versi
 /* Commits in order, all of them (table_id 0) or one table's. Memory from `arena`. */
 feat_status feat_version_list(feat_db *db, uint32_t table_id, feat_arena *arena, feat_version_info **infos, size_t *n,
                               feat_error *err);
+/* The revision of a table's schema that a version shows: the one that the table's last commit up to it was made with.
+ * If that is the table's newest commit, or there is none, then UINT32_MAX: the newest revision there is. */
+feat_status feat_version_revision(feat_db *db, uint32_t table_id, uint64_t version, uint32_t *revision,
+                                  feat_error *err);
 /* Tags never move. The lock must be held. */
 feat_status feat_tag_put(feat_db *db, const char *name, uint64_t version, feat_error *err);
 
@@ -103,6 +136,17 @@ feat_segment_info feat_table_segment(const feat_table_version *tv, size_t segmen
 /* Appends all rows of the segment (deleted ones too) of the given columns (indices into the schema) to out[0..n). */
 feat_status feat_table_read(feat_table_version *tv, size_t segment_index, const uint32_t *columns, size_t n,
                             feat_column *out, feat_error *err);
+/* What a segment's block says of the numbers in it: none is outside [min, max]. Not known for other types than integers
+ * of up to 64 bits but UBIGINT, BOOLEAN, DATE, TIMESTAMP (`ints`) and REAL, DOUBLE (in the order of min: NaN is above
+ * all). */
+typedef struct feat_bounds {
+    bool known, ints;
+    bool nulls; /* some row is NULL */
+    int64_t min_int, max_int;
+    double min_double, max_double;
+} feat_bounds;
+feat_status feat_table_bounds(feat_table_version *tv, size_t segment_index, uint32_t column, feat_bounds *bounds,
+                              feat_error *err);
 /* Bitmap of deleted rows, or NULL when there are none. Borrowed until close. */
 feat_status feat_table_deleted(feat_table_version *tv, size_t segment_index, const uint8_t **bitmap, feat_error *err);
 /* Appends single rows, in the given order; reads only the pages that hold them. */
@@ -126,6 +170,8 @@ void feat_table_writer_abort(feat_table_writer *w); /* NULL is a no-op */
 feat_status feat_table_writer_add(feat_table_writer *w, const feat_batch *rows, feat_error *err);
 /* Marks stored rows (base or pending) as deleted. Each must be live and be named once. */
 feat_status feat_table_writer_delete(feat_table_writer *w, const feat_row_address *rows, size_t n, feat_error *err);
+/* Removes all rows that are there, and says how many; nothing may have been added or deleted before. */
+feat_status feat_table_writer_clear(feat_table_writer *w, int64_t *removed, feat_error *err);
 
 /* Hash of the unique key of a row; false when a part of it is NULL (such a row never conflicts). `key` receives the key
  * encoding. */

@@ -1,4 +1,5 @@
 /* Writing a table: rows become segments, deleted rows bits, and all of it one commit. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -22,26 +23,50 @@ struct feat_table_writer {
     feat_unique_pending unique;
     feat_block *block;
     feat_buffer encoded, scratch;
-    const feat_column **by_id; /* columns of a batch in ascending id order, and those ids */
+    const feat_column **by_id; /* columns of a batch in ascending order of their blocks' numbers, and those numbers */
     uint32_t *ids, *order;
-    uint64_t version; /* of the commit to come */
+    feat_schema as_written; /* a field for every block that a row of any time may have; see digest_schema */
+    uint64_t version;       /* of the commit to come */
     int64_t added, removed;
     bool failed; /* part of a change was made: nothing may be committed */
 };
 
 /* ---- Begin and end. ---- */
 
-/* Indices of the fields by ascending id. Ids ascend in declaration order as a rule, so this is one pass. */
+/* Indices of the fields by ascending number of their blocks. Numbers ascend in declaration order as a rule, so this is
+ * one pass. */
 static void sort_fields(feat_table_writer *w) {
     for (uint32_t i = 0; i < w->schema->n_fields; i++) {
-        uint32_t at = i;
-        for (; at > 0 && w->ids[at - 1] > w->schema->fields[i].id; at--) {
+        uint32_t at = i, stored = feat_field_stored(&w->schema->fields[i]);
+        for (; at > 0 && w->ids[at - 1] > stored; at--) {
             w->ids[at] = w->ids[at - 1];
             w->order[at] = w->order[at - 1];
         }
-        w->ids[at] = w->schema->fields[i].id;
+        w->ids[at] = stored;
         w->order[at] = i;
     }
+}
+
+static int compare_fields(const void *a, const void *b) {
+    uint32_t x = ((const feat_field *)a)->id, y = ((const feat_field *)b)->id;
+    return (x > y) - (x < y);
+}
+
+/* The digest of a row is that of the columns and types that the table had when the row was written. To take it back,
+ * rows are read as such: every number of blocks that the table ever had is a field, NULL where a segment has none, and
+ * NULL leaves a digest as it is. */
+static feat_status digest_schema(feat_table_writer *w, feat_error *err) {
+    const feat_schema *table = w->schema;
+    feat_schema *s = &w->as_written;
+    s->fields = feat_alloc_zero(table->n_fields + table->n_retired, sizeof *s->fields);
+    if (!s->fields) return feat_fail_memory(err);
+    for (size_t i = 0; i < table->n_fields; i++)
+        s->fields[s->n_fields++] =
+            (feat_field){.type = table->fields[i].type, .id = feat_field_stored(&table->fields[i])};
+    for (size_t i = 0; i < table->n_retired; i++)
+        s->fields[s->n_fields++] = (feat_field){.type = table->retired[i].type, .id = table->retired[i].stored};
+    qsort(s->fields, s->n_fields, sizeof *s->fields, compare_fields);
+    return FEAT_OK;
 }
 
 static feat_status load_base(feat_table_writer *w, feat_error *err) {
@@ -75,6 +100,7 @@ static feat_status allocate(feat_table_writer *w, feat_error *err) {
         status = feat_batch_init(&w->open, types, n, err);
     }
     feat_free(types);
+    if (status == FEAT_OK) status = digest_schema(w, err);
     if (status == FEAT_OK) sort_fields(w);
     return status;
 }
@@ -113,6 +139,7 @@ void feat_table_writer_abort(feat_table_writer *w) {
     feat_free(w->by_id);
     feat_free(w->ids);
     feat_free(w->order);
+    feat_free(w->as_written.fields);
     feat_db_unref(w->db);
     feat_free(w);
 }
@@ -218,14 +245,12 @@ static size_t rows_that_fit(const feat_batch *rows, size_t start, size_t n, size
     return low > 0 || used > 0 ? low : 1; /* a row too large for any segment has one of its own */
 }
 
-static feat_status add_digests(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, bool subtract,
-                               feat_error *err) {
+static feat_status add_digests(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, feat_error *err) {
     for (size_t i = 0; i < w->schema->n_fields; i++) w->by_id[i] = &rows->columns[w->order[i]];
     for (size_t i = 0; i < n; i++) {
         feat_digest d = feat_row_digest(w->by_id, w->ids, w->schema->n_fields, start + i, &w->scratch);
         if (w->scratch.failed) return feat_fail_memory(err);
-        if (subtract) feat_digest_sub(&w->manifest.content, &d);
-        else feat_digest_add(&w->manifest.content, &d);
+        feat_digest_add(&w->manifest.content, &d);
     }
     return FEAT_OK;
 }
@@ -236,7 +261,7 @@ static feat_status add_part(feat_table_writer *w, const feat_batch *rows, size_t
     if (!w->is_open) FEAT_TRY(open_segment(w, err));
     feat_segment *s = last_segment(w);
     FEAT_TRY(index_rows(w, rows, start, n, s->id, s->rows, err));
-    FEAT_TRY(add_digests(w, rows, start, n, false, err));
+    FEAT_TRY(add_digests(w, rows, start, n, err));
     if (whole) {
         FEAT_TRY(write_blocks(w, rows, start, n, err));
     } else {
@@ -365,29 +390,47 @@ feat_status feat_table_writer_probe(feat_table_writer *w, const uint64_t *hashes
 
 /* ---- Deleting. ---- */
 
+static feat_status subtract_part(feat_table_writer *w, const feat_rows *rows, const feat_row_address *addresses,
+                                 size_t n, const uint32_t *all, feat_batch *old, const feat_column **columns,
+                                 const uint32_t *ids, feat_error *err) {
+    feat_batch_clear(old);
+    FEAT_TRY(feat_rows_read(rows, addresses, n, all, old->n_columns, old->columns, err));
+    for (size_t i = 0; i < n; i++) {
+        feat_digest d = feat_row_digest(columns, ids, old->n_columns, i, &w->scratch);
+        if (w->scratch.failed) return feat_fail_memory(err);
+        feat_digest_sub(&w->manifest.content, &d);
+    }
+    return FEAT_OK;
+}
+
 /* The digest of the table loses the digests of the rows. */
-static feat_status subtract(feat_table_writer *w, const reading *r, const feat_row_address *rows, size_t n,
+static feat_status subtract(feat_table_writer *w, const reading *r, const feat_row_address *addresses, size_t n,
                             feat_error *err) {
-    feat_type *types = feat_alloc_array(w->schema->n_fields, sizeof *types);
-    uint32_t *all = feat_alloc_array(w->schema->n_fields, sizeof *all);
+    const feat_schema *s = &w->as_written;
+    feat_type *types = feat_alloc_array(s->n_fields, sizeof *types);
+    uint32_t *all = feat_alloc_array(s->n_fields, sizeof *all), *ids = feat_alloc_array(s->n_fields, sizeof *ids);
+    const feat_column **columns = feat_alloc_array(s->n_fields, sizeof *columns);
     feat_batch old = {0};
-    feat_status status = types && all ? FEAT_OK : feat_fail_memory(err);
+    feat_rows rows = r->rows;
+    feat_status status = types && all && ids && columns ? FEAT_OK : feat_fail_memory(err);
     if (status == FEAT_OK) {
-        for (uint32_t i = 0; i < w->schema->n_fields; i++) {
+        for (uint32_t i = 0; i < s->n_fields; i++) {
             all[i] = i;
-            types[i] = w->schema->fields[i].type;
+            ids[i] = s->fields[i].id;
+            types[i] = s->fields[i].type;
         }
-        status = feat_batch_init(&old, types, w->schema->n_fields, err);
+        status = feat_batch_init(&old, types, s->n_fields, err);
     }
-    for (size_t at = 0; at < n && status == FEAT_OK; at += DELETE_SLICE) {
-        size_t part = n - at < DELETE_SLICE ? n - at : DELETE_SLICE;
-        feat_batch_clear(&old);
-        status = feat_rows_read(&r->rows, rows + at, part, all, w->schema->n_fields, old.columns, err);
-        if (status == FEAT_OK) status = add_digests(w, &old, 0, part, true, err);
-    }
+    for (size_t i = 0; i < s->n_fields && status == FEAT_OK; i++) columns[i] = &old.columns[i];
+    rows.schema = s;
+    for (size_t at = 0; at < n && status == FEAT_OK; at += DELETE_SLICE)
+        status = subtract_part(w, &rows, addresses + at, n - at < DELETE_SLICE ? n - at : DELETE_SLICE, all, &old,
+                               columns, ids, err);
     feat_batch_done(&old);
     feat_free(types);
     feat_free(all);
+    feat_free(ids);
+    feat_free(columns);
     return status;
 }
 
@@ -425,6 +468,19 @@ feat_status feat_table_writer_delete(feat_table_writer *w, const feat_row_addres
     return status;
 }
 
+feat_status feat_table_writer_clear(feat_table_writer *w, int64_t *removed, feat_error *err) {
+    FEAT_TRY(usable(w, err));
+    feat_manifest *m = &w->manifest;
+    if (w->added || w->removed) return feat_fail(err, FEAT_INTERNAL, "a table is cleared before anything else is done");
+    *removed = w->removed = m->rows;
+    /* Segments that no commit names any more are as good as deleted, and numbers of segments only rise. */
+    for (size_t i = 0; i < m->n_segments; i++) feat_free(m->segments[i].bitmap);
+    m->n_segments = m->n_leaves = m->n_runs = 0;
+    m->rows = 0;
+    m->content = (feat_digest){{0}};
+    return FEAT_OK;
+}
+
 /* ---- Committing. ---- */
 
 static feat_status load_bitmaps(feat_table_writer *w, feat_error *err) {
@@ -456,6 +512,7 @@ static feat_status commit(feat_table_writer *w, feat_operation operation, int64_
     record = (feat_commit_record){.info = {.known_time = known_at,
                                            .table_id = w->schema->table_id,
                                            .operation = operation,
+                                           .revision = w->schema->revision,
                                            .rows_added = w->added,
                                            .rows_removed = w->removed,
                                            .rows = w->manifest.rows,

@@ -77,13 +77,36 @@ START_TEST(test_rows) {
 }
 END_TEST
 
+START_TEST(test_fixed_sizes) {
+    static const feat_type types[] = {FEAT_TYPE_TINYINT,  FEAT_TYPE_SMALLINT,  FEAT_TYPE_INTEGER,
+                                      FEAT_TYPE_UTINYINT, FEAT_TYPE_USMALLINT, FEAT_TYPE_UINTEGER,
+                                      FEAT_TYPE_UBIGINT,  FEAT_TYPE_REAL,      FEAT_TYPE_DECIMAL_OF(38, 2)};
+    static const size_t sizes[] = {1, 2, 4, 1, 2, 4, 8, 4, 16};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        uint8_t values[4 * 16 + 1], *odd = values + 1; /* at an odd address */
+        for (size_t b = 0; b < 4 * sizes[i]; b++) odd[b] = (uint8_t)(b * 37 + 129) & 0x7f;
+        odd[sizes[i] - 1] = types[i] == FEAT_TYPE_REAL ? 0x42 : odd[sizes[i] - 1] | 0x80; /* a negative one, no NaN */
+        const feat_plain_column column = {"x", types[i], NULL, odd, NULL};
+        struct ArrowArrayStream stream = {0};
+        struct ArrowArray batch = {0};
+        ck_assert_int_eq(feat_stream_of_rows(&column, 1, 4, &stream, NULL), FEAT_OK);
+        ck_assert_int_eq(stream.get_next(&stream, &batch), 0);
+        ck_assert_int_eq(batch.length, 4);
+        ck_assert_msg(memcmp(batch.children[0]->buffers[1], odd, 4 * sizes[i]) == 0, "type %zu", i);
+        batch.release(&batch);
+        stream.release(&stream);
+    }
+}
+END_TEST
+
 START_TEST(test_refusals) {
     static const int64_t back[] = {0, 2, 1, 3}, before[] = {-1, 2, 3, 4};
     static const feat_plain_column bad[] = {
         {"x", (feat_type)99, NULL, ids, NULL},      {NULL, FEAT_TYPE_BIGINT, NULL, ids, NULL},
         {"x", FEAT_TYPE_BIGINT, NULL, NULL, NULL},  {"x", FEAT_TYPE_TEXT, NULL, words, NULL},
         {"x", FEAT_TYPE_TEXT, NULL, words, back},   {"x", FEAT_TYPE_TEXT, present, words, back},
-        {"x", FEAT_TYPE_TEXT, NULL, words, before},
+        {"x", FEAT_TYPE_TEXT, NULL, words, before}, {"x", FEAT_TYPE_BLOB, NULL, words, NULL},
+        {"x", FEAT_TYPE_DECIMAL, NULL, ids, NULL},  {"x", FEAT_TYPE_VECTOR_OF(FEAT_TYPE_REAL, 2), NULL, words, NULL},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct ArrowArrayStream stream = {0};
@@ -198,6 +221,7 @@ int main(void) {
     Suite *suite = suite_create("batches");
     TCase *tests = tcase_create("batches");
     tcase_add_test(tests, test_rows);
+    tcase_add_test(tests, test_fixed_sizes);
     tcase_add_test(tests, test_refusals);
     tcase_add_test(tests, test_replay);
     tcase_add_test(tests, test_array_outlives_all);

@@ -58,18 +58,20 @@ static void bench_program(void) {
         if (feat_machine_new(&code, &machine, NULL) != FEAT_OK) exit(EXIT_FAILURE);
         for (uint32_t r = 0; r < N_INPUTS; r++) {
             feat_vector *v = feat_machine_register(machine, r);
-            v->plain = !nulls;
+            static feat_cell lanes[FEAT_LANES];
             for (size_t i = 0; i < FEAT_LANES; i++) {
-                v->state[i] = nulls && next_random() % 10 == 0 ? FEAT_STATE_NULL : FEAT_STATE_VALUE;
-                if (r < 2) ((double *)v->values)[i] = (double)(next_random() % 1000) / 7;
-                else ((int64_t *)v->values)[i] = (int64_t)(next_random() % 1000);
+                memset(&lanes[i], 0, sizeof lanes[i]);
+                lanes[i].state = nulls && next_random() % 10 == 0 ? FEAT_STATE_NULL : FEAT_STATE_VALUE;
+                if (r < 2) lanes[i].v.f = (double)(next_random() % 1000) / 7;
+                else lanes[i].v.i = (int64_t)(next_random() % 1000);
             }
+            feat_vector_put_cells(v, lanes, 1, FEAT_LANES);
         }
         int rounds = 2000;
         double start = seconds();
         for (int k = 0; k < rounds; k++) feat_machine_run(machine, FEAT_LANES);
         double spent = seconds() - start;
-        sink = ((double *)feat_machine_register(machine, output)->values)[7];
+        sink = ((const double *)feat_vector_values(feat_machine_register(machine, output)))[7];
         printf("%-44s %10.2f ns per operation\n", nulls ? "vector machine, 10 % NULL" : "vector machine, plain",
                spent * 1e9 / rounds / FEAT_LANES / N_STEPS);
 

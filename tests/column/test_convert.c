@@ -617,7 +617,8 @@ END_TEST
 /* ---- Which formats are taken for which type. ---- */
 
 START_TEST(test_accepted) {
-    /* For each format: the types that take it, by their first letters (s: TIMESTAMP), in the order of all_types. */
+    /* For each format: the types that take it, by their first letters (s: TIMESTAMP), in the order of all_types; and
+     * the natural type, '?' for one that is none of these. */
     static const struct {
         const char *format, *types, *natural, *words;
     } cases[] = {
@@ -639,21 +640,21 @@ START_TEST(test_accepted) {
         {"vu", "T", "T", "utf8_view (format 'vu')"},
         {"i;u", "T", "T", "dictionary of utf8 (format 'i', values 'u')"},
         {"L;vu", "T", "T", "dictionary of utf8_view (format 'L', values 'vu')"},
-        {"i;l", "", "", "dictionary of int64 (format 'i', values 'l')"},
+        {"i;l", "ID", "I", "dictionary of int64 (format 'i', values 'l')"},
         {"g;u", "", "", "dictionary of utf8 (format 'g', values 'u')"},
-        {"tdD", "d", "d", "date32 (format 'tdD')"},
-        {"tdm", "d", "d", "date64 (format 'tdm')"},
+        {"tdD", "ds", "d", "date32 (format 'tdD')"},
+        {"tdm", "ds", "d", "date64 (format 'tdm')"},
         {"tss:", "s", "s", "timestamp[s] (format 'tss:')"},
         {"tsm:UTC", "s", "s", "timestamp[ms] (format 'tsm:UTC')"},
         {"tsu:Asia/Tokyo", "s", "s", "timestamp[us] (format 'tsu:Asia/Tokyo')"},
         {"tsn:", "s", "s", "timestamp[ns] (format 'tsn:')"},
         {"tsn", "", "", "type that is unknown here (format 'tsn')"},
-        {"z", "", "", "binary (format 'z')"},
-        {"vz", "", "", "binary_view (format 'vz')"},
-        {"d:10,2", "", "", "decimal (format 'd:10,2')"},
-        {"w:16", "", "", "fixed_size_binary (format 'w:16')"},
+        {"z", "", "?", "binary (format 'z')"},
+        {"vz", "", "?", "binary_view (format 'vz')"},
+        {"d:10,2", "", "?", "decimal (format 'd:10,2')"},
+        {"w:16", "", "?", "fixed_size_binary (format 'w:16')"},
         {"ttu", "", "", "time64[us] (format 'ttu')"},
-        {"tDn", "", "", "duration[ns] (format 'tDn')"},
+        {"tDn", "", "?", "duration[ns] (format 'tDn')"},
         {"+l", "", "", "list (format '+l')"},
         {"+s", "", "", "struct (format '+s')"},
         {"+m", "", "", "map (format '+m')"},

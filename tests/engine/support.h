@@ -37,7 +37,8 @@ static inline void shop_open(shop *s, const char *sql) {
     check_ok(s, feat_script_run(s->db, sql, &s->err));
     feat_db_unlock(s->db);
     check_ok(s, feat_catalog_load(s->db, &s->catalog, &s->err));
-    const feat_scope *scope = feat_catalog_scope(s->catalog);
+    const feat_scope *scope;
+    check_ok(s, feat_catalog_scope(s->catalog, &scope, &s->err));
     ck_assert_uint_gt(scope->n_tables, 0);
     s->table = scope->tables[0];
 }
@@ -87,7 +88,7 @@ static inline uint64_t shop_version(shop *s) {
 static inline char *shop_rows(shop *s) {
     struct ArrowArrayStream stream;
     char *text = NULL;
-    check_ok(s, feat_scan(s->db, s->catalog, s->table, shop_version(s), NULL, 0, &stream, &s->err));
+    check_ok(s, feat_scan(s->db, s->catalog, s->table, shop_version(s), NULL, 0, false, &stream, &s->err));
     check_ok(s, test_stream_text(&stream, 1, &text, &s->err));
     return text;
 }

@@ -21,7 +21,7 @@ static void fill(shop *s) {
 
 static feat_status scan(shop *s, uint64_t version, const char *const *columns, size_t n, char **text) {
     struct ArrowArrayStream stream;
-    feat_status status = feat_scan(s->db, s->catalog, s->table, version, columns, n, &stream, &s->err);
+    feat_status status = feat_scan(s->db, s->catalog, s->table, version, columns, n, false, &stream, &s->err);
     if (status == FEAT_OK) check_ok(s, test_stream_text(&stream, 1, text, &s->err));
     return status;
 }
@@ -65,7 +65,7 @@ START_TEST(test_schema_of_a_scan) {
     size_t rows, batches;
     shop s;
     fill(&s);
-    check_ok(&s, feat_scan(s.db, s.catalog, s.table, 0, NULL, 0, &stream, &s.err));
+    check_ok(&s, feat_scan(s.db, s.catalog, s.table, 0, NULL, 0, false, &stream, &s.err));
     ck_assert_int_eq(stream.get_schema(&stream, &schema), 0);
     ck_assert_str_eq(schema.format, "+s");
     ck_assert_int_eq(schema.n_children, 4);
@@ -112,7 +112,7 @@ START_TEST(test_large_segments_and_deletes) {
     check_ok(&s, shop_put(&s, HEADER "0, y, 0.5, 5\n70000, y, 0.5, 5\n149999, y, 0.5, 5\n", 0, 100, &upsert, &done));
     ck_assert_int_eq(done.rows_replaced, 3);
     for (uint64_t version = 1; version <= 2; version++) {
-        check_ok(&s, feat_scan(s.db, s.catalog, s.table, version, id, 1, &stream, &s.err));
+        check_ok(&s, feat_scan(s.db, s.catalog, s.table, version, id, 1, false, &stream, &s.err));
         uint8_t *seen = calloc(ROWS, 1);
         size_t total = 0;
         for (;;) {
@@ -140,7 +140,7 @@ START_TEST(test_a_stream_outlives_its_handles) {
     char *text = NULL;
     shop s;
     fill(&s);
-    check_ok(&s, feat_scan(s.db, s.catalog, s.table, 1, NULL, 0, &stream, &s.err));
+    check_ok(&s, feat_scan(s.db, s.catalog, s.table, 1, NULL, 0, false, &stream, &s.err));
     check_ok(&s, feat_history_stream(s.db, s.catalog, s.table, &commits, &s.err));
     feat_catalog_unref(s.catalog);
     feat_db_unref(s.db);
@@ -180,7 +180,9 @@ START_TEST(test_history) {
         feat_free(text);
     }
     size_t rows, batches;
-    check_ok(&s, feat_history_stream(s.db, s.catalog, feat_catalog_scope(s.catalog)->tables[1], &stream, &s.err));
+    const feat_scope *scope = NULL;
+    check_ok(&s, feat_catalog_scope(s.catalog, &scope, &s.err));
+    check_ok(&s, feat_history_stream(s.db, s.catalog, scope->tables[1], &stream, &s.err));
     ck_assert_int_eq(test_stream_count(&stream, &rows, &batches), FEAT_OK);
     ck_assert_uint_eq(rows, 0);
     shop_close(&s);
@@ -196,7 +198,7 @@ START_TEST(test_without_memory) {
             size_t rows = 0, batches;
             feat_alloc_fail_after(at);
             feat_status status = history ? feat_history_stream(s.db, s.catalog, NULL, &stream, &s.err)
-                                         : feat_scan(s.db, s.catalog, s.table, 2, NULL, 0, &stream, &s.err);
+                                         : feat_scan(s.db, s.catalog, s.table, 2, NULL, 0, false, &stream, &s.err);
             if (status == FEAT_OK) status = test_stream_count(&stream, &rows, &batches);
             else ck_assert_ptr_null(stream.release);
             feat_alloc_fail_after(0);

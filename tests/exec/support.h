@@ -32,6 +32,11 @@ static inline int64_t random_int(void) {
     }
 }
 
+static inline feat_int128 random_wide(void) {
+    feat_uint128 wide = (feat_uint128)random_bits() << 64 | random_bits();
+    return random_below(3) ? (feat_int128)random_int() : (feat_int128)wide >> random_below(128);
+}
+
 /* Any bits at all, the hard ones often. */
 static inline double random_double(void) {
     static const double hard[] = {0.0,
@@ -79,6 +84,8 @@ static inline feat_cell random_cell(feat_class class, unsigned percent_no_value)
     case FEAT_CLASS_I: cell.v.i = random_int(); break;
     case FEAT_CLASS_F: cell.v.f = random_double(); break;
     case FEAT_CLASS_T: cell.v.t = random_text(); break;
+    case FEAT_CLASS_W: cell.v.w = random_wide(); break;
+    case FEAT_CLASS_V: cell.v.p = (feat_interval){(int32_t)random_int(), (int32_t)random_int(), random_int()}; break;
     case FEAT_CLASS_N: break;
     }
     return cell;
@@ -94,26 +101,36 @@ static inline bool same_cell(const feat_cell *a, const feat_cell *b, feat_class 
     case FEAT_CLASS_T:
         return a->v.t.length == b->v.t.length &&
                (a->v.t.length == 0 || memcmp(a->v.t.data, b->v.t.data, a->v.t.length) == 0);
+    case FEAT_CLASS_W: return a->v.w == b->v.w;
+    case FEAT_CLASS_V: return memcmp(&a->v.p, &b->v.p, sizeof a->v.p) == 0;
     case FEAT_CLASS_N: break;
     }
     return true;
 }
 
-static inline void set_lane(feat_vector *v, size_t lane, const feat_cell *cell) {
-    v->state[lane] = cell->state;
-    switch (v->class) {
-    case FEAT_CLASS_B: ((uint8_t *)v->values)[lane] = cell->v.b; break;
-    case FEAT_CLASS_I: ((int64_t *)v->values)[lane] = cell->v.i; break;
-    case FEAT_CLASS_F: ((double *)v->values)[lane] = cell->v.f; break;
-    case FEAT_CLASS_T: ((feat_text *)v->values)[lane] = cell->v.t; break;
+/* What event `i` has in a slot. */
+static inline feat_cell event_cell(const feat_event_slot *slot, size_t i) {
+    feat_cell cell;
+    memset(&cell, 0, sizeof cell);
+    cell.state = slot->state[i];
+    switch (slot->class) {
+    case FEAT_CLASS_B: cell.v.b = ((uint8_t *)slot->values)[i]; break;
+    case FEAT_CLASS_I: cell.v.i = ((int64_t *)slot->values)[i]; break;
+    case FEAT_CLASS_F: cell.v.f = ((double *)slot->values)[i]; break;
+    case FEAT_CLASS_T: cell.v.t = ((feat_text *)slot->values)[i]; break;
+    case FEAT_CLASS_W: cell.v.w = ((feat_int128 *)slot->values)[i]; break;
+    case FEAT_CLASS_V: cell.v.p = ((feat_interval *)slot->values)[i]; break;
     case FEAT_CLASS_N: break;
     }
+    return cell;
 }
 
 static inline feat_type type_of_class(feat_class class) {
     return class == FEAT_CLASS_B   ? FEAT_TYPE_BOOLEAN
            : class == FEAT_CLASS_I ? FEAT_TYPE_BIGINT
            : class == FEAT_CLASS_F ? FEAT_TYPE_DOUBLE
+           : class == FEAT_CLASS_W ? FEAT_TYPE_DECIMAL_OF(38, 2)
+           : class == FEAT_CLASS_V ? FEAT_TYPE_INTERVAL
                                    : FEAT_TYPE_TEXT;
 }
 

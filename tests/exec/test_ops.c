@@ -1,4 +1,8 @@
 /* The rows of op.def through both machines: equal bits on random lanes, and the rules for NULL and error by hand. */
+#include "base/bitmap.h"
+#include "exec/cell.h"
+#include "exec/kernel.h"
+#include "plan/registers.h"
 #include "support.h"
 
 /* ---- both machines agree ---- */
@@ -24,51 +28,90 @@ static void one_step_init(one_step *s, feat_op op) {
         .regs = s->regs, .n_regs = 4, .steps = &s->step, .n_steps = 1, .outputs = &s->output, .n_outputs = 1};
 }
 
-static void compare_machines(feat_op op, size_t n, unsigned percent_no_value) {
+/* How an argument comes into its register. */
+typedef enum source { FROM_CELLS, FROM_CONSTANT, N_SOURCES } source;
+
+static feat_constant constant_of(uint32_t reg, const feat_cell *cell, feat_class class) {
+    feat_constant constant = {.reg = reg, .is_null = cell->state == FEAT_STATE_NULL};
+    switch (class) {
+    case FEAT_CLASS_B: constant.v.i = cell->v.b; break;
+    case FEAT_CLASS_I: constant.v.i = cell->v.i; break;
+    case FEAT_CLASS_F: constant.v.f = cell->v.f; break;
+    case FEAT_CLASS_T: constant.v.t = cell->v.t; break;
+    case FEAT_CLASS_W: constant.v.w = cell->v.w; break;
+    case FEAT_CLASS_V: constant.v.p = cell->v.p; break;
+    case FEAT_CLASS_N: break;
+    }
+    return constant;
+}
+
+/* The lanes of one argument; those of a constant are one cell. */
+static void random_lanes(feat_cell (*lanes)[3], uint32_t r, size_t n, feat_class class, unsigned percent, source from) {
+    feat_cell one = random_cell(class, percent);
+    if (one.state == FEAT_STATE_ERROR) one.state = FEAT_STATE_NULL; /* a constant is no error */
+    for (size_t i = 0; i < n; i++) lanes[i][r] = from == FROM_CONSTANT ? one : random_cell(class, percent);
+}
+
+/* Runs the operation at every level over n lanes, `stale` ones behind them, and lane by lane. */
+static void compare_machines(feat_op op, size_t n, unsigned percent_no_value, const source from[3]) {
     one_step s;
     one_step_init(&s, op);
-    feat_machine *machine = NULL;
-    ck_assert_int_eq(feat_machine_new(&s.code, &machine, NULL), FEAT_OK);
     feat_cell(*lanes)[3] = malloc(FEAT_LANES * sizeof *lanes);
+    feat_constant constants[3];
+    s.code.constants = constants;
     for (uint32_t r = 0; r < 3; r++) {
-        feat_vector *v = feat_machine_register(machine, r);
-        ck_assert_uint_eq((uintptr_t)v->values % 64, 0);
-        v->plain = true;
-        for (size_t i = 0; i < n; i++) {
-            lanes[i][r] = random_cell(s.regs[r], percent_no_value);
-            set_lane(v, i, &lanes[i][r]);
-            if (lanes[i][r].state != FEAT_STATE_VALUE) v->plain = false;
+        random_lanes(lanes, r, n, s.regs[r], percent_no_value, from[r]);
+        if (from[r] == FROM_CONSTANT) constants[s.code.n_constants++] = constant_of(r, &lanes[0][r], s.regs[r]);
+    }
+    for (int level = FEAT_LEVEL_BASELINE; level <= (int)feat_level_best(); level++) {
+        feat_machine *machine = NULL;
+        ck_assert_int_eq(feat_machine_new_level(&s.code, (feat_level)level, &machine, NULL), FEAT_OK);
+        for (uint32_t r = 0; r < 3; r++) {
+            feat_vector *v = feat_machine_register(machine, r);
+            ck_assert_uint_eq((uintptr_t)feat_vector_values(v) % 64, 0);
+            if (from[r] == FROM_CONSTANT) continue;
+            feat_cell stale[FEAT_LANES]; /* what an earlier batch may have left */
+            for (size_t i = 0; i < FEAT_LANES; i++) stale[i] = random_cell(s.regs[r], 30);
+            feat_vector_put_cells(v, stale, 1, FEAT_LANES);
         }
-        /* Where `plain` holds nobody may look at the states. */
-        if (v->plain) memset(v->state, 0xaa, FEAT_LANES);
+        feat_machine_run(machine, FEAT_LANES);
+        for (uint32_t r = 0; r < 3; r++)
+            if (from[r] != FROM_CONSTANT) feat_vector_put_cells(feat_machine_register(machine, r), &lanes[0][r], 3, n);
+        feat_machine_run_steps(machine, 0, 1, n);
+        const feat_vector *out = feat_machine_register(machine, 3);
+        uint8_t states[FEAT_LANES + 1];
+        states[n] = 0xaa;
+        feat_vector_states(out, n, states);
+        ck_assert_int_eq(states[n], 0xaa);
+        for (size_t i = 0; i < n; i++) {
+            feat_cell cells[4], single, vector = feat_vector_cell(out, i);
+            feat_row_init(&s.code, cells);
+            for (uint32_t r = 0; r < 3; r++) cells[r] = lanes[i][r];
+            feat_row_run(&s.code, cells);
+            feat_row_op(op, &single, &lanes[i][0], &lanes[i][1], &lanes[i][2]);
+            ck_assert_msg(same_cell(&vector, &cells[3], s.regs[3]) && same_cell(&single, &cells[3], s.regs[3]) &&
+                              states[i] == vector.state,
+                          "%s: level %d, lane %zu of %zu differs: states %d %d %d", feat_op_table[op].id, level, i, n,
+                          vector.state, cells[3].state, single.state);
+        }
+        feat_machine_free(machine);
     }
-    feat_machine_run(machine, n);
-    const feat_vector *out = feat_machine_register(machine, 3);
-    bool plain = true;
-    for (size_t i = 0; i < n; i++) {
-        feat_cell cells[4], single, vector = feat_vector_cell(out, i);
-        feat_row_init(&s.code, cells);
-        for (uint32_t r = 0; r < 3; r++) cells[r] = lanes[i][r];
-        feat_row_run(&s.code, cells);
-        feat_row_op(op, &single, &lanes[i][0], &lanes[i][1], &lanes[i][2]);
-        ck_assert_msg(same_cell(&vector, &cells[3], s.regs[3]) && same_cell(&single, &cells[3], s.regs[3]),
-                      "%s: lane %zu of %zu differs: states %d %d %d", feat_op_table[op].id, i, n, vector.state,
-                      cells[3].state, single.state);
-        plain = plain && vector.state == FEAT_STATE_VALUE;
-    }
-    ck_assert_msg(out->plain == plain, "%s: plain is %d", feat_op_table[op].id, out->plain);
     free(lanes);
-    feat_machine_free(machine);
 }
 
 START_TEST(test_machines_agree) {
-    static const size_t sizes[] = {1, 7, 8, 2047, 2048};
+    static const size_t sizes[] = {1, 7, 8, 63, 64, 65, 1000, FEAT_LANES};
     static const unsigned percents[] = {0, 5, 60};
     for (int op = 0; op < FEAT_OP_COUNT; op++)
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
             for (size_t p = 0; p < sizeof percents / sizeof *percents; p++)
-                for (int round = 0; round < (sizes[s] < 10 ? 50 : 2); round++)
-                    compare_machines((feat_op)op, sizes[s], percents[p]);
+                for (unsigned sources = 0; sources < 8; sources++) { /* a bit for each argument that is a constant */
+                    if (sources >> feat_op_table[op].n_args != 0) continue;
+                    source from[3];
+                    for (int r = 0; r < 3; r++) from[r] = sources >> r & 1 ? FROM_CONSTANT : FROM_CELLS;
+                    for (int round = 0; round < (sizes[s] < 10 ? 5 : 1); round++)
+                        compare_machines((feat_op)op, sizes[s], percents[p], from);
+                }
 }
 END_TEST
 
@@ -98,7 +141,10 @@ START_TEST(test_program) {
     ck_assert_int_eq(feat_machine_new(&code, &machine, NULL), FEAT_OK);
     feat_vector *input = feat_machine_register(machine, 0);
     for (int round = 0; round < 3; round++) { /* a machine is used again and again */
-        for (size_t i = 0; i < 100; i++) ((double *)input->values)[i] = (double)i / 10;
+        feat_cell lanes[100];
+        memset(lanes, 0, sizeof lanes);
+        for (size_t i = 0; i < 100; i++) lanes[i].v.f = (double)i / 10;
+        feat_vector_put_cells(input, lanes, 1, 100);
         feat_machine_run(machine, 100);
         for (size_t i = 0; i < 100; i++) {
             double x = (double)i / 10;
@@ -269,62 +315,314 @@ END_TEST
 
 /* ---- columns in and out ---- */
 
+/* The types whose columns hold a C type `ctype`, as `member` of a cell. */
+#define FIXED_TYPES(DO)                                                                                                \
+    DO(FEAT_TYPE_TINYINT, int8_t, i)                                                                                   \
+    DO(FEAT_TYPE_SMALLINT, int16_t, i)                                                                                 \
+    DO(FEAT_TYPE_INTEGER, int32_t, i)                                                                                  \
+    DO(FEAT_TYPE_DATE, int32_t, i)                                                                                     \
+    DO(FEAT_TYPE_BIGINT, int64_t, i)                                                                                   \
+    DO(FEAT_TYPE_TIMESTAMP, int64_t, i)                                                                                \
+    DO(FEAT_TYPE_UTINYINT, uint8_t, i)                                                                                 \
+    DO(FEAT_TYPE_USMALLINT, uint16_t, i)                                                                               \
+    DO(FEAT_TYPE_UINTEGER, uint32_t, i)                                                                                \
+    DO(FEAT_TYPE_UBIGINT, uint64_t, w)                                                                                 \
+    DO(FEAT_TYPE_DECIMAL, feat_int128, w)                                                                              \
+    DO(FEAT_TYPE_REAL, float, f)                                                                                       \
+    DO(FEAT_TYPE_DOUBLE, double, f)                                                                                    \
+    DO(FEAT_TYPE_INTERVAL, feat_interval, p)
+
+/* Makes of a random cell one that fits the type. */
+static feat_cell fitted(feat_type type, feat_cell cell) {
+    switch (FEAT_TYPE_BASE(type)) {
+#define FIT(name, ctype, member)                                                                                       \
+    case name: {                                                                                                       \
+        ctype value = (ctype)cell.v.member;                                                                            \
+        cell.v.member = value;                                                                                         \
+        break;                                                                                                         \
+    }
+        FIT(FEAT_TYPE_TINYINT, int8_t, i)
+        FIT(FEAT_TYPE_SMALLINT, int16_t, i)
+        FIT(FEAT_TYPE_INTEGER, int32_t, i)
+        FIT(FEAT_TYPE_DATE, int32_t, i)
+        FIT(FEAT_TYPE_UTINYINT, uint8_t, i)
+        FIT(FEAT_TYPE_USMALLINT, uint16_t, i)
+        FIT(FEAT_TYPE_UINTEGER, uint32_t, i)
+        FIT(FEAT_TYPE_UBIGINT, uint64_t, w)
+        FIT(FEAT_TYPE_REAL, float, f)
+    default: break;
+    }
+    return cell;
+}
+
+/* Writes cells in the layout of column/column.h. */
+static void write_column(feat_column *column, const feat_cell *cells, size_t n) {
+    uint8_t *validity = calloc(n / 8 + 1, 1);
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (cells[i].state == FEAT_STATE_VALUE) feat_bit_set(validity, i);
+        if (feat_class_of(column->type) == FEAT_CLASS_T) bytes += cells[i].v.t.length;
+    }
+    ck_assert_int_eq(feat_column_reserve(column, n), 0);
+    if (column->offsets) ck_assert_int_eq(feat_column_reserve_text(column, bytes), 0);
+    for (size_t i = 0; i < n; i++) {
+        bool value = cells[i].state == FEAT_STATE_VALUE;
+        switch (FEAT_TYPE_BASE(column->type)) {
+#define WRITE(name, ctype, member)                                                                                     \
+    case name: ((ctype *)column->values)[i] = (ctype)cells[i].v.member; break;
+            FIXED_TYPES(WRITE)
+        case FEAT_TYPE_BOOLEAN: feat_bit_put(column->values, i, value && cells[i].v.b); break;
+        default: {
+            size_t length = value ? cells[i].v.t.length : 0;
+            if (length > 0) memcpy((char *)column->values + column->offsets[i], cells[i].v.t.data, length);
+            column->offsets[i + 1] = column->offsets[i] + (int64_t)length;
+        }
+        }
+    }
+    ck_assert_int_eq(feat_column_commit(column, n, validity, 0), 0);
+    free(validity);
+}
+
 static feat_cell cell_of_column(const feat_column *column, size_t row) {
     feat_cell cell;
     memset(&cell, 0, sizeof cell);
-    feat_class class = feat_class_of(column->type);
     if (feat_column_is_null(column, row)) cell.state = FEAT_STATE_NULL;
-    else if (class == FEAT_CLASS_F) cell.v.f = feat_column_double(column, row);
-    else if (class == FEAT_CLASS_T) cell.v.t = feat_column_text(column, row);
-    else if (class == FEAT_CLASS_B) cell.v.b = (uint8_t)feat_column_int(column, row);
-    else cell.v.i = feat_column_int(column, row);
-    return feat_cell_canonical(cell, class);
+    switch (FEAT_TYPE_BASE(column->type)) {
+#define READ(name, ctype, member)                                                                                      \
+    case name: cell.v.member = ((const ctype *)column->values)[row]; break;
+        FIXED_TYPES(READ)
+    case FEAT_TYPE_BOOLEAN: cell.v.b = feat_bit_get(column->values, row); break;
+    default: cell.v.t = feat_column_text(column, row);
+    }
+    return cell;
+}
+
+/* Whether the slot of a null holds zero. */
+static bool is_zero(const feat_column *column, size_t row) {
+    static const feat_cell zero;
+    feat_cell cell = cell_of_column(column, row);
+    if (feat_class_of(column->type) == FEAT_CLASS_T) return cell.v.t.length == 0;
+    cell.state = 0;
+    return memcmp(&cell.v, &zero.v, sizeof cell.v) == 0;
+}
+
+/* Sequences of bytes are all stored alike, and as TEXT they can be read back. */
+static feat_type stored_as(feat_type type) { return feat_class_of(type) == FEAT_CLASS_T ? FEAT_TYPE_TEXT : type; }
+
+static void compare_column(feat_type type, unsigned percent) {
+    enum { ROWS = 3000, GATHERED = 500 };
+    feat_class class = feat_class_of(type);
+    feat_code code = {.regs = &class, .n_regs = 1};
+    feat_machine *machine;
+    ck_assert_int_eq(feat_machine_new(&code, &machine, NULL), FEAT_OK);
+    feat_vector *v = feat_machine_register(machine, 0);
+    feat_column from, to;
+    feat_column_init(&from, stored_as(type));
+    feat_column_init(&to, stored_as(type));
+    feat_cell *cells = malloc(ROWS * sizeof *cells);
+    for (size_t i = 0; i < ROWS; i++) {
+        cells[i] = random_cell(class, percent);
+        if (cells[i].state == FEAT_STATE_ERROR) cells[i].state = FEAT_STATE_NULL;
+        cells[i] = fitted(type, cells[i]);
+    }
+    write_column(&from, cells, ROWS);
+    from.type = type;
+    uint32_t rows[GATHERED];
+    for (size_t i = 0; i < GATHERED; i++) rows[i] = (uint32_t)random_below(ROWS);
+    static const struct {
+        size_t start, n;
+    } loads[] = {{0, FEAT_LANES}, {64, 640}, {900, FEAT_LANES}, {1024, 63}, {8, 0}, {2999, 1}, {1, 65}};
+    size_t expected[FEAT_LANES], at = 0;
+    for (size_t k = 0; k <= sizeof loads / sizeof *loads; k++) {
+        bool gather = k == sizeof loads / sizeof *loads;
+        size_t n = gather ? GATHERED : loads[k].n;
+        for (size_t i = 0; i < n; i++) expected[i] = gather ? rows[i] : loads[k].start + i;
+        if (gather) feat_vector_gather(v, &from, rows, n);
+        else feat_vector_load(v, &from, loads[k].start, n);
+        ck_assert_int_eq(feat_vector_store(v, n, &to), 0);
+        ck_assert_uint_eq(to.length, at + n);
+        for (size_t i = 0; i < n; i++) {
+            feat_cell loaded = feat_vector_cell(v, i), stored = feat_cell_canonical(cell_of_column(&to, at + i), class);
+            feat_cell original = feat_cell_canonical(cells[expected[i]], class);
+            ck_assert_msg(same_cell(&original, &loaded, class) && same_cell(&original, &stored, class),
+                          "type %d, load %zu, lane %zu", FEAT_TYPE_BASE(type), k, i);
+            ck_assert(stored.state == FEAT_STATE_VALUE || is_zero(&to, at + i));
+        }
+        at += n;
+    }
+    /* An error becomes NULL; lanes without a value store zero whatever they hold. */
+    uint8_t states[3] = {FEAT_STATE_ERROR, FEAT_STATE_VALUE, FEAT_STATE_NULL};
+    feat_cell three[3] = {fitted(type, random_cell(class, 0)), fitted(type, random_cell(class, 0)),
+                          fitted(type, random_cell(class, 0))};
+    feat_vector_put_cells(v, three, 1, 3);
+    uint8_t lanes[3 * sizeof(feat_cell)];
+    memcpy(lanes, feat_vector_values(v), 3 * feat_class_size(class));
+    feat_vector_put_lanes(v, lanes, states, 3);
+    ck_assert_int_eq(feat_vector_store(v, 3, &to), 0);
+    ck_assert(feat_column_is_null(&to, at) && !feat_column_is_null(&to, at + 1) && feat_column_is_null(&to, at + 2));
+    ck_assert(is_zero(&to, at) && is_zero(&to, at + 2));
+    feat_column_done(&from);
+    feat_column_done(&to);
+    feat_machine_free(machine);
+    free(cells);
 }
 
 START_TEST(test_columns) {
-    static const feat_type types[] = {FEAT_TYPE_BOOLEAN, FEAT_TYPE_BIGINT, FEAT_TYPE_DOUBLE,
-                                      FEAT_TYPE_TEXT,    FEAT_TYPE_DATE,   FEAT_TYPE_TIMESTAMP};
+    static const feat_type types[] = {
+#define FEAT_TYPE(name, number, sql, bytes, arrow) FEAT_TYPE_##name,
+#include "feat/type.def"
+#undef FEAT_TYPE
+    };
     for (size_t t = 0; t < sizeof types / sizeof *types; t++)
-        for (unsigned percent = 0; percent <= 30; percent += 30) {
-            feat_class class = feat_class_of(types[t]);
-            feat_code code = {.regs = &class, .n_regs = 1};
-            feat_machine *machine;
-            ck_assert_int_eq(feat_machine_new(&code, &machine, NULL), FEAT_OK);
-            feat_vector *v = feat_machine_register(machine, 0);
-            feat_column from, to;
-            feat_column_init(&from, types[t]);
-            feat_column_init(&to, types[t]);
-            for (size_t i = 0; i < 3000; i++) {
-                feat_cell cell = random_cell(class, percent);
-                int64_t number = class == FEAT_CLASS_B        ? cell.v.b
-                                 : types[t] == FEAT_TYPE_DATE ? (int32_t)cell.v.i
-                                                              : cell.v.i;
-                int rc = cell.state != FEAT_STATE_VALUE ? feat_column_append_null(&from)
-                         : class == FEAT_CLASS_F        ? feat_column_append_double(&from, cell.v.f)
-                         : class == FEAT_CLASS_T        ? feat_column_append_text(&from, cell.v.t.data, cell.v.t.length)
-                                                        : feat_column_append_int(&from, number);
-                ck_assert_int_eq(rc, 0);
-            }
-            uint32_t rows[500];
-            for (size_t i = 0; i < 500; i++) rows[i] = (uint32_t)random_below(3000);
-            feat_vector_load(v, &from, 900, 2048);
-            ck_assert_int_eq(feat_vector_store(v, 2048, &to), 0);
-            feat_vector_gather(v, &from, rows, 500);
-            ck_assert_int_eq(feat_vector_store(v, 500, &to), 0);
-            ck_assert_uint_eq(to.length, 2548);
-            for (size_t i = 0; i < to.length; i++) {
-                feat_cell a = cell_of_column(&from, i < 2048 ? 900 + i : rows[i - 2048]), b = cell_of_column(&to, i);
-                ck_assert(same_cell(&a, &b, class));
-            }
-            /* An error becomes NULL. */
-            v->plain = false;
-            memset(v->state, FEAT_STATE_ERROR, FEAT_LANES);
-            ck_assert_int_eq(feat_vector_store(v, 3, &to), 0);
-            ck_assert(feat_column_is_null(&to, 2550));
-            feat_column_done(&from);
-            feat_column_done(&to);
-            feat_machine_free(machine);
+        for (unsigned percent = 0; percent <= 30; percent += 30) compare_column(types[t], percent);
+    compare_column(FEAT_TYPE_DECIMAL_OF(18, 3), 30);
+}
+END_TEST
+
+START_TEST(test_ints) {
+    feat_class class = FEAT_CLASS_I;
+    feat_code code = {.regs = &class, .n_regs = 1};
+    feat_machine *machine;
+    ck_assert_int_eq(feat_machine_new(&code, &machine, NULL), FEAT_OK);
+    feat_vector *v = feat_machine_register(machine, 0);
+    feat_cell null = {.state = FEAT_STATE_NULL};
+    feat_vector_put_cells(v, &null, 0, FEAT_LANES);
+    ck_assert_int_eq(feat_vector_cell(v, FEAT_LANES - 1).state, FEAT_STATE_NULL);
+    int64_t values[] = {3, -1, INT64_MIN};
+    feat_vector_put_ints(v, values, 3);
+    for (size_t i = 0; i < 3; i++) {
+        feat_cell cell = feat_vector_cell(v, i);
+        ck_assert(cell.state == FEAT_STATE_VALUE && cell.v.i == values[i]);
+    }
+    feat_machine_free(machine);
+}
+END_TEST
+
+/* ---- shared registers ---- */
+
+/* A random program over two loads and a constant: with registers shared or not, the outputs are the same. */
+static void compare_allocation(feat_arena *arena) {
+    enum { LOADS = 2, STEPS = 40, REGS = LOADS + 1 + STEPS };
+    feat_class regs[REGS] = {FEAT_CLASS_F, FEAT_CLASS_F, FEAT_CLASS_F};
+    feat_load loads[LOADS] = {{.reg = 0}, {.reg = 1}};
+    feat_constant constant = {.reg = 2, .v.f = 1.5};
+    feat_step steps[STEPS];
+    uint32_t bools[REGS], doubles[REGS] = {0, 1, 2}, outputs[3], kept[1];
+    size_t n_bools = 0, n_doubles = 3;
+    for (uint32_t i = 0; i < STEPS; i++) {
+        uint32_t out = LOADS + 1 + i, a = doubles[random_below(n_doubles)], b = doubles[random_below(n_doubles)];
+        switch (n_bools == 0 ? 0 : random_below(4)) {
+        case 0:
+            steps[i] = (feat_step){FEAT_OP_LT_F, out, a, b, FEAT_NO_NODE};
+            bools[n_bools++] = out;
+            regs[out] = FEAT_CLASS_B;
+            continue;
+        case 1: steps[i] = (feat_step){FEAT_OP_IF_F, out, bools[random_below(n_bools)], a, b}; break;
+        case 2: steps[i] = (feat_step){FEAT_OP_NULLIF_F, out, a, b, FEAT_NO_NODE}; break;
+        default: steps[i] = (feat_step){FEAT_OP_ADD_F, out, a, b, FEAT_NO_NODE};
         }
+        doubles[n_doubles++] = out;
+        regs[out] = FEAT_CLASS_F;
+    }
+    for (int k = 0; k < 3; k++) outputs[k] = doubles[random_below(n_doubles)];
+    kept[0] = bools[random_below(n_bools)];
+    feat_code code = {.regs = regs,
+                      .n_regs = REGS,
+                      .loads = loads,
+                      .n_loads = LOADS,
+                      .constants = &constant,
+                      .n_constants = 1,
+                      .steps = steps,
+                      .n_steps = STEPS,
+                      .outputs = outputs,
+                      .n_outputs = 3},
+              shared = code;
+    feat_load shared_loads[LOADS] = {loads[0], loads[1]};
+    feat_constant shared_constant = constant;
+    uint32_t shared_outputs[3] = {outputs[0], outputs[1], outputs[2]}, shared_kept[1] = {kept[0]};
+    shared.loads = shared_loads;
+    shared.constants = &shared_constant;
+    shared.outputs = shared_outputs;
+    /* A register that is the key of a join is kept as an output is. */
+    feat_type key_type = FEAT_TYPE_BOOLEAN;
+    feat_block block = {.key = &key_type, .n_key = 1};
+    feat_code_join join = {&block, STEPS, shared_kept, &key_type};
+    shared.joins = &join;
+    shared.n_joins = 1;
+    ck_assert_int_eq(feat_code_allocate(arena, &shared, NULL), FEAT_OK);
+    ck_assert_uint_le(shared.n_regs, code.n_regs);
+    for (size_t i = 0; i < shared.n_steps; i++) {
+        const feat_step *step = &shared.steps[i];
+        ck_assert(step->out != step->a && step->out != step->b && step->out != step->c);
+        ck_assert_int_eq(shared.regs[step->out], feat_op_table[step->op].out);
+    }
+    feat_machine *machines[2];
+    ck_assert_int_eq(feat_machine_new(&code, &machines[0], NULL), FEAT_OK);
+    ck_assert_int_eq(feat_machine_new(&shared, &machines[1], NULL), FEAT_OK);
+    feat_cell(*lanes)[2] = malloc(FEAT_LANES * sizeof *lanes);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < FEAT_LANES; i++)
+            for (size_t k = 0; k < 2; k++) lanes[i][k] = random_cell(FEAT_CLASS_F, i < FEAT_LANES / 2 ? 0 : 10);
+        for (uint32_t k = 0; k < 2; k++) {
+            feat_vector_put_cells(feat_machine_register(machines[0], loads[k].reg), &lanes[0][k], 2, FEAT_LANES);
+            feat_vector_put_cells(feat_machine_register(machines[1], shared_loads[k].reg), &lanes[0][k], 2, FEAT_LANES);
+        }
+        feat_machine_run(machines[0], FEAT_LANES);
+        feat_machine_run_steps(machines[1], 0, STEPS / 2, FEAT_LANES);
+        feat_machine_run_steps(machines[1], STEPS / 2, STEPS, FEAT_LANES);
+        for (size_t i = 0; i < FEAT_LANES; i++) {
+            feat_cell cells[REGS];
+            feat_row_init(&shared, cells);
+            for (uint32_t k = 0; k < 2; k++) cells[shared_loads[k].reg] = lanes[i][k];
+            feat_row_run_steps(&shared, cells, 0, STEPS / 3);
+            feat_row_run_steps(&shared, cells, STEPS / 3, STEPS);
+            for (int k = 0; k < 4; k++) {
+                uint32_t plain = k < 3 ? outputs[k] : kept[0], other = k < 3 ? shared_outputs[k] : shared_kept[0];
+                feat_cell a = feat_vector_cell(feat_machine_register(machines[0], plain), i);
+                feat_cell b = feat_vector_cell(feat_machine_register(machines[1], other), i);
+                feat_cell c = feat_cell_canonical(cells[other], shared.regs[other]);
+                ck_assert(same_cell(&a, &b, code.regs[plain]) && same_cell(&a, &c, code.regs[plain]));
+            }
+        }
+    }
+    free(lanes);
+    feat_machine_free(machines[0]);
+    feat_machine_free(machines[1]);
+}
+
+START_TEST(test_allocation) {
+    feat_arena arena;
+    feat_arena_init(&arena);
+    for (int round = 0; round < 50; round++) compare_allocation(&arena);
+    feat_arena_done(&arena);
+}
+END_TEST
+
+/* A chain needs two registers beside its load, and one that is kept. */
+START_TEST(test_chain) {
+    feat_class regs[11];
+    feat_step steps[10];
+    for (uint32_t i = 0; i < 11; i++) regs[i] = FEAT_CLASS_F;
+    for (uint32_t i = 0; i < 10; i++) steps[i] = (feat_step){FEAT_OP_NEG_F, i + 1, i, FEAT_NO_NODE, FEAT_NO_NODE};
+    feat_load load = {.reg = 0};
+    uint32_t output = 10;
+    feat_code code = {.regs = regs,
+                      .n_regs = 11,
+                      .loads = &load,
+                      .n_loads = 1,
+                      .steps = steps,
+                      .n_steps = 10,
+                      .outputs = &output,
+                      .n_outputs = 1};
+    feat_arena arena;
+    feat_arena_init(&arena);
+    feat_alloc_fail_after(1);
+    ck_assert_int_eq(feat_code_allocate(&arena, &code, NULL), FEAT_MEMORY);
+    feat_alloc_fail_after(0);
+    ck_assert(code.n_regs == 11 && code.steps == steps && output == 10);
+    ck_assert_int_eq(feat_code_allocate(&arena, &code, NULL), FEAT_OK);
+    ck_assert_uint_eq(code.n_regs, 4);
+    feat_arena_done(&arena);
 }
 END_TEST
 
@@ -352,6 +650,9 @@ static void add(TCase *tests) {
     tcase_add_test(tests, test_canonical);
     tcase_add_test(tests, test_tables);
     tcase_add_test(tests, test_columns);
+    tcase_add_test(tests, test_ints);
+    tcase_add_test(tests, test_allocation);
+    tcase_add_test(tests, test_chain);
     tcase_add_test(tests, test_out_of_memory);
 }
 

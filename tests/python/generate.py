@@ -1,23 +1,20 @@
-"""Random definitions, data and spines for the parity test. Everything is drawn from one random.Random."""
+"""Random values, times and expressions. Everything is drawn from one random.Random; ``worlds.py`` makes definitions of them."""
 
 from __future__ import annotations
 
 import math
 import random
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple
-
-import numpy as np
+from decimal import Decimal
+from typing import Any, Dict, List
 
 import reference as ref
-from reference import BIGINT, BOOLEAN, DOUBLE, INT_MAX, INT_MIN, TEXT, TIMESTAMP
+from instants import DAY, HOUR, SECOND, days_from_civil, days_in_month
+from reference import BIGINT, BOOLEAN, DATE, DOUBLE, INT_MAX, INT_MIN, INTEGER, MONEY, TEXT, TIMESTAMP
 
-SECOND = 1_000_000
-DAY = 86400 * SECOND
 BASE = 1_700_000_000 * SECOND
 #: Far from both ends of 64 bits and at them; INT64_MIN is numpy's NaT and cannot be passed as a time.
 EXTREME_TIMES = [INT_MAX, INT_MAX - 1, INT_MIN + 1, INT_MIN + 2, 0, -1]
-WIDTHS: List[Optional[int]] = [None, 1, 5, 60 * SECOND, 3600 * SECOND, DAY, 30 * DAY, 30 * DAY + 1, 400 * DAY]
 
 DOUBLES = [
     0.0,
@@ -51,11 +48,18 @@ class Mood:
     nulls: float
     wild: float
     extremes: float
+    tame: bool = False  #: small integers and dyadic doubles, of which every engine's sums are exact
 
 
 def value(rng: random.Random, kind: str, mood: Mood, nullable: bool = True) -> Any:
     if nullable and rng.random() < mood.nulls:
         return None
+    if mood.tame and kind in (BIGINT, INTEGER):
+        return rng.choice([0, 1, -1, 2, 3, 7, -7, 10, 1000])
+    if mood.tame and kind == DOUBLE:
+        return rng.choice(WILD) if rng.random() < mood.wild else rng.randint(-800, 800) / 8 + 0.0
+    if mood.tame and kind == TEXT:
+        return rng.choice([t for t in TEXTS if "\0" not in t])
     if kind == BIGINT:
         return rng.choice(EXTREME_INTS if rng.random() < mood.extremes else INTS)
     if kind == DOUBLE:
@@ -71,7 +75,35 @@ def value(rng: random.Random, kind: str, mood: Mood, nullable: bool = True) -> A
         return rng.choice(TEXTS)
     if kind == BOOLEAN:
         return rng.random() < 0.5
+    if kind == INTEGER:
+        return rng.choice([2**31 - 1, -(2**31)] if rng.random() < mood.extremes else [0, 1, 2, 3, -7, 1000])
+    if kind == DATE:
+        return calm_time(rng) // DAY
+    if kind == MONEY:
+        cents = rng.choice([0, 1, -1, 10, 250, -999, rng.randint(-(10**6), 10**6)])
+        return Decimal(rng.choice([10**12 - 1, 1 - 10**12]) if rng.random() < mood.extremes else cents).scaleb(-2)
+    if kind == TIMESTAMP:
+        return calm_time(rng)
     raise AssertionError(kind)
+
+
+def month_end(rng: random.Random) -> int:
+    """Around the last days of a month, where calendar arithmetic is not monotone."""
+    year, month = rng.choice([(2023, 10), (2023, 11), (2023, 12), (2024, 1), (2024, 2), (2024, 2), (2024, 3), (2023, 2)])
+    day = rng.choice([28, 29, 30, 31, days_in_month(year, month) + 1])
+    return days_from_civil(year, month, 1) * DAY + (day - 1) * DAY + rng.choice([0, 0, -1, 1, 9 * HOUR, 23 * HOUR])
+
+
+def calm_time(rng: random.Random) -> int:
+    """Within some months of BASE."""
+    roll = rng.random()
+    if roll < 0.4:
+        return BASE + rng.randint(0, 6)
+    if roll < 0.65:
+        return BASE + rng.randint(-2, 2) * DAY + rng.randint(-1, 1)
+    if roll < 0.8:
+        return month_end(rng)
+    return BASE + rng.randint(-60 * DAY, 60 * DAY)
 
 
 def time(rng: random.Random) -> int:
@@ -97,25 +129,41 @@ class Leaves:
     def pick(self, rng: random.Random, kind: str, mood: Mood) -> ref.Expr:
         if self.leaves.get(kind) and rng.random() < 0.8:
             return rng.choice(self.leaves[kind])
+        if kind in (TIMESTAMP, INTEGER) and self.leaves.get(kind):
+            return rng.choice(self.leaves[kind])
         if kind == TIMESTAMP:
-            return ref.Now() if not self.leaves.get(kind) else rng.choice(self.leaves[kind])
-        return ref.Const(constant(rng, kind), kind)
+            return ref.Now()
+        return TameConst(constant(rng, kind, mood), kind) if mood.tame else ref.Const(constant(rng, kind, mood), kind)
 
 
-def constant(rng: random.Random, kind: str) -> Any:
+class TameConst(ref.Const):
+    """With an exponent a number is a DOUBLE for everybody; 1.5 is a DECIMAL in DuckDB."""
+
+    def sql(self) -> str:
+        text = super().sql()
+        if not isinstance(self.of, float):
+            return text
+        return f"({text[1:-1]}e0)" if text.startswith("(") else f"{text}e0"
+
+
+def constant(rng: random.Random, kind: str, mood: Mood) -> Any:
     if rng.random() < 0.05:
         return None
+    if mood.tame and kind in (BIGINT, DOUBLE):
+        return value(rng, kind, Mood(0, 0, 0, True))
     if kind == BIGINT:
         return rng.choice(INTS + [INT_MAX, INT_MIN])
     if kind == DOUBLE:
         return rng.choice([0.0, -0.0, 0.5, 1.5, -2.25, 1e300, 5e-324, 100.0])
     if kind == TEXT:
         return rng.choice([t for t in TEXTS if "\0" not in t])
+    if kind in (DATE, TIMESTAMP, MONEY):
+        return value(rng, kind, Mood(0, 0, 0))
     return rng.random() < 0.5
 
 
 def expression(rng: random.Random, kind: str, leaves: Leaves, mood: Mood, depth: int) -> ref.Expr:
-    if depth == 0 or rng.random() < 0.25:
+    if depth == 0 or kind in (TIMESTAMP, DATE, INTEGER, MONEY) or rng.random() < 0.25:
         return leaves.pick(rng, kind, mood)
 
     def sub(k: str) -> ref.Expr:
@@ -145,153 +193,10 @@ def expression(rng: random.Random, kind: str, leaves: Leaves, mood: Mood, depth:
         return ref.Choose(pick, sub(kind), sub(kind))
     if pick in ("AND", "OR"):
         return ref.Logic(pick, sub(BOOLEAN), sub(BOOLEAN))
-    over = rng.choice([BIGINT, DOUBLE, TEXT, BOOLEAN] + ([TIMESTAMP] if leaves.leaves.get(TIMESTAMP) else []))
+    over = rng.choice([BIGINT, DOUBLE, TEXT, BOOLEAN] + [k for k in (TIMESTAMP, DATE, MONEY) if leaves.leaves.get(k)])
     if pick == "isnull":
         return ref.IsNull(sub(over), rng.random() < 0.5)
     op = rng.choice(["IS DISTINCT FROM", "IS NOT DISTINCT FROM"] if pick == "distinct" else ["=", "<>", "<", "<=", ">", ">="])
     if over == BIGINT and rng.random() < 0.3:
         return ref.Compare(op, sub(BIGINT), sub(DOUBLE))
     return ref.Compare(op, sub(over), sub(over))
-
-
-# ---- definitions -------------------------------------------------------------------------------------------------
-
-COLUMNS = [
-    ("k", BIGINT, False),
-    ("x", BIGINT, False),
-    ("id", BIGINT, True),
-    ("y", DOUBLE, False),
-    ("g", TEXT, False),
-    ("s", TEXT, False),
-    ("b", BOOLEAN, False),
-    ("ts", TIMESTAMP, True),
-]
-
-
-def table(rng: random.Random) -> ref.Table:
-    columns = COLUMNS[:]
-    rng.shuffle(columns)
-    return ref.Table("events", columns, "ts", rng.choice([["k"], ["g"], ["k", "g"]]), ["id"] if rng.random() < 0.6 else [])
-
-
-def columns_as_leaves() -> Leaves:
-    leaves: Dict[str, List[ref.Expr]] = {}
-    for name, kind, _ in COLUMNS:
-        leaves.setdefault(kind, []).append(ref.Column(name, kind))
-    return Leaves(leaves)
-
-
-def aggregate(rng: random.Random, events: Leaves, windows: List[str], mood: Mood) -> ref.Aggregate:
-    func = rng.choice(["count", "count", "sum", "sum", "avg", "min", "max", "first", "last"])
-    kinds = [BIGINT, DOUBLE, DOUBLE] if func in ("sum", "avg") else [BIGINT, DOUBLE, TEXT, BOOLEAN, TIMESTAMP]
-    arg: Optional[ref.Expr] = None
-    if func != "count" or rng.random() < 0.5:
-        kind = rng.choice(kinds)
-        depth = 0 if kind == TIMESTAMP else rng.choice([0, 0, 1, 2])
-        arg = expression(rng, kind, events, mood, depth)
-        if depth == 0:
-            arg = rng.choice(events.leaves[kind])
-    condition = expression(rng, BOOLEAN, events, mood, 2) if rng.random() < 0.4 else None
-    return ref.Aggregate(func, arg, rng.choice(windows), condition)
-
-
-def view(rng: random.Random, name: str, over: ref.Table, mood: Mood) -> ref.View:
-    windows = {f"w{i}": ref.Window(w) for i, w in enumerate(rng.sample(WIDTHS, rng.randint(1, 3)))}
-    events = columns_as_leaves()
-    where = expression(rng, BOOLEAN, events, mood, 2) if rng.random() < 0.4 else None
-    aggregates = [aggregate(rng, events, list(windows), mood) for _ in range(rng.randint(2, 7))]
-    features: List[Tuple[str, ref.Expr]] = [(f"f{i}", a) for i, a in enumerate(aggregates)]
-    leaves: Dict[str, List[ref.Expr]] = {}
-    for a in aggregates:
-        leaves.setdefault(a.type, []).append(a)
-    for i in range(rng.randint(0, 3)):
-        kind = rng.choice([BIGINT, DOUBLE, BOOLEAN])
-        e = expression(rng, kind, Leaves(leaves), mood, 2)
-        if any(isinstance(part, ref.Aggregate) for part in e.walk()):
-            features.append((f"e{i}", e))
-    used = {a.window for _, f in features for a in f.walk() if isinstance(a, ref.Aggregate)}
-    windows = {n: w for n, w in windows.items() if n in used}
-    keys = rng.choice([["k"], ["g"], ["k", "g"], ["x"], ["b"]])
-    return ref.View(name, over, keys, windows, features, where, rng.random() < 0.5)
-
-
-def service(rng: random.Random, views: List[ref.View], mood: Mood) -> ref.Service:
-    types = {name: kind for name, kind, _ in COLUMNS}
-    inputs = {k: types[k] for v in views for k in v.keys}
-    inputs["amount"] = DOUBLE
-    joins = [(f"v{i}", v) for i, v in enumerate(views)]
-    outputs: List[Tuple[str, ref.Expr]] = []
-    leaves: Dict[str, List[ref.Expr]] = {DOUBLE: [ref.Column("amount", DOUBLE, "r.")]}
-    for alias, v in joins:
-        for name, e in v.features:
-            leaf = ref.Feature(alias, name, e.type)
-            leaves.setdefault(e.type, []).append(leaf)
-            outputs.append((f"{alias}_{name}", leaf))
-    rng.shuffle(outputs)
-    for i in range(rng.randint(0, 3)):
-        outputs.append((f"o{i}", expression(rng, rng.choice([BIGINT, DOUBLE, BOOLEAN, TEXT]), Leaves(leaves), mood, 3)))
-    return ref.Service("service", list(inputs.items()), joins, outputs)
-
-
-# ---- data --------------------------------------------------------------------------------------------------------
-
-KEYS = [1, 2, 3, -1, INT_MAX]
-
-
-def row(rng: random.Random, number: int, mood: Mood) -> Dict[str, Any]:
-    out = {name: value(rng, kind, mood, not strictly) for name, kind, strictly in COLUMNS if kind != TIMESTAMP}
-    out["id"] = number
-    if out["k"] is not None:
-        out["k"] = rng.choice(KEYS[:3])
-    if out["g"] is not None:
-        out["g"] = rng.choice(TEXTS[:3])
-    out["ts"] = time(rng)
-    return out
-
-
-def as_columns(rows: List[Dict[str, Any]], names: List[Tuple[str, str]]) -> Dict[str, Any]:
-    """Columns as the package takes them: times as datetime64, everything else as lists, typed even when empty or all NULL."""
-    out: Dict[str, Any] = {}
-    for name, kind in names:
-        values = [r[name] for r in rows]
-        if kind == TIMESTAMP:
-            out[name] = np.array(values, dtype="int64").view("datetime64[us]")
-        elif any(v is not None for v in values):
-            out[name] = values
-        else:
-            dtype = {BIGINT: "int64", DOUBLE: "float64", BOOLEAN: "bool"}.get(kind)
-            if dtype is None:
-                import pyarrow
-
-                out[name] = pyarrow.array(values, pyarrow.large_string())
-            else:
-                out[name] = np.ma.MaskedArray(np.zeros(len(values), dtype), mask=np.ones(len(values), bool))
-    return out
-
-
-def spine(
-    rng: random.Random, sv: ref.Service, rows: List[Dict[str, Any]], windows: List[ref.Window], mood: Mood
-) -> List[Dict[str, Any]]:
-    """Requests: known and unknown entities, on the edges of windows and a µs beside them, repeated, in no order."""
-    out = []
-    for _ in range(rng.randint(1, 25)):
-        request: Dict[str, Any] = {}
-        event = rng.choice(rows) if rows and rng.random() < 0.85 else None
-        for name, kind in sv.inputs:
-            if name == "amount":
-                request[name] = value(rng, DOUBLE, mood)
-            elif event is not None and rng.random() < 0.95:
-                request[name] = event[name]
-            else:
-                request[name] = value(rng, kind, mood)
-        t = time(rng)
-        if rows and rng.random() < 0.8:
-            t = rng.choice(rows)["ts"] + rng.choice([0, 0, 1, -1])
-            width = rng.choice(windows).width
-            if width is not None and rng.random() < 0.6:
-                t += width + rng.choice([0, 0, 1, -1])
-        request["t"] = max(INT_MIN + 1, min(INT_MAX, t))
-        out.append(request)
-    out += rng.sample(out, len(out) // 4)
-    rng.shuffle(out)
-    return out

@@ -1,19 +1,27 @@
-"""The naive reference: what a definition means, written for clarity in exact arithmetic.
+"""The naive reference, first half: values, expressions and aggregates in exact arithmetic. ``relations.py`` is the other:
+tables, joins, frames, views and services.
 
 One object is both the SQL text of an expression and its value, so a generated definition can be handed to the library as
 text and evaluated here. Nothing is shared with the library: no window index, no state, no floating sum. A value is a
-Python int, float, bool or str, NULL is None, and an error is ERROR. Times are ints of µs since 1970 UTC.
+Python int, float, bool, str or Decimal, NULL is None, and an error is ERROR. Times are ints of µs since 1970 UTC, dates
+are ints of days; an expression's type says which.
 """
 
 from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
 from fractions import Fraction
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from instants import DAY, Interval, date_text, instant_text, shift, truncate
 
 BIGINT, DOUBLE, BOOLEAN, TEXT, TIMESTAMP = "BIGINT", "DOUBLE", "BOOLEAN", "TEXT", "TIMESTAMP"
+INTEGER, DATE = "INTEGER", "DATE"
+#: The one decimal type of the generated tables; sums of it are DECIMAL(38, 2).
+MONEY = "DECIMAL(12,2)"
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 
@@ -99,8 +107,12 @@ class Column(Expr):
     def sql(self) -> str:
         return self.qualifier + self.name
 
+    def key(self) -> str:
+        return self.qualifier + self.name
+
     def value(self, row: Row) -> Any:
-        return row[self.name]
+        """What was joined is kept under its qualified name, the row itself under bare names."""
+        return row[self.key()] if self.key() in row else row[self.name]
 
 
 @dataclass(eq=False)
@@ -115,6 +127,12 @@ class Const(Expr):
             return "'" + self.of.replace("'", "''") + "'"
         if self.type == BOOLEAN:
             return "TRUE" if self.of else "FALSE"
+        if self.type == DATE:
+            return f"DATE '{date_text(self.of)}'"
+        if self.type == TIMESTAMP:
+            return f"TIMESTAMP '{instant_text(self.of)}'"
+        if isinstance(self.of, Decimal):
+            return f"CAST('{self.of}' AS {self.type})"
         if self.of == INT_MIN:
             return f"(-{INT_MAX} - 1)"
         text = repr(abs(self.of))
@@ -133,6 +151,89 @@ class Now(Expr):
 
     def value(self, row: Row) -> Any:
         return row["now()"]
+
+
+@dataclass(eq=False)
+class CurrentDate(Expr):
+    type: str = DATE
+
+    def sql(self) -> str:
+        return "CURRENT_DATE"
+
+    def value(self, row: Row) -> Any:
+        return row["now()"] // DAY
+
+
+@dataclass(eq=False)
+class Shift(Expr):
+    """A time moved by an interval, or a date by a number of days. ``style``: operator, dateadd (one unit only), or days."""
+
+    a: Expr
+    by: Interval
+    sign: int = -1
+    style: str = "operator"
+
+    def __post_init__(self) -> None:
+        self.parts = (self.a,)
+        self.type = DATE if self.style == "days" else TIMESTAMP
+
+    def sql(self) -> str:
+        mark = "-" if self.sign < 0 else "+"
+        if self.style == "days":
+            return f"({self.a.sql()} {mark} {self.by.days})"
+        if self.style == "dateadd":
+            unit, n = ("month", self.by.months) if self.by.months else ("day", self.by.days)
+            return f"DATEADD({unit}, {'-' if self.sign < 0 else ''}{n}, {self.a.sql()})"
+        return f"({self.a.sql()} {mark} {self.by.sql()})"
+
+    def value(self, row: Row) -> Any:
+        return strict([self.a.value(row)], self.compute)
+
+    def compute(self, a: int) -> int:
+        if self.style == "days":
+            return a + self.sign * self.by.days
+        return shift(a * DAY if self.a.type == DATE else a, self.by, self.sign)
+
+
+@dataclass(eq=False)
+class Trunc(Expr):
+    """date_trunc(unit, time), or CAST(time AS DATE) when there is no unit."""
+
+    unit: str
+    a: Expr
+
+    def __post_init__(self) -> None:
+        self.parts = (self.a,)
+        self.type = TIMESTAMP if self.unit else DATE
+
+    def sql(self) -> str:
+        return f"date_trunc('{self.unit}', {self.a.sql()})" if self.unit else f"CAST({self.a.sql()} AS DATE)"
+
+    def value(self, row: Row) -> Any:
+        return strict([self.a.value(row)], self.compute)
+
+    def compute(self, a: int) -> int:
+        instant = a * DAY if self.a.type == DATE else a
+        return truncate(self.unit, instant) if self.unit else instant // DAY
+
+
+@dataclass(eq=False)
+class DaysBetween(Expr):
+    """datediff('day', a, b): the midnights between two dates or times."""
+
+    a: Expr
+    b: Expr
+    type: str = BIGINT
+
+    def __post_init__(self) -> None:
+        self.parts = (self.a, self.b)
+
+    def sql(self) -> str:
+        return f"datediff('day', {self.a.sql()}, {self.b.sql()})"
+
+    def value(self, row: Row) -> Any:
+        days = [(lambda v: v if v is None or v is ERROR or p.type == DATE else v // DAY)(p.value(row)) for p in self.parts]
+        return strict(days, lambda a, b: b - a)
 
 
 def strict(values: Sequence[Any], compute: Callable[..., Any]) -> Any:
@@ -172,7 +273,7 @@ class Arithmetic(Expr):
 
     def __post_init__(self) -> None:
         self.parts = (self.a, self.b)
-        both = self.a.type == self.b.type == BIGINT
+        both = all(p.type in (BIGINT, INTEGER) for p in self.parts)
         self.type = BIGINT if both and self.op != "/" else DOUBLE
 
     def sql(self) -> str:
@@ -250,8 +351,11 @@ class Compare(Expr):
 
     def value(self, row: Row) -> Any:
         values = [p.value(row) for p in self.parts]
-        if DOUBLE in (self.a.type, self.b.type):
+        types = (self.a.type, self.b.type)
+        if DOUBLE in types:
             values = [as_double(v) for v in values]
+        if set(types) == {DATE, TIMESTAMP}:
+            values = [v * DAY if kind == DATE and isinstance(v, int) else v for v, kind in zip(values, types)]
         if self.op.startswith("IS"):
             return self.distinct(*values)
         return strict(values, self.compute)
@@ -317,13 +421,15 @@ class Case(Expr):
     condition: Expr
     a: Expr
     b: Expr
+    bare: bool = False  #: b is NULL and ELSE is not written
 
     def __post_init__(self) -> None:
         self.parts = (self.condition, self.a, self.b)
         self.type = self.a.type
 
     def sql(self) -> str:
-        return f"CASE WHEN {self.condition.sql()} THEN {self.a.sql()} ELSE {self.b.sql()} END"
+        otherwise = "" if self.bare else f" ELSE {self.b.sql()}"
+        return f"CASE WHEN {self.condition.sql()} THEN {self.a.sql()}{otherwise} END"
 
     def value(self, row: Row) -> Any:
         condition = self.condition.value(row)
@@ -359,28 +465,39 @@ class Choose(Expr):
         return None if comparison_key(a) == comparison_key(b) else a
 
 
+@dataclass(eq=False)
+class Alias(Expr):
+    """An earlier output, by its name."""
+
+    name: str
+    of: Expr
+
+    def __post_init__(self) -> None:
+        self.parts, self.type = (self.of,), self.of.type
+
+    def sql(self) -> str:
+        return self.name
+
+    def value(self, row: Row) -> Any:
+        return self.of.value(row)
+
+
 # ---- aggregates --------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Window:
-    """[t - width, t]; no width: everything up to t."""
-
-    width: Optional[int]
-
-    def contains(self, time: int, t: int) -> bool:
-        return time <= t and (self.width is None or time >= t - self.width)
 
 
 @dataclass(eq=False)
 class Aggregate(Expr):
-    """``func`` is count, sum, avg, min, max, first or last; ``arg`` None is count(*). Its value is looked up by identity
-    in what ``View.evaluate`` has computed."""
+    """``func`` is count, sum, avg, min, max, first, last or lag; ``arg`` None is count(*); ``window`` "" is a plain aggregate.
+    Its value is looked up by identity in what the view has computed."""
 
     func: str
     arg: Optional[Expr]
     window: str
     filter: Optional[Expr] = None
+    ignore_nulls: bool = False
+    offset: int = 1  #: of lag
+    default: Optional[Expr] = None  #: of lag
+    order: str = ""  #: the event time, where first and last say by what they go (which they do anyway)
 
     def __post_init__(self) -> None:
         # Event expressions are not operands of the view's own expressions, but columns that they read are the view's.
@@ -392,11 +509,18 @@ class Aggregate(Expr):
         else:
             assert self.arg is not None
             self.type = self.arg.type
+            if self.func == "sum":
+                self.type = {INTEGER: BIGINT, MONEY: "DECIMAL(38,2)"}.get(self.type, self.type)
 
     def sql(self) -> str:
         inner = "*" if self.arg is None else self.arg.sql()
+        if self.func == "lag" and (self.offset != 1 or self.default is not None):
+            inner += f", {self.offset}" + (f", {self.default.sql()}" if self.default is not None else "")
+        inner += f" ORDER BY {self.order}" if self.order else ""
+        inner += " IGNORE NULLS" if self.ignore_nulls else ""
         condition = f" FILTER (WHERE {self.filter.sql()})" if self.filter else ""
-        return f"{self.func}({inner}){condition} OVER {self.window}"
+        over = f" OVER {self.window}" if self.window else ""
+        return f"{self.func}({inner}){condition}{over}"
 
     def value(self, row: Row) -> Any:
         return row[id(self)]  # type: ignore[index]
@@ -411,6 +535,10 @@ class Aggregate(Expr):
                 values.append(ERROR)
             elif passes is True:
                 values.append(True if self.arg is None else self.arg.value(event))
+        if self.ignore_nulls:
+            values = [v for v in values if v is not None]
+        if self.func == "lag":
+            return self.before(values, events)
         if self.func in ("first", "last"):
             return (values[0] if self.func == "first" else values[-1]) if values else None
         if any(v is ERROR for v in values):
@@ -424,6 +552,21 @@ class Aggregate(Expr):
             return (min if self.func == "min" else max)(values, key=total_order)
         return self.total(values)
 
+    def before(self, values: List[Any], events: List[Row]) -> Any:
+        """lag: ``events`` are all rows of the entity, the last one is the current row. IGNORE NULLS counts, before the
+        current row, only rows with a value."""
+        if self.ignore_nulls and self.arg is not None and events:
+            current = ERROR if events[-1].get("failed") else self.arg.value(events[-1])
+            if self.offset == 0:
+                return current
+            earlier = values if current is None else values[:-1]
+            back = self.offset
+        else:
+            earlier, back = values, self.offset + 1
+        if len(earlier) >= back:
+            return earlier[-back]
+        return self.default.value({}) if self.default is not None else None
+
     def total(self, values: List[Any]) -> Any:
         """sum and avg: exact, rounded once."""
         if isinstance(values[0], float):
@@ -435,165 +578,9 @@ class Aggregate(Expr):
         exact = sum((Fraction(v) for v in values), Fraction(0))
         if self.func == "avg":
             return rounded(exact / len(values))
+        if isinstance(values[0], Decimal):
+            with localcontext() as context:
+                context.prec = 80
+                total = sum(values, Decimal(0))
+                return total if abs(total) < Decimal(10) ** 36 else ERROR
         return rounded(exact) if isinstance(values[0], float) else fits(int(exact))
-
-
-# ---- views -------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Table:
-    name: str
-    columns: List[Tuple[str, str, bool]]  #: name, type, NOT NULL; in declaration order, which is the order of column ids
-    time: str
-    key: List[str]
-    unique: List[str]
-
-    def sql(self) -> str:
-        parts = [f"{name} {kind}{' NOT NULL' if strictly else ''}" for name, kind, strictly in self.columns]
-        parts += [f"ENTITY KEY ({', '.join(self.key)})", f"EVENT TIME ({self.time})"]
-        if self.unique:
-            parts.append(f"UNIQUE ({', '.join(self.unique)})")
-        return f"CREATE TABLE {self.name} ({', '.join(parts)});"
-
-
-@dataclass
-class View:
-    name: str
-    table: Table
-    keys: List[str]
-    windows: Dict[str, Window]
-    features: List[Tuple[str, Expr]]
-    where: Optional[Expr] = None
-    standard: bool = False  #: print the standard form instead of the short one
-
-    def sql(self) -> str:
-        outputs = self.keys + [f"{e.sql()} AS {name}" for name, e in self.features]
-        where = f" WHERE {self.where.sql()}" if self.where else ""
-        group = "" if self.standard else f" GROUP BY {', '.join(self.keys)}"
-        windows = ", ".join(f"{name} AS ({self.frame(w)})" for name, w in self.windows.items())
-        return (
-            f"CREATE FEATURE VIEW {self.name} AS SELECT {', '.join(outputs)} FROM {self.table.name}{where}{group} "
-            f"WINDOW {windows};"
-        )
-
-    def frame(self, window: Window) -> str:
-        start = "UNBOUNDED" if window.width is None else f"INTERVAL '{window.width} microseconds'"
-        if not self.standard:
-            return f"RANGE {start} PRECEDING"
-        by = f"PARTITION BY {', '.join(self.keys)} ORDER BY {self.table.time}"
-        return f"{by} RANGE BETWEEN {start} PRECEDING AND CURRENT ROW"
-
-    def aggregates(self) -> List[Aggregate]:
-        return [e for _, feature in self.features for e in feature.walk() if isinstance(e, Aggregate)]
-
-    def columns_read(self) -> Set[str]:
-        roots: List[Expr] = [part for a in self.aggregates() for part in a.event_parts]
-        roots += [self.where] if self.where else []
-        return {e.name for root in roots for e in root.walk() if isinstance(e, Column)} | set(self.keys)
-
-    def canonical(self, row: Row) -> Any:
-        """Event time, then the unique key, then the other columns that the view reads, by column id; NULL first."""
-        read = self.columns_read()
-        rest = [name for name, _, _ in self.table.columns if name in read]
-        return [null_first(row[name]) for name in [self.table.time] + self.table.unique + rest]
-
-    def passing(self, rows: List[Row], entity: Tuple[Any, ...]) -> List[Row]:
-        """The entity's events that pass WHERE, in canonical order, those whose WHERE is an error marked as failed.
-        A row with NULL in a key part is of no entity, and neither is a request with one."""
-        if any(k is None for k in entity):
-            return []
-        out = []
-        for row in rows:
-            if tuple(row[k] for k in self.keys) != entity:
-                continue
-            passes = self.where.value(row) if self.where else True
-            if passes is ERROR:
-                out.append({**row, "failed": True})
-            elif passes is True:
-                out.append(row)
-        return sorted(out, key=self.canonical)
-
-    def evaluate(self, rows: List[Row], entity: Tuple[Any, ...], t: int) -> Tuple[Dict[str, Any], bool]:
-        """The features at (entity, t), and whether the entity is found: some event lies in a window."""
-        events = self.passing(rows, entity)
-        inside = {name: [e for e in events if w.contains(e[self.table.time], t)] for name, w in self.windows.items()}
-        # Only windows that something reads are the view's windows.
-        used = {a.window for a in self.aggregates()}
-        found = any(inside[name] for name in used)
-        leaves: Dict[Any, Any] = {id(a): a.over(inside[a.window]) for a in self.aggregates()}
-        leaves["now()"] = t
-        return {name: e.value(leaves) for name, e in self.features}, found
-
-
-# ---- services ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(eq=False)
-class Feature(Expr):
-    """A feature of a joined view, in an expression of a service."""
-
-    alias: str
-    name: str
-    type: str
-
-    def sql(self) -> str:
-        return f"{self.alias}.{self.name}"
-
-    def value(self, row: Row) -> Any:
-        return row[self.sql()]
-
-
-@dataclass
-class Service:
-    name: str
-    inputs: List[Tuple[str, str]]  #: name and type; a view's keys are inputs of the same names
-    joins: List[Tuple[str, View]]  #: alias and view
-    outputs: List[Tuple[str, Expr]] = field(default_factory=list)
-
-    def sql(self) -> str:
-        inputs = ", ".join(f"{name} {kind}" for name, kind in self.inputs)
-        joins = " ".join(f"LEFT JOIN {v.name} {alias} USING ({', '.join(v.keys)})" for alias, v in self.joins)
-        outputs = ", ".join(f"{e.sql()} AS {name}" for name, e in self.outputs)
-        return f"CREATE FEATURE SERVICE {self.name} AS SELECT {outputs} FROM REQUEST ({inputs}) AS r {joins};"
-
-    def evaluate(self, rows: Dict[str, List[Row]], request: Row, t: int) -> Dict[str, Tuple[Any, str]]:
-        """Value and status of each output for a request at t. ``rows`` are those of each table, by its name."""
-        leaves: Row = {**request, "now()": t}
-        found_of: Dict[str, bool] = {}
-        for alias, view in self.joins:
-            values, found = view.evaluate(rows[view.table.name], tuple(request[k] for k in view.keys), t)
-            found_of[alias] = found
-            leaves.update({f"{alias}.{name}": value for name, value in values.items()})
-        out = {}
-        for name, e in self.outputs:
-            value = e.value(leaves)
-            if value is ERROR:
-                status = "error"
-            elif isinstance(e, Feature) and not found_of[e.alias]:
-                status = "not found"
-            else:
-                status = "null" if value is None else "present"
-            out[name] = (None if value is ERROR else value, status)
-        return out
-
-
-# ---- the rows of each version ------------------------------------------------------------------------------------
-
-
-class History:
-    """The rows of a table after each commit: a list of rows a version, kept whole."""
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
-        self.rows: List[Row] = []
-
-    def append(self, rows: List[Row]) -> None:
-        self.rows = self.rows + rows
-
-    def upsert(self, rows: List[Row]) -> None:
-        """A row replaces the one with its unique key."""
-        keyed = {tuple(r[k] for k in self.table.unique): r for r in self.rows}
-        for row in rows:
-            keyed[tuple(row[k] for k in self.table.unique)] = row
-        self.rows = list(keyed.values())

@@ -40,7 +40,7 @@ def c_kind(declared: str) -> str:
     if "*" in declared or "[" in declared:
         return "pointer"
     words = [w for w in re.sub(r"\bconst\b", "", declared).split()]
-    name = words[0]
+    name = "uint64_t" if words[0] == "feat_type" else words[0]
     if name in ("size_t", "uint64_t", "int64_t", "void", "int"):
         return name
     if name.startswith("feat_"):

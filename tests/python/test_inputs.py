@@ -138,12 +138,13 @@ def test_columns_of_nothing_but_null(store: Any) -> None:
         ("user_id", [2**63, 1, 2, 3], "BIGINT"),
         ("user_id", [True, 1, 2, 3], "row 1"),
         ("status", ["\ud800", "a", "b", "c"], "surrogate"),
-        ("status", [b"bytes", b"", b"", b""], "bytes"),
+        ("status", [b"bytes", b"", b"", b""], "TEXT"),
         ("amount", [1j, 1.0, 1.0, 1.0], "complex"),
         ("amount", [1.0, 2.0], "rows"),
         ("amount", 1.0, "list"),
         ("amount", "abcd", "list"),
-        ("amount", np.zeros((4, 2)), "dimensions"),
+        ("amount", np.zeros((4, 2)), "DOUBLE"),
+        ("amount", np.zeros((4, 2, 2)), "dimensions"),
     ],
 )
 def test_columns_that_are_refused(store: Any, column: str, values: Any, part: str) -> None:

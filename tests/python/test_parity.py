@@ -1,7 +1,8 @@
 """No drift: training set, one lookup, many lookups and the naive reference give the same bits and the same statuses.
 
-Each case draws a definition, commits and a spine from its seed, which is part of the test's name and of every message.
-FEAT_TEST_LONG=1 runs many more cases; FEAT_TEST_SEED=n runs that one case.
+Each case draws a world of one kind (``worlds.KINDS``) from its seed: definitions, commits and spines. Kind and seed are part
+of the test's name and of every message. FEAT_TEST_LONG=1 runs many more cases; FEAT_TEST_SEED=n runs that one seed;
+FEAT_TEST_KINDS=a,b runs these kinds alone.
 """
 
 from __future__ import annotations
@@ -13,33 +14,29 @@ from typing import Any, Dict, List, Tuple
 import numpy as np
 import pytest
 
-import generate
 import libfeat
 import reference as ref
+import relations as rel
+from tables import as_columns, column_values, from_library, scalar
+from worlds import KINDS, World
 
-if os.environ.get("FEAT_TEST_SEED"):
-    SEEDS = [int(os.environ["FEAT_TEST_SEED"])]
-else:
-    SEEDS = list(range(4000 if os.environ.get("FEAT_TEST_LONG") else 150))
+
+
+def chosen_kinds() -> List[str]:
+    chosen = os.environ.get("FEAT_TEST_KINDS", "")
+    return [k for k in chosen.split(",") if k] or list(KINDS)
+
+
+def seeds(kind: str) -> List[int]:
+    if os.environ.get("FEAT_TEST_SEED"):
+        return [int(os.environ["FEAT_TEST_SEED"])]
+    everyday, long = (150, 4000) if kind == "windows" else (10, 600)
+    return list(range(long if os.environ.get("FEAT_TEST_LONG") else everyday))
+
+
+CASES = [(kind, seed) for kind in chosen_kinds() for seed in seeds(kind)]
 
 Answer = Tuple[Any, str]
-
-
-def from_library(value: Any) -> Any:
-    """Times as µs, as in the reference."""
-    if isinstance(value, np.datetime64):
-        return int(value.astype("datetime64[us]").astype("int64"))
-    if hasattr(value, "timetuple"):
-        return libfeat._time.from_datetime(value)
-    return value
-
-
-def column_values(array: np.ndarray) -> List[Any]:
-    """Python values of a column; times stay 64-bit numbers, since datetime does not reach the ends of the range."""
-    if array.dtype.kind == "M":
-        mask = np.ma.getmaskarray(array)
-        return [None if m else int(v) for m, v in zip(mask, np.ma.getdata(array).astype("datetime64[us]").astype("int64"))]
-    return array.tolist()
 
 
 def from_training(result: libfeat.TrainingSet, names: List[str]) -> List[Dict[str, Answer]]:
@@ -55,22 +52,27 @@ def from_vectors(vectors: libfeat.Vectors) -> List[Dict[str, Answer]]:
 
 
 class Case:
-    """A store with a definition and its rows at each version."""
+    """A store with a world's definitions and its rows at each version."""
 
-    def __init__(self, seed: int, path: Any) -> None:
-        self.seed = seed
-        self.rng = rng = random.Random(seed)
-        self.mood = generate.Mood(rng.choice([0, 0.1, 0.4]), rng.choice([0, 0, 0.1, 0.5]), rng.choice([0, 0, 0.05, 0.3]))
-        self.table = generate.table(rng)
-        self.views = [generate.view(rng, f"view{i}", self.table, self.mood) for i in range(rng.randint(1, 2))]
-        self.service = generate.service(rng, self.views, self.mood)
-        self.sql = "\n".join([self.table.sql()] + [v.sql() for v in self.views] + [self.service.sql()])
+    def __init__(self, kind: str, seed: int, path: Any) -> None:
+        self.seed, self.kind = seed, kind
+        self.rng = random.Random(seed)
+        self.world = World(kind, self.rng)
+        self.sql = self.world.sql()
         self.store = libfeat.open(path)
-        self.store.define(self.sql)
-        self.history = ref.History(self.table)
-        self.versions: Dict[int, List[ref.Row]] = {}
-        self.next_id = 0
+        self.versions: Dict[int, rel.State] = {}
+        try:
+            self.store.define(self.sql)
+        except libfeat.Error as e:
+            self.fail(f"the definition is refused: {e}")
         self.run()
+
+    @property
+    def service(self) -> rel.Service:
+        return self.world.service
+
+    def fail(self, why: str) -> None:
+        pytest.fail(f"kind {self.kind}, seed {self.seed}: {why}\n{self.sql}", pytrace=False)
 
     def run(self) -> None:
         rng = self.rng
@@ -78,61 +80,49 @@ class Case:
         for i in range(rng.randint(1, 5)):
             if i == deploy_before:
                 self.store.deploy("service")
-            self.commit()
+            for operation, table, rows in self.world.commits():
+                done = self.write(operation, table, rows)
+            self.versions[done.version] = self.world.state()
         self.store.deploy("service")
 
-    def commit(self) -> None:
-        rng = self.rng
-        ids = list(range(self.next_id, self.next_id + rng.choice([0, 1, 5, 20, 60])))
-        self.next_id += len(ids)
-        rng.shuffle(ids)
-        rows = [generate.row(rng, i, self.mood) for i in ids]
-        names = [(name, kind) for name, kind, _ in self.table.columns]
-        rng.shuffle(names)
-        if self.table.unique and self.history.rows and rng.random() < 0.5:
-            replaced = rng.sample(self.history.rows, rng.randint(1, min(10, len(self.history.rows))))
-            rows += [generate.row(rng, r["id"], self.mood) for r in replaced]
-            rng.shuffle(rows)
-            done = self.store.upsert(self.table.name, generate.as_columns(rows, names))
-            self.history.upsert(rows)
-        else:
-            done = self.store.append(self.table.name, generate.as_columns(rows, names))
-            self.history.append(rows)
-        self.versions[done.version] = self.history.rows
+    def write(self, operation: str, table: rel.Table, rows: List[ref.Row]) -> libfeat.Commit:
+        if operation in ("delete", "end"):
+            names = [(n, table.types()[n]) for n in table.unique]
+            return getattr(self.store, operation)(table.name, keys=as_columns(rows, names))
+        names = list(table.types().items())
+        self.rng.shuffle(names)
+        return getattr(self.store, operation)(table.name, as_columns(rows, names))
 
-    def check(self, what: str, spine: List[ref.Row], got: List[Dict[str, Answer]], rows: List[ref.Row]) -> None:
+    def check(self, what: str, spine: List[ref.Row], got: List[Dict[str, Answer]], state: rel.State) -> None:
         assert len(got) == len(spine)
         for i, request in enumerate(spine):
-            want = self.service.evaluate({self.table.name: rows}, request, request["t"])
+            want = self.service.evaluate(state, request, request["t"])
             for name, (value, status) in want.items():
                 given, given_status = got[i][name]
                 if (ref.bits(from_library(given)), given_status) != (ref.bits(value), status):
-                    pytest.fail(
-                        f"seed {self.seed}: {what}, row {i}, {name}: {given!r} ({given_status}), "
-                        f"the reference says {value!r} ({status})\nrequest {request}\n{self.sql}",
-                        pytrace=False,
+                    self.fail(
+                        f"{what}, row {i}, {name}: {given!r} ({given_status}), the reference says {value!r} ({status})\n"
+                        f"request {request}"
                     )
 
     def training(self, spine: List[ref.Row], version: int, **options: Any) -> libfeat.TrainingSet:
-        names = [*self.service.inputs, ("t", ref.TIMESTAMP)]
-        columns = generate.as_columns(spine, names)
+        columns = as_columns(spine, [*self.service.inputs, ("t", rel.SPINE_TIME)])
         return self.store.training_set("service", columns, "t", version=version, **options)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_parity(seed: int, tmp_path: Any) -> None:
-    case = Case(seed, tmp_path / "store")
+@pytest.mark.parametrize("kind, seed", CASES)
+def test_parity(kind: str, seed: int, tmp_path: Any) -> None:
+    case = Case(kind, seed, tmp_path / "store")
     rng = case.rng
-    names = [name for name, _ in case.service.outputs]
-    windows = [w for v in case.views for w in v.windows.values()]
+    names = [name for name, _ in case.service.all_outputs()]
     with case.store:
-        for version, rows in case.versions.items():
+        for version, state in case.versions.items():
             if version != max(case.versions) and rng.random() < 0.5:
                 continue
-            spine = generate.spine(rng, case.service, rows, windows, case.mood)
+            spine = case.world.spine(state)
             result = case.training(spine, version, status=True, on_error="null")
             training = from_training(result, names)
-            case.check(f"training set at version {version}", spine, training, rows)
+            case.check(f"training set at version {version}", spine, training, state)
             fails = any(status == "error" for answers in training for _, status in answers.values())
             if fails:
                 with pytest.raises(libfeat.DataError):
@@ -140,18 +130,18 @@ def test_parity(seed: int, tmp_path: Any) -> None:
             else:
                 case.training(spine, version)
             if version == max(case.versions):
-                check_reader(case, spine, rows, result)
+                check_reader(case, spine, state, result)
 
 
-def check_reader(case: Case, spine: List[ref.Row], rows: List[ref.Row], trained: libfeat.TrainingSet) -> None:
-    inputs = generate.as_columns(spine, case.service.inputs)
+def check_reader(case: Case, spine: List[ref.Row], state: rel.State, trained: libfeat.TrainingSet) -> None:
+    inputs = as_columns(spine, case.service.inputs)
     times = np.array([r["t"] for r in spine], dtype="int64")
     with case.store.reader("service", fingerprint=trained.fingerprint) as reader:
         many = reader.get(inputs, now=times)
         assert many.position.version == trained.version
-        case.check("many lookups", spine, from_vectors(many), rows)
+        case.check("many lookups", spine, from_vectors(many), state)
         singles = []
         for request in spine:
-            one = reader.get({n: request[n] for n, _ in case.service.inputs}, now=request["t"])
+            one = reader.get({n: scalar(request[n], kind) for n, kind in case.service.inputs}, now=request["t"])
             singles.append({n: (one[n], one.status[n]) for n in one})
-        case.check("one lookup", spine, singles, rows)
+        case.check("one lookup", spine, singles, state)

@@ -6,6 +6,7 @@ import gc
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import libfeat
@@ -126,3 +127,36 @@ def test_capsule_at_interpreter_exit(path: Path) -> None:
     )
     done = run_python(code, path)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+NUMBERS = [[-0.0, 0.0], [1.5, None], [float("nan"), 2.0], [None, None], [float("inf"), 7.0], [-3.0, -2.0]]
+
+
+@pytest.mark.parametrize("constant", ["0", "1.5", "-2.5", "7"])
+@pytest.mark.parametrize("op", ["=", "<", "<=", ">", ">="])
+def test_segments_that_where_cannot_pass(tmp_path, op, constant):
+    """What is left unread by its statistics is what would not have passed: as when they cannot be used."""
+    with libfeat.open(tmp_path / "s.feat") as store:
+        store.define("CREATE TABLE e (k BIGINT, y DOUBLE, x BIGINT, b BOOLEAN, ts TIMESTAMP NOT NULL, ENTITY KEY (k), EVENT TIME (ts))")
+        for i, ys in enumerate(NUMBERS):
+            store.append("e", {"k": [1, 1], "y": ys, "x": [i, i + 1], "b": [i < 3, i < 3], "ts": np.array([i, i + 1], dtype="datetime64[us]")})
+        where = {
+            "plain": f"y {op} {constant} AND x {op} CAST({constant} AS BIGINT) OR b = FALSE AND {constant} {op} y",
+            "one": f"y {op} {constant}",
+            "turned": f"{constant} {op} y AND b = TRUE",
+            "error": f"x {op} 3 AND x * 9223372036854775807 > 0",
+            "null": f"y {op} {constant} AND x * 9223372036854775807 <> 0",
+        }
+        answers = {}
+        for name, condition in where.items():
+            hidden = condition.replace("y ", "(y + 0.0) ").replace("x ", "(x + 0) ").replace(" y", " (y + 0.0)")
+            for how, text in (("read", condition), ("hidden", hidden)):
+                view = f"{name}_{how}"
+                store.define(
+                    f"CREATE FEATURE VIEW {view} AS SELECT k, count(*) AS n, sum(y) AS s, min(x) AS low FROM e WHERE {text} GROUP BY k;"
+                    f"CREATE FEATURE SERVICE s_{view} AS {view};"
+                )
+                spine = {"k": [1], "t": np.array([100], dtype="datetime64[us]")}
+                columns = store.training_set(f"s_{view}", spine, "t", status=True, on_error="null").to_numpy()
+                answers[view] = [(n, repr(columns[n][0])) for n in columns]
+            assert answers[f"{name}_read"] == answers[f"{name}_hidden"], condition

@@ -93,18 +93,25 @@ static const struct {
     {"EXPLAIN SELECT a UNION SELECT b", 1, 24, "expected ALL, found 'SELECT'",
      "  EXPLAIN SELECT a UNION SELECT b\n                         ^"},
     {"EXPLAIN SELECT sum(x) OVER (RANGE INTERVAL '3 fortnights' PRECEDING)", 1, 44,
-     "expected an interval such as INTERVAL '30 days', INTERVAL '1' MONTH or INTERVAL 12 HOURS, within 64 bits, found "
+     "expected an interval such as INTERVAL '30 days', INTERVAL '1.5 hours', INTERVAL '01:30:00' or INTERVAL 12 HOURS, "
+     "found "
      "''3 fortnights''",
      "  EXPLAIN SELECT sum(x) OVER (RANGE INTERVAL '3 fortnights' PRECEDING)\n                                         "
      "    ^"},
     {"EXPLAIN SELECT sum(x) OVER (RANGE INTERVAL 3 PRECEDING)", 1, 46,
-     "expected an interval such as INTERVAL '30 days', INTERVAL '1' MONTH or INTERVAL 12 HOURS, within 64 bits, found "
+     "expected an interval such as INTERVAL '30 days', INTERVAL '1.5 hours', INTERVAL '01:30:00' or INTERVAL 12 HOURS, "
+     "found "
      "'PRECEDING'",
      "  EXPLAIN SELECT sum(x) OVER (RANGE INTERVAL 3 PRECEDING)\n                                               ^"},
-    {"EXPLAIN SELECT INTERVAL '9223372036854775807' HOURS", 1, 47,
-     "expected an interval such as INTERVAL '30 days', INTERVAL '1' MONTH or INTERVAL 12 HOURS, within 64 bits, found "
-     "'HOURS'",
-     "  EXPLAIN SELECT INTERVAL '9223372036854775807' HOURS\n                                                ^"},
+    {"EXPLAIN SELECT INTERVAL '9223372036854775807' HOURS", 1, 25, "this interval is too long",
+     "  EXPLAIN SELECT INTERVAL '9223372036854775807' HOURS\n                          ^"},
+    {"EXPLAIN SELECT INTERVAL '3000000000 days'", 1, 25,
+     "expected an interval such as INTERVAL '30 days', INTERVAL '1.5 hours', INTERVAL '01:30:00' or INTERVAL 12 HOURS, "
+     "found "
+     "''3000000000 days''",
+     "  EXPLAIN SELECT INTERVAL '3000000000 days'\n                          ^"},
+    {"EXPLAIN SELECT INTERVAL (n)", 1, 28, "expected a unit, as in INTERVAL (n) DAYS, but the text ends here",
+     "  EXPLAIN SELECT INTERVAL (n)\n                             ^"},
     {"EXPLAIN SELECT sum(x) OVER (RANGE INTERVAL '1 day' PRECEEDING)", 1, 52,
      "expected PRECEDING or FOLLOWING, found 'PRECEEDING'; did you mean 'PRECEDING'?",
      "  EXPLAIN SELECT sum(x) OVER (RANGE INTERVAL '1 day' PRECEEDING)\n                                               "

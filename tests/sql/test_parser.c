@@ -110,7 +110,8 @@ static const char *const accepted[] = {
     "COMMENT ON TABLE t IS 'it''s'; COMMENT ON COLUMN t.a IS NULL; COMMENT ON FEATURE VIEW v IS ''; COMMENT ON "
     "DIMENSION d IS "
     "'x'; COMMENT ON FEATURE SERVICE s IS 'y'",
-    "EXPLAIN v; EXPLAIN FEATURE VIEW v; EXPLAIN SELECT a FROM t; EXPLAIN CREATE FEATURE VIEW v AS SELECT a FROM t "
+    "EXPLAIN v; EXPLAIN FEATURE VIEW v; EXPLAIN (FORMAT JSON) v; EXPLAIN (FORMAT JSON) SELECT a FROM t; EXPLAIN SELECT "
+    "a FROM t; EXPLAIN CREATE FEATURE VIEW v AS SELECT a FROM t "
     "ORDER BY a; "
     "EXPLAIN WITH a AS (SELECT 1) SELECT 2",
     "SHOW TABLES; SHOW DIMENSIONS; show feature views; SHOW FEATURE SERVICES; DESCRIBE t; DESC FEATURE SERVICE s",
@@ -143,6 +144,8 @@ static const struct {
      "EXPLAIN SELECT Sum(a + b * c) FILTER (WHERE NOT (x = 1 OR y)) OVER w AS s FROM t WINDOW w AS ( PARTITION BY k "
      "ORDER BY t "
      "RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW)"},
+    {"explain (format text) v", "EXPLAIN v"},
+    {"explain ( format json ) select a from t", "EXPLAIN (FORMAT JSON) SELECT a FROM t"},
     {"explain select a from t left join live u using(k)", "EXPLAIN SELECT a FROM t LEFT JOIN u USING (k)"},
     {"alter table t alter a set data type text", "ALTER TABLE t ALTER COLUMN a TYPE text"},
 };
@@ -283,7 +286,12 @@ static const struct {
     {"interval '-3' decades", "<-360 0 0>"},
     {"interval '0 days'", "<0 0 0>"},
     {"interval '-9223372036854775808 microseconds'", "<0 0 -9223372036854775808>"},
-    {"interval '9223372036854775807' days", "<0 9223372036854775807 0>"},
+    {"interval '2147483647' days", "<0 2147483647 0>"},
+    {"interval '1.5 hours'", "<0 0 5400000000>"},
+    {"interval '01:30:00'", "<0 0 5400000000>"},
+    {"interval '1 year 2 months 3 days'", "<14 3 0>"},
+    {"interval '-1.5 months'", "<-1 -15 0>"},
+    {"interval 30 day", "<0 30 0>"},
 };
 
 START_TEST(operators_bind_as_in_duckdb) {

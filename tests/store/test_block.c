@@ -3,6 +3,7 @@
 #include "store/block.h"
 #include "store/db.h"
 #include "support.h"
+#include "support/values.h"
 
 /* ---- Encodings one by one. ---- */
 
@@ -160,14 +161,12 @@ START_TEST(hostile_bytes) {
     long rounds = getenv("FEAT_TEST_LONG") ? 3000000 : 100000;
     feat_page *p = page_of(FEAT_TYPE_BIGINT, 1);
     uint8_t noise[256];
-    static const feat_type types[] = {FEAT_TYPE_BOOLEAN, FEAT_TYPE_BIGINT, FEAT_TYPE_DOUBLE,
-                                      FEAT_TYPE_TEXT,    FEAT_TYPE_DATE,   FEAT_TYPE_TIMESTAMP};
     for (long i = 0; i < rounds; i++) {
         size_t n = random_below(sizeof noise);
         uint8_t *bytes = malloc(n); /* exact, for the sanitizer */
         for (size_t k = 0; k < n; k++) bytes[k] = random_below(3) ? (uint8_t)random_below(20) : (uint8_t)random_bits();
         if (n > 12 && i % 3) memset(bytes + (i % 2 ? 4 : 0), 0, 8); /* base 0 or 4 entries are the way in */
-        p->type = types[random_below(6)];
+        p->type = every_type[random_below(N_EVERY_TYPE)];
         p->rows = i % 2 ? random_below(4097) : random_below(20) + 1;
         (void)feat_decode((uint8_t)random_below(7), bytes, n, p, NULL);
         ck_assert_uint_le(p->own_text.size, FEAT_PAGE_TEXT + 256);
@@ -238,6 +237,126 @@ START_TEST(blocks) {
     feat_batch_done(&b);
     feat_block_free(s.block);
     feat_env_unref(s.env);
+}
+END_TEST
+
+/* Compares by bytes: floats and decimals too, whose NULLs may hold anything. */
+static void same_blocks(shelf *s, const feat_column *c, size_t rows) {
+    feat_buffer bytes;
+    feat_buffer_init(&bytes);
+    OK(feat_block_encode(s->block, c, 0, rows, &bytes, err));
+    feat_object_writer w;
+    feat_object_writer_init(&w, s->env);
+    feat_digest key = {{0}};
+    OK(feat_object_put(&w, bytes.data, bytes.size, &key, err));
+    OK(feat_object_writer_commit(&w, err));
+    MDB_txn *txn = NULL;
+    OK(feat_env_begin(s->env, false, &txn, err));
+    OK(feat_block_open(s->block, s->env, txn, &key, c->type, (uint32_t)rows, err));
+    size_t row = 0;
+    for (size_t page = 0; page < s->block->n_pages; page++) {
+        feat_column view;
+        OK(feat_block_read(s->block, page, &view, err));
+        for (size_t i = 0; i < view.length; i++, row++)
+            ck_assert_msg(same_slot(&view, i, c, row), "type %llx, row %zu", (unsigned long long)c->type, row);
+    }
+    ck_assert_uint_eq(row, rows);
+    feat_env_abort(txn);
+    feat_buffer_done(&bytes);
+}
+
+/* Values of every type in the shapes that the encodings are made for: mixed, equal, few, ascending, NULL. */
+START_TEST(every_block) {
+    shelf s = make_shelf();
+    for (size_t t = 0; t < N_EVERY_TYPE; t++)
+        for (int shape = 0; shape < 6; shape++) {
+            feat_column pool, c;
+            feat_column_init(&pool, every_type[t]);
+            feat_column_init(&c, every_type[t]);
+            for (int i = 0; i < 6000; i++) append_any(&pool, shape == 0);
+            switch (shape) {
+            case 0:
+            case 1: ck_assert_int_eq(feat_column_append_range(&c, &pool, 0, 6000), 0); break;
+            case 2:
+                for (int i = 0; i < 5000; i++) ck_assert_int_eq(feat_column_append_from(&c, &pool, 7), 0);
+                break;
+            case 3:
+                for (int i = 0; i < 5000; i++)
+                    ck_assert_int_eq(
+                        i % 11 ? feat_column_append_from(&c, &pool, random_below(20)) : feat_column_append_null(&c), 0);
+                break;
+            case 4: /* in order */
+                ck_assert_int_eq(feat_column_append_from(&c, &pool, 0), 0);
+                for (size_t i = 1; i < 6000; i++)
+                    if (feat_column_compare(&pool, i, &c, c.length - 1) > 0 || i % 3 == 0)
+                        ck_assert_int_eq(feat_column_append_from(&c, &pool, i), 0);
+                break;
+            default: ck_assert_int_eq(feat_column_append_nulls(&c, 5000), 0); break;
+            }
+            same_blocks(&s, &c, c.length);
+            feat_column_done(&pool);
+            feat_column_done(&c);
+        }
+    feat_block_free(s.block);
+    feat_env_unref(s.env);
+}
+END_TEST
+
+/* Pages whose numbers are none of the type: the bytes are sound, the values are not. */
+START_TEST(foreign_numbers) {
+    static const struct {
+        feat_type type;
+        int64_t good, bad;
+    } ints[] = {{FEAT_TYPE_TINYINT, -128, -129},
+                {FEAT_TYPE_TINYINT, 127, 128},
+                {FEAT_TYPE_UTINYINT, 255, 256},
+                {FEAT_TYPE_UTINYINT, 0, -1},
+                {FEAT_TYPE_SMALLINT, 32767, 32768},
+                {FEAT_TYPE_USMALLINT, 65535, 65536},
+                {FEAT_TYPE_INTEGER, INT32_MIN, INT64_C(-2147483649)},
+                {FEAT_TYPE_UINTEGER, UINT32_MAX, INT64_C(4294967296)},
+                {FEAT_TYPE_UINTEGER, 0, -1}};
+    feat_page *p = page_of(FEAT_TYPE_BIGINT, 2);
+    for (size_t i = 0; i < sizeof ints / sizeof *ints; i++)
+        for (int bad = 0; bad < 2; bad++) {
+            feat_buffer out;
+            feat_buffer_init(&out);
+            p->type = FEAT_TYPE_BIGINT;
+            p->as.ints[0] = ints[i].good;
+            p->as.ints[1] = bad ? ints[i].bad : ints[i].good;
+            ck_assert(feat_encoding_by_id(2)->encode(p, &out));
+            p->type = ints[i].type;
+            if (bad) FAILS(feat_decode(2, out.data, out.size, p, err), FEAT_CORRUPT, "malformed");
+            else OK(feat_decode(2, out.data, out.size, p, err));
+            feat_buffer_done(&out);
+        }
+    /* A double in a REAL. */
+    feat_buffer out;
+    feat_buffer_init(&out);
+    p->type = FEAT_TYPE_DOUBLE;
+    memcpy(p->as.doubles, (double[]){0.5, 0.1}, 16);
+    ck_assert(feat_encoding_by_id(0)->encode(p, &out));
+    p->type = FEAT_TYPE_REAL;
+    FAILS(feat_decode(0, out.data, out.size, p, err), FEAT_CORRUPT, "malformed");
+    /* Too many digits, and values that are not sixteen bytes. */
+    feat_int128 digits[2] = {99999, -100000};
+    feat_buffer_clear(&out);
+    p->type = FEAT_TYPE_DECIMAL_OF(6, 0);
+    memcpy(p->offsets, (int64_t[]){0, 16, 32}, 24);
+    p->text = (const char *)digits;
+    ck_assert(feat_encoding_by_id(0)->encode(p, &out));
+    OK(feat_decode(0, out.data, out.size, p, err));
+    p->type = FEAT_TYPE_DECIMAL_OF(5, 0);
+    FAILS(feat_decode(0, out.data, out.size, p, err), FEAT_CORRUPT, "malformed");
+    feat_buffer_clear(&out);
+    p->type = FEAT_TYPE_BLOB;
+    memcpy(p->offsets, (int64_t[]){0, 15, 32}, 24);
+    p->text = (const char *)digits;
+    ck_assert(feat_encoding_by_id(0)->encode(p, &out));
+    p->type = FEAT_TYPE_INTERVAL;
+    FAILS(feat_decode(0, out.data, out.size, p, err), FEAT_CORRUPT, "malformed");
+    feat_buffer_done(&out);
+    free_page(p);
 }
 END_TEST
 
@@ -312,4 +431,5 @@ START_TEST(sizes) {
 }
 END_TEST
 
-RUN("store/block", whole_numbers, doubles, texts, hostile_bytes, blocks, hostile_blocks, sizes)
+RUN("store/block", whole_numbers, doubles, texts, hostile_bytes, blocks, every_block, foreign_numbers, hostile_blocks,
+    sizes)

@@ -7,26 +7,27 @@ START_TEST(definitions) {
     feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
     static const size_t sizes[] = {0, 5, 32768, 32700, 70000, 1 << 20};
     enum { N = sizeof sizes / sizeof *sizes };
-    char *record = malloc(1 << 20), names[N][40], *long_name = malloc(100001);
-    for (size_t i = 0; i < 1 << 20; i++) record[i] = (char)random_bits();
+    char *record = malloc((1 << 20) + 64), names[N][40], *long_name = malloc(100001);
+    for (size_t i = 0; i < (1 << 20) + 64; i++) record[i] = (char)random_bits();
     memset(long_name, 'n', 100000);
     long_name[100000] = 0;
     feat_def defs[N];
     for (size_t i = 0; i < N; i++) {
         snprintf(names[i], sizeof names[i], "name %zu \xc3\xa9", i);
-        defs[i] = (feat_def){(feat_def_kind)(1 + i % 4),
-                             i == 4 ? long_name : names[i],
-                             (uint32_t)i + 1,
-                             {{(uint8_t)i, 9}},
-                             record + i,
-                             sizes[i]};
-        if (sizes[i] == 1 << 20) defs[i].record = record;
+        defs[i] = (feat_def){.kind = (feat_def_kind)(1 + i % 3),
+                             .action = (feat_def_action)(1 + i / 2),
+                             .name = i == 4 ? long_name : names[i],
+                             .number = (uint32_t)i + 1,
+                             .id = (uint32_t)i * 7,
+                             .fingerprint = {{(uint8_t)i, 9}},
+                             .created_at = i == 3 ? 0 : -(int64_t)i - 1};
+        for (size_t p = 0; p < FEAT_DEF_PARTS; p++) defs[i].parts[p] = (feat_bytes){record + i + p, sizes[(i + p) % N]};
     }
     feat_arena arena;
     feat_arena_init(&arena);
     feat_def *loaded = NULL;
     size_t n = 7;
-    OK(feat_defs_load(db, &arena, &loaded, &n, err));
+    OK(feat_defs_list(db, &arena, &loaded, &n, err));
     ck_assert_uint_eq(n, 0);
     FAILS(feat_defs_commit(db, defs, 2, err), FEAT_INTERNAL, "without the writer lock");
     OK(feat_db_lock(db, 0, err));
@@ -42,15 +43,29 @@ START_TEST(definitions) {
     OK(feat_db_lock(db, 0, err));
     OK(feat_table_id_next(db, &table, err));
     ck_assert_uint_eq(table, 5);
-    OK(feat_defs_load(db, &arena, &loaded, &n, err));
+    OK(feat_defs_list(db, &arena, &loaded, &n, err));
     ck_assert_uint_eq(n, N);
     for (size_t i = 0; i < N; i++) {
         ck_assert_int_eq(loaded[i].kind, defs[i].kind);
         ck_assert_str_eq(loaded[i].name, defs[i].name);
         ck_assert_uint_eq(loaded[i].number, defs[i].number);
         ck_assert(feat_digest_equal(&loaded[i].fingerprint, &defs[i].fingerprint));
-        ck_assert_uint_eq(loaded[i].record_size, sizes[i]);
-        ck_assert_int_eq(memcmp(loaded[i].record, defs[i].record, sizes[i]), 0);
+        ck_assert_int_eq(loaded[i].action, defs[i].action);
+        ck_assert_uint_eq(loaded[i].id, defs[i].id);
+        ck_assert_uint_eq(loaded[i].sequence, i + 1);
+        if (i == 3) ck_assert(loaded[i].created_at > 0 && loaded[i].created_at <= feat_clock_now());
+        else ck_assert_int_eq(loaded[i].created_at, defs[i].created_at);
+        for (size_t p = 0; p < FEAT_DEF_PARTS; p++) {
+            feat_bytes bytes, wanted = defs[i].parts[p];
+            ck_assert_uint_eq(loaded[i].parts[p].size, wanted.size);
+            if (wanted.size == 0) continue;
+            OK(feat_def_read(db, &arena, &loaded[i], (feat_def_part)p, "it", &bytes, err));
+            ck_assert_uint_eq(bytes.size, wanted.size);
+            ck_assert_int_eq(memcmp(bytes.bytes, wanted.bytes, wanted.size), 0);
+            loaded[i].parts[p].size++;
+            FAILS(feat_def_read(db, &arena, &loaded[i], (feat_def_part)p, "it", &bytes, err), FEAT_CORRUPT,
+                  "it is malformed");
+        }
     }
     feat_arena_done(&arena);
     free(record);

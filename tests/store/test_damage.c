@@ -16,7 +16,9 @@ static expected_version expected[VERSIONS + 1];
 static void make_store(const char *path) {
     feat_schema schema = every_schema(1);
     feat_db *db = open_db(path, FEAT_MODE_CREATE);
-    feat_def def = {FEAT_DEF_TABLE, "events", 1, {{1, 2, 3}}, "record", 6};
+    feat_def def = {.kind = FEAT_DEF_TABLE, .action = FEAT_DEF_CREATE, .name = "events", .number = 1, .id = 1};
+    def.fingerprint = (feat_digest){{1, 2, 3}};
+    def.parts[FEAT_DEF_FORM] = (feat_bytes){"record", 6};
     OK(feat_db_lock(db, 0, err));
     OK(feat_defs_commit(db, &def, 1, err));
     feat_db_unlock(db);
@@ -128,8 +130,11 @@ static int check_catalog(feat_db *db, feat_error *err) {
     at.tag = "a tag";
     uint64_t version = 0;
     int result = 0;
-    if (feat_defs_load(db, &arena, &defs, &n, err) != FEAT_OK) result = 2;
-    else if (n != 1 || strcmp(defs[0].name, "events") != 0 || defs[0].record_size != 6) result = 1;
+    feat_bytes form;
+    if (feat_defs_list(db, &arena, &defs, &n, err) != FEAT_OK) result = 2;
+    else if (n != 1 || strcmp(defs[0].name, "events") != 0 || defs[0].parts[FEAT_DEF_FORM].size != 6) result = 1;
+    else if (feat_def_read(db, &arena, &defs[0], FEAT_DEF_FORM, "events", &form, err) != FEAT_OK) result = 2;
+    else if (form.size != 6 || memcmp(form.bytes, "record", 6) != 0) result = 1;
     if (feat_version_resolve(db, &at, &version, err) == FEAT_OK && version != 2) result = 1;
     if (feat_version_list(db, 1, &arena, &infos, &commits, err) == FEAT_OK)
         for (size_t i = 0; i < commits && i < VERSIONS; i++)
@@ -273,7 +278,9 @@ static feat_status live(const char *path, feat_batch *b, feat_error *err) {
     feat_batch out = {0};
     feat_type types[N_FIELDS];
     feat_arena arena;
-    feat_def def = {FEAT_DEF_VIEW, "v", 1, {{1}}, "text", 4}, *defs;
+    feat_def def = {.kind = FEAT_DEF_VIEW, .action = FEAT_DEF_CREATE, .name = "v", .number = 1}, *defs;
+    feat_bytes form;
+    def.parts[FEAT_DEF_FORM] = (feat_bytes){"text", 4};
     size_t n = 0, n_added = 0;
     uint64_t hash = 0;
     uint32_t table;
@@ -312,7 +319,8 @@ static feat_status live(const char *path, feat_batch *b, feat_error *err) {
     FEAT_GOTO(status, feat_table_read(newer, 0, every_column, N_FIELDS, out.columns, err), out);
     FEAT_GOTO(status, feat_table_read_rows(newer, rows, 40, every_column, N_FIELDS, out.columns, err), out);
     FEAT_GOTO(status, feat_version_list(db, 0, &arena, &infos, &n, err), out);
-    FEAT_GOTO(status, feat_defs_load(db, &arena, &defs, &n, err), out);
+    FEAT_GOTO(status, feat_defs_list(db, &arena, &defs, &n, err), out);
+    FEAT_GOTO(status, feat_def_read(db, &arena, &defs[0], FEAT_DEF_FORM, "v", &form, err), out);
 out:
     feat_table_writer_abort(w);
     feat_table_close(older);

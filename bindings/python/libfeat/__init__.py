@@ -35,8 +35,10 @@ from ._errors import (
     ReadOnlyError,
     SchemaError,
     StorageError,
+    UnsupportedError,
 )
 from ._loader import VERSION
+from ._types import Interval
 from .reader import STATUS, Position, Reader, Vector, Vectors
 from .result import Result, TrainingSet
 from .store import Commit, Snapshot, Store, open
@@ -65,6 +67,7 @@ __all__ = [
     "ForkedError",
     "FormatError",
     "InternalError",
+    "Interval",
     "LimitError",
     "NotFoundError",
     "OutOfMemory",
@@ -75,6 +78,7 @@ __all__ = [
     "SchemaError",
     "Snapshot",
     "StorageError",
+    "UnsupportedError",
     "Store",
     "TrainingSet",
     "Vector",

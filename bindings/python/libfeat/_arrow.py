@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import datetime as _dt
 import math
 from ctypes import POINTER, byref, c_char_p, c_void_p
 from typing import (
@@ -22,7 +21,7 @@ from typing import (
 import numpy as np
 
 from . import _capi as c
-from . import _time
+from . import _time, _types
 from ._errors import ArgumentError, SchemaError, make
 
 _api = ctypes.pythonapi
@@ -126,6 +125,53 @@ def _pyarrow() -> Any:
     return pyarrow
 
 
+_PYARROW = {
+    c.TYPE_BOOLEAN: "bool_",
+    c.TYPE_TINYINT: "int8",
+    c.TYPE_SMALLINT: "int16",
+    c.TYPE_INTEGER: "int32",
+    c.TYPE_BIGINT: "int64",
+    c.TYPE_UTINYINT: "uint8",
+    c.TYPE_USMALLINT: "uint16",
+    c.TYPE_UINTEGER: "uint32",
+    c.TYPE_UBIGINT: "uint64",
+    c.TYPE_REAL: "float32",
+    c.TYPE_DOUBLE: "float64",
+    c.TYPE_TEXT: "large_string",
+    c.TYPE_BLOB: "large_binary",
+    c.TYPE_DATE: "date32",
+    c.TYPE_INTERVAL: "month_day_nano_interval",
+}
+
+
+def _pyarrow_type(pa: Any, kind: int) -> Any:
+    outer = _types.base(kind)
+    if outer == c.TYPE_DECIMAL:
+        return pa.decimal128(_types.precision(kind), _types.scale(kind))
+    if outer == c.TYPE_TIMESTAMP:
+        return pa.timestamp("us")
+    if outer == c.TYPE_MAP:
+        return pa.map_(_pyarrow_type(pa, _types.map_key(kind)), _pyarrow_type(pa, _types.element(kind)))
+    if outer in _types.NESTED:
+        inner = _pyarrow_type(pa, _types.element(kind))
+        return pa.list_(inner, _types.dimensions(kind)) if outer == c.TYPE_VECTOR else pa.list_(inner)
+    return getattr(pa, _PYARROW[outer])()
+
+
+def to_pyarrow(values: List[Any], kind: int) -> Any:
+    """A pyarrow.Array of Python values as ``to_list`` gives them."""
+
+    def given(value: Any) -> Any:
+        if isinstance(value, _types.Interval):
+            return (value.months, value.days, value.microseconds * 1000)
+        if isinstance(value, dict):
+            return list(value.items())
+        return [given(v) for v in value] if isinstance(value, list) else value
+
+    pa = _pyarrow()
+    return pa.array([given(value) for value in values], _pyarrow_type(pa, kind))
+
+
 def _is_pandas(data: Any) -> bool:
     return type(data).__module__.split(".")[0] == "pandas" and hasattr(data, "columns") and hasattr(data, "index")
 
@@ -137,11 +183,22 @@ def _from_pandas(frame: Any) -> Source:
     try:
         import pyarrow
     except ImportError:
+        pyarrow = None
+    if pyarrow is None or any(_python_only(frame.iloc[:, i]) for i in range(frame.shape[1])):
         return _from_mapping({name: frame[name] for name in frame.columns}, nan_is_null=True)
     table = pyarrow.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     if hasattr(table, "__arrow_c_stream__"):
         return _from_capsule(table.__arrow_c_stream__())
     return _from_pyarrow(table)
+
+
+def _python_only(series: Any) -> bool:
+    """Whether pyarrow would take a column for something else: a dict for a struct, an Interval for a list."""
+    kind = getattr(series.dtype, "kind", "")
+    if kind != "O":
+        return bool(kind == "m")
+    first = next((value for value in series.array if not _types.missing(value)), None)
+    return isinstance(first, Mapping) or _types.is_interval(first)
 
 
 # ---- plain Python and numpy columns ------------------------------------------------------------------------------
@@ -218,6 +275,8 @@ def column(values: Any, nan_is_null: bool = False) -> Plain:
         if isinstance(values, (list, tuple)):
             return _from_objects(values, nan_is_null)
         values = np.asarray(values)
+    if values.ndim == 2 and values.dtype.kind in "biuf":
+        return _vectors(values)
     if values.ndim != 1:
         raise SchemaError(f"an array of {values.ndim} dimensions is no column", "SCHEMA")
     kind = values.dtype.kind
@@ -225,8 +284,7 @@ def column(values: Any, nan_is_null: bool = False) -> Plain:
         return Plain(c.TYPE_BOOLEAN, None, np.ascontiguousarray(values, dtype=np.uint8), None)
     if kind in "iu":
         if values.dtype == np.uint64 and values.size and values.max() > 2**63 - 1:
-            row = int(np.argmax(values > 2**63 - 1))
-            raise SchemaError(f"row {row}: {values[row]} does not fit BIGINT", "SCHEMA", row=row)
+            return Plain(c.TYPE_UBIGINT, None, np.ascontiguousarray(values), None)
         return Plain(c.TYPE_BIGINT, None, np.ascontiguousarray(values, dtype=np.int64), None)
     if kind == "f":
         if values.dtype.itemsize > 8:
@@ -244,6 +302,8 @@ def column(values: Any, nan_is_null: bool = False) -> Plain:
         return Plain(c.TYPE_TIMESTAMP, present, np.ascontiguousarray(_time.from_numpy(values)), None)
     if kind in "UOT":
         return _from_objects(values.tolist(), nan_is_null)
+    if kind == "m":
+        return _from_objects(list(values), nan_is_null)
     raise SchemaError(f"numpy type {values.dtype} has no SQL type", "SCHEMA")
 
 
@@ -252,63 +312,20 @@ _PLAIN_DTYPES = {"bool", "float32", "float64", "datetime64[ns]", "datetime64[us]
 }
 
 
+def _vectors(values: np.ndarray) -> Plain:
+    kind, data, offsets = _types.vector_column(values)
+    return Plain(kind, None, data, offsets)
+
+
 def _missing(value: Any, nan_is_null: bool) -> bool:
-    if value is None:
-        return True
-    name = type(value).__name__
-    if name in ("NAType", "NaTType"):  # pandas.NA and pandas.NaT, without importing pandas
-        return True
-    return nan_is_null and isinstance(value, float) and math.isnan(value)
-
-
-def _kind_of(value: Any) -> int:
-    if isinstance(value, (bool, np.bool_)):
-        return c.TYPE_BOOLEAN
-    if isinstance(value, (int, np.integer)):
-        return c.TYPE_BIGINT
-    if isinstance(value, (float, np.floating)):
-        return c.TYPE_DOUBLE
-    if isinstance(value, str):
-        return c.TYPE_TEXT
-    if isinstance(value, _dt.datetime):
-        return c.TYPE_TIMESTAMP
-    if isinstance(value, _dt.date):
-        return c.TYPE_DATE
-    if isinstance(value, np.datetime64):
-        return c.TYPE_DATE if np.datetime_data(value.dtype)[0] in ("Y", "M", "W", "D") else c.TYPE_TIMESTAMP
-    raise SchemaError(f"{type(value).__name__} has no SQL type", "SCHEMA")
-
-
-def _type_name(kind: int) -> str:
-    return c.lib.feat_type_name(kind).decode()
+    return _types.missing(value) or (nan_is_null and isinstance(value, float) and math.isnan(value))
 
 
 def _encode(value: Any, kind: int) -> Any:
     """A value in the representation of a column's type. Integers become DOUBLE where that is exact."""
-    if kind == c.TYPE_BIGINT:
-        value = int(value)
-        if not -(2**63) <= value < 2**63:
-            raise SchemaError(f"{value} does not fit BIGINT", "SCHEMA")
-        return value
-    if kind == c.TYPE_DOUBLE:
-        number = float(value)
-        if isinstance(value, (int, np.integer)) and int(number) != int(value):
-            raise SchemaError(f"{value} does not fit DOUBLE without loss", "SCHEMA")
-        return number
     if kind == c.TYPE_TIMESTAMP:
         return _time.instant(value, "value")
-    if kind == c.TYPE_DATE:
-        return int(value.astype("datetime64[D]").astype("int64")) if isinstance(value, np.datetime64) else _time.from_date(value)
-    if kind == c.TYPE_BOOLEAN:
-        return bool(value)
-    return value
-
-
-#: Types that meet in a column of Python objects.
-_WIDEN = {
-    frozenset((c.TYPE_BIGINT, c.TYPE_DOUBLE)): c.TYPE_DOUBLE,
-    frozenset((c.TYPE_DATE, c.TYPE_TIMESTAMP)): c.TYPE_TIMESTAMP,
-}
+    return _types.encode(value, kind)
 
 
 #: Python types whose values are as numpy wants them; a list of one of these and None needs no look at each value.
@@ -321,8 +338,8 @@ def _from_uniform(values: Sequence[Any], nan_is_null: bool) -> Optional[Plain]:
     has_null = type(None) in types
     types.discard(type(None))
     only = types.pop() if len(types) == 1 else None
-    if only is str:
-        kind, dtype = c.TYPE_TEXT, np.uint8
+    if only is str or only is bytes:
+        kind, dtype = c.TYPE_TEXT if only is str else c.TYPE_BLOB, np.uint8
     elif only in _UNIFORM and not (nan_is_null and only is float):
         kind, dtype = _UNIFORM[only]
     else:
@@ -334,6 +351,8 @@ def _from_uniform(values: Sequence[Any], nan_is_null: bool) -> Optional[Plain]:
     try:
         if kind == c.TYPE_TEXT:
             return _text(kind, present, [v.encode("utf-8") for v in values])
+        if kind == c.TYPE_BLOB:
+            return _text(kind, present, list(values))
         return Plain(kind, present, np.array(values, dtype=dtype), None)
     except (OverflowError, UnicodeEncodeError):
         return None  # the careful way finds the row
@@ -351,41 +370,34 @@ def _from_objects(values: Sequence[Any], nan_is_null: bool) -> Plain:
         return uniform
     kind, present = 0, np.ones(len(values), dtype=np.uint8)
     for i, value in enumerate(values):
-        if _missing(value, nan_is_null) or (isinstance(value, np.datetime64) and np.isnat(value)):
+        if _missing(value, nan_is_null):
             present[i] = 0
             continue
         try:
-            found = _kind_of(value)
+            found = _types.kind_of(value)
         except SchemaError as failure:
             raise SchemaError(f"row {i}: {failure}", "SCHEMA", row=i) from None
-        if kind == 0 or kind == found:
-            kind = found
-        else:
-            widened = _WIDEN.get(frozenset((kind, found)))
-            if widened is None:
-                raise SchemaError(f"row {i} is {_type_name(found)} where earlier rows are {_type_name(kind)}", "SCHEMA", row=i)
-            kind = widened
+        met = _types.meet(kind, found)
+        if met is None:
+            names = _types.name(_types.settled(found)), _types.name(_types.settled(kind))
+            raise SchemaError(f"row {i} is {names[0]} where earlier rows are {names[1]}", "SCHEMA", row=i)
+        kind = met
     if kind == 0:
         return Plain(0, None, None, None)
+    kind = _types.settled(kind)
     encoded: List[Any] = []
-    zero: Any = "" if kind == c.TYPE_TEXT else 0
+    zero = _types.zero(kind)
     for i, value in enumerate(values):
         try:
             encoded.append(_encode(value, kind) if present[i] else zero)
         except SchemaError as failure:
             raise SchemaError(f"row {i}: {failure}", "SCHEMA", row=i) from None
     mask = None if present.all() else present
-    if kind == c.TYPE_TEXT:
-        return _text(kind, mask, [_utf8(text, i) for i, text in enumerate(encoded)])
-    dtype = {c.TYPE_BOOLEAN: np.uint8, c.TYPE_DOUBLE: np.float64, c.TYPE_DATE: np.int32}.get(kind, np.int64)
-    return Plain(kind, mask, np.array(encoded, dtype=dtype), None)
-
-
-def _utf8(text: str, row: int) -> bytes:
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise SchemaError(f"row {row}: {text!r} holds a lone surrogate and is no Unicode text", "SCHEMA", row=row) from None
+    if _types.base(kind) in _types.BYTES:
+        return _text(kind, mask, encoded)
+    if kind in _types.DTYPES:
+        return Plain(kind, mask, np.array(encoded, dtype=_types.DTYPES[kind]), None)
+    return Plain(kind, mask, _types.fixed_column(encoded, kind), None)
 
 
 # ---- reading streams without an Arrow package --------------------------------------------------------------------
@@ -532,16 +544,95 @@ def _decoder(schema: c.ArrowSchema) -> _Decoder:
             return values[index], present
 
         return by_dictionary
+    if form[:1] == "+":
+        children = [_decoder(schema.children[i].contents) for i in range(schema.n_children)]
+        kinds = [schema.children[i].contents.format.decode("ascii") for i in range(schema.n_children)]
+        if form == "+m":
+            pair = schema.children[0].contents
+            children = [_decoder(pair.children[i].contents) for i in range(2)]
+        return _nested_decoder(form, name, children, kinds)
     return _plain_decoder(form, name)
 
 
-def _plain_decoder(form: str, name: str) -> _Decoder:
-    def mask(array: c.ArrowArray, offset: int, length: int) -> Optional[np.ndarray]:
-        if array.null_count == 0 or not array.buffers[0] or not length:
-            return None
-        present = _bits(array.buffers[0], array.offset + offset, length)
-        return None if present.all() else present
+def _mask(array: c.ArrowArray, offset: int, length: int) -> Optional[np.ndarray]:
+    """Which values are present; None: all of them."""
+    if array.null_count == 0 or not array.buffers[0] or not length:
+        return None
+    present = _bits(array.buffers[0], array.offset + offset, length)
+    return None if present.all() else present
 
+
+def _piece(values: np.ndarray, present: Optional[np.ndarray]) -> List[Any]:
+    listed: List[Any] = values.tolist()
+    return listed if present is None else [v if there else None for v, there in zip(listed, present.tolist())]
+
+
+def _part(present: Optional[np.ndarray], first: int, last: int) -> Optional[np.ndarray]:
+    part = None if present is None else present[first:last]
+    return None if part is None or part.all() else part
+
+
+def _nested_decoder(form: str, name: str, children: List[_Decoder], kinds: List[str]) -> _Decoder:
+    """Lists, vectors and maps as object arrays: lists, numpy arrays for vectors of numbers, dicts."""
+
+    def vector(array: Optional[c.ArrowArray], offset: int, length: int) -> Tuple[np.ndarray, Optional[np.ndarray]]:
+        out = np.empty(length if array is not None else 0, object)
+        if array is None or not length:
+            return out, None
+        size = int(form[3:])
+        values, there = children[0](array.children[0].contents, (array.offset + offset) * size, length * size)
+        for i in range(length):
+            row, part = values[i * size : (i + 1) * size], _part(there, i * size, (i + 1) * size)
+            if kinds[0] not in _FIXED and kinds[0] != "b":
+                out[i] = _piece(row, part)
+            else:
+                out[i] = row.copy() if part is None else np.ma.MaskedArray(row.copy(), mask=~part)
+        return out, _mask(array, offset, length)
+
+    def edges(array: c.ArrowArray, offset: int, length: int) -> List[int]:
+        return [int(v) for v in _copy(array.buffers[1], "i8" if form == "+L" else "i4", array.offset + offset, length + 1)]
+
+    def listed(array: Optional[c.ArrowArray], offset: int, length: int) -> Tuple[np.ndarray, Optional[np.ndarray]]:
+        out = np.empty(length if array is not None else 0, object)
+        if array is None or not length:
+            return out, None
+        edge = edges(array, offset, length)
+        first = edge[0]
+        values, there = children[0](array.children[0].contents, first, edge[-1] - first)
+        for i in range(length):
+            out[i] = _piece(values[edge[i] - first : edge[i + 1] - first], _part(there, edge[i] - first, edge[i + 1] - first))
+        return out, _mask(array, offset, length)
+
+    def mapped(array: Optional[c.ArrowArray], offset: int, length: int) -> Tuple[np.ndarray, Optional[np.ndarray]]:
+        out = np.empty(length if array is not None else 0, object)
+        if array is None or not length:
+            return out, None
+        edge = edges(array, offset, length)
+        pairs = array.children[0].contents
+        first, n = edge[0], edge[-1] - edge[0]
+        keys, values = (_piece(*children[i](pairs.children[i].contents, pairs.offset + first, n)) for i in range(2))
+        for i in range(length):
+            part = slice(edge[i] - first, edge[i + 1] - first)
+            out[i] = dict(zip(keys[part], values[part]))
+        return out, _mask(array, offset, length)
+
+    if form.startswith("+w:"):
+        return vector
+    if form in ("+l", "+L"):
+        return listed
+    if form == "+m":
+        return mapped
+    return _unknown_decoder(form, name)
+
+
+def _unknown_decoder(form: str, name: str) -> _Decoder:
+    def unknown(array: Optional[c.ArrowArray], offset: int, length: int) -> Tuple[np.ndarray, Optional[np.ndarray]]:
+        raise SchemaError(f"column '{name}' has the Arrow type '{form}', which needs an Arrow package: use .to_arrow()", "SCHEMA")
+
+    return unknown
+
+
+def _plain_decoder(form: str, name: str) -> _Decoder:
     def fixed(dtype: str, view: Optional[str] = None) -> _Decoder:
         def decode(array: Optional[c.ArrowArray], offset: int, length: int) -> Tuple[np.ndarray, Optional[np.ndarray]]:
             if array is None:
@@ -549,14 +640,14 @@ def _plain_decoder(form: str, name: str) -> _Decoder:
             values = _copy(array.buffers[1], dtype, array.offset + offset, length)
             if view:
                 values = values.astype("i8").view(view) if dtype != view else values
-            return values, mask(array, offset, length)
+            return values, _mask(array, offset, length)
 
         return decode
 
     def boolean(array: Optional[c.ArrowArray], offset: int, length: int) -> Tuple[np.ndarray, Optional[np.ndarray]]:
         if array is None or not length:
             return np.empty(0, bool), None
-        return _bits(array.buffers[1], array.offset + offset, length), mask(array, offset, length)
+        return _bits(array.buffers[1], array.offset + offset, length), _mask(array, offset, length)
 
     def text(dtype: str, binary: bool) -> _Decoder:
         def decode(array: Optional[c.ArrowArray], offset: int, length: int) -> Tuple[np.ndarray, Optional[np.ndarray]]:
@@ -568,7 +659,7 @@ def _plain_decoder(form: str, name: str) -> _Decoder:
             size = int(offsets[-1]) - first
             data = ctypes.string_at(array.buffers[2] + first, size) if size else b""
             edges = (offsets - first).tolist()
-            present = mask(array, offset, length)
+            present = _mask(array, offset, length)
             for i in range(length):
                 piece = data[edges[i] : edges[i + 1]]
                 out[i] = piece if binary else piece.decode("utf-8", "replace")
@@ -580,7 +671,7 @@ def _plain_decoder(form: str, name: str) -> _Decoder:
         out = np.empty(length if array is not None else 0, object)
         if array is None or not length:
             return out, None
-        present = mask(array, offset, length)
+        present = _mask(array, offset, length)
         for i in range(length):
             if present is not None and not present[i]:
                 continue
@@ -597,6 +688,24 @@ def _plain_decoder(form: str, name: str) -> _Decoder:
 
     def nothing(array: Optional[c.ArrowArray], offset: int, length: int) -> Tuple[np.ndarray, Optional[np.ndarray]]:
         return np.full(length, None, object), np.zeros(length, bool)
+
+    places = 0
+
+    def decimals(array: Optional[c.ArrowArray], offset: int, length: int) -> Tuple[np.ndarray, Optional[np.ndarray]]:
+        out = np.empty(length if array is not None else 0, object)
+        if array is None or not length:
+            return out, None
+        raw = _copy(array.buffers[1], "u8,i8", array.offset + offset, length).tolist()
+        out[:] = [_types.to_decimal(high << 64 | low, places) for low, high in raw]
+        return out, _mask(array, offset, length)
+
+    def intervals(array: Optional[c.ArrowArray], offset: int, length: int) -> Tuple[np.ndarray, Optional[np.ndarray]]:
+        out = np.empty(length if array is not None else 0, object)
+        if array is None or not length:
+            return out, None
+        for i, (months, days, ns) in enumerate(_copy(array.buffers[1], "i4,i4,i8", array.offset + offset, length).tolist()):
+            out[i] = _types.Interval(months, days, ns // 1000)
+        return out, _mask(array, offset, length)
 
     if form == "n":
         return nothing
@@ -619,7 +728,9 @@ def _plain_decoder(form: str, name: str) -> _Decoder:
     if form.startswith("tD") and form[2:3] in _TIME_UNIT:
         return fixed("i8", f"timedelta64[{_TIME_UNIT[form[2]]}]")
 
-    def unknown(array: Optional[c.ArrowArray], offset: int, length: int) -> Tuple[np.ndarray, Optional[np.ndarray]]:
-        raise SchemaError(f"column '{name}' has the Arrow type '{form}', which needs an Arrow package: use .to_arrow()", "SCHEMA")
-
-    return unknown
+    if form == "tin":
+        return intervals
+    if form.startswith("d:") and form.count(",") == 1:
+        places = int(form[2:].split(",")[1])
+        return decimals
+    return _unknown_decoder(form, name)

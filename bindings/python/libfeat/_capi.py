@@ -10,10 +10,12 @@ from ctypes import (
     POINTER,
     Structure,
     Union,
+    c_bool,
     c_char,
     c_char_p,
     c_double,
     c_int,
+    c_int32,
     c_int64,
     c_size_t,
     c_uint8,
@@ -28,11 +30,13 @@ from . import _errors, _loader
 # ---- enums -------------------------------------------------------------------------------------------------------
 
 MODE_CREATE, MODE_WRITE, MODE_READ = 0, 1, 2
-WRITE_APPEND, WRITE_UPSERT = 0, 1
+WRITE_APPEND, WRITE_UPSERT, WRITE_DELETE, WRITE_END, WRITE_OVERWRITE = 0, 1, 2, 3, 4
 CONFLICT_SKIP_IDENTICAL, CONFLICT_ERROR, CONFLICT_IGNORE, CONFLICT_REPLACE = 0, 1, 2, 3
 AT_NEWEST, AT_VERSION, AT_TIME, AT_TAG = 0, 1, 2, 3
 ON_ERROR_FAIL, ON_ERROR_NULL = 0, 1
 TYPE_BOOLEAN, TYPE_BIGINT, TYPE_DOUBLE, TYPE_TEXT, TYPE_DATE, TYPE_TIMESTAMP = 1, 2, 3, 4, 5, 6
+TYPE_TINYINT, TYPE_SMALLINT, TYPE_INTEGER, TYPE_UTINYINT, TYPE_USMALLINT, TYPE_UINTEGER, TYPE_UBIGINT = 7, 8, 9, 10, 11, 12, 13
+TYPE_REAL, TYPE_DECIMAL, TYPE_BLOB, TYPE_INTERVAL, TYPE_VECTOR, TYPE_LIST, TYPE_MAP = 14, 15, 16, 17, 18, 19, 20
 VALUE_PRESENT, VALUE_NULL, VALUE_NOT_FOUND, VALUE_EXPIRED, VALUE_ERROR = 0, 1, 2, 3, 4
 DIGEST_SIZE = 33
 ERROR_MESSAGE_SIZE = 1024
@@ -111,6 +115,7 @@ class Commit(Structure):
         ("rows_read", c_int64),
         ("rows_added", c_int64),
         ("rows_replaced", c_int64),
+        ("rows_removed", c_int64),
         ("rows_skipped", c_int64),
         ("online", c_int),
     ]
@@ -127,19 +132,34 @@ class At(Structure):
 
 
 class ScanOptions(Structure):
-    _fields_ = [("size", c_size_t), ("columns", POINTER(c_char_p)), ("n_columns", c_size_t)]
+    _fields_ = [("size", c_size_t), ("columns", POINTER(c_char_p)), ("n_columns", c_size_t), ("ended", c_bool)]
 
 
 class TrainingOptions(Structure):
-    _fields_ = [("size", c_size_t), ("timestamp", c_char_p), ("status", c_int), ("on_error", c_int)]
+    _fields_ = [
+        ("size", c_size_t),
+        ("timestamp", c_char_p),
+        ("status", c_int),
+        ("on_error", c_int),
+        ("service_version", c_uint32),
+        ("fingerprint", c_char_p),
+    ]
 
 
 class _Text(Structure):
     _fields_ = [("data", c_void_p), ("length", c_size_t)]
 
 
+class _Wide(Structure):
+    _fields_ = [("low", c_uint64), ("high", c_int64)]
+
+
+class _Interval(Structure):
+    _fields_ = [("months", c_int32), ("days", c_int32), ("us", c_int64)]
+
+
 class _As(Union):
-    _fields_ = [("i64", c_int64), ("f64", c_double), ("text", _Text)]
+    _fields_ = [("i64", c_int64), ("f64", c_double), ("text", _Text), ("wide", _Wide), ("interval", _Interval)]
 
 
 class Value(Structure):
@@ -153,11 +173,11 @@ class Value(Structure):
 
 
 class FieldInfo(Structure):
-    _fields_ = [("name", c_char_p), ("type", c_int)]
+    _fields_ = [("name", c_char_p), ("type", c_uint64)]
 
 
 class ReaderOptions(Structure):
-    _fields_ = [("size", c_size_t), ("fingerprint", c_char_p)]
+    _fields_ = [("size", c_size_t), ("fingerprint", c_char_p), ("service_version", c_uint32)]
 
 
 class Request(Structure):
@@ -171,7 +191,7 @@ class Position(Structure):
 class PlainColumn(Structure):
     _fields_ = [
         ("name", c_char_p),
-        ("type", c_int),
+        ("type", c_uint64),
         ("present", c_void_p),
         ("values", c_void_p),
         ("offsets", c_void_p),
@@ -217,6 +237,8 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "feat_close": (None, [_handle]),
     "feat_define": (_status, [_handle, c_char_p, _err]),
     "feat_explain": (_status, [_handle, c_char_p, POINTER(c_void_p), _err]),
+    # show.h
+    "feat_show": (_status, [_handle, c_char_p, _stream, _err]),
     # write.h
     "feat_write": (_status, [_handle, c_char_p, _stream, POINTER(WriteOptions), POINTER(Commit), _err]),
     # snapshot.h
@@ -230,8 +252,9 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     # training.h
     "feat_training_set": (_status, [_handle, c_char_p, _stream, POINTER(TrainingOptions), _stream, _err]),
     # online.h
-    "feat_type_name": (c_char_p, [c_int]),
+    "feat_type_name": (c_char_p, [c_uint64]),
     "feat_deploy": (_status, [_handle, c_char_p, _err]),
+    "feat_undeploy": (_status, [_handle, c_char_p, _err]),
     "feat_reader_open": (_status, [_handle, c_char_p, POINTER(ReaderOptions), _handle_out, _err]),
     "feat_reader_close": (None, [_handle]),
     "feat_reader_inputs": (c_size_t, [_handle, POINTER(POINTER(FieldInfo))]),

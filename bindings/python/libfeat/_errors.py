@@ -95,6 +95,10 @@ class InternalError(Error):
     """A defect of libfeat."""
 
 
+class UnsupportedError(Error):
+    """This version of the library does not do what was asked for."""
+
+
 class OutOfMemory(Error, MemoryError):
     """An allocation failed."""
 
@@ -120,6 +124,7 @@ CODES: Dict[int, str] = {
     17: "FORKED",
     18: "ENVIRONMENT",
     19: "INTERNAL",
+    20: "UNSUPPORTED",
 }
 
 CLASSES: Dict[str, Type[Error]] = {
@@ -142,6 +147,7 @@ CLASSES: Dict[str, Type[Error]] = {
     "FORKED": ForkedError,
     "ENVIRONMENT": EnvironmentFault,
     "INTERNAL": InternalError,
+    "UNSUPPORTED": UnsupportedError,
 }
 
 

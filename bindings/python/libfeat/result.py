@@ -134,6 +134,8 @@ def to_list(array: np.ndarray) -> List[Any]:
         micro = array.astype("datetime64[us]")  # .tolist() of nanoseconds gives ints
         if (micro.astype(array.dtype) == array).all():
             array = micro
+    if array.dtype == object:
+        return [value.tolist() if isinstance(value, np.ndarray) else value for value in array]
     return array.tolist()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 from ctypes import byref, c_char_p, c_int64, c_void_p
 from typing import Any, NamedTuple, Optional, Sequence, Union
 
@@ -24,6 +25,24 @@ _MODE = {"w": c.MODE_CREATE, "r+": c.MODE_WRITE, "r": c.MODE_READ}
 _ON_ERROR = {"fail": c.ON_ERROR_FAIL, "null": c.ON_ERROR_NULL}
 
 
+#: What is no name: the start of a statement that EXPLAIN takes.
+_STATEMENT = re.compile(r"\s*(create|select|with)\s", re.IGNORECASE)
+
+
+def _quoted(name: str) -> str:
+    if not isinstance(name, str):
+        raise ArgumentError("name must be a str")
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _service_version(number: Optional[int]) -> int:
+    if number is None:
+        return 0
+    if isinstance(number, bool) or not hasattr(number, "__index__") or not 1 <= int(number) < 2**32:
+        raise ArgumentError(f"service_version={number!r}: a version of a definition is a whole number from 1")
+    return int(number)
+
+
 class Commit(NamedTuple):
     """What a write did."""
 
@@ -32,7 +51,8 @@ class Commit(NamedTuple):
     rows_read: int  #: rows of the input
     rows_added: int  #: rows that are new
     rows_replaced: int  #: stored rows that a new one replaced
-    rows_skipped: int  #: rows equal to a stored one or to another of the call, or ignored
+    rows_removed: int  #: stored rows that a delete or an overwrite took away
+    rows_skipped: int  #: rows equal to a stored one or to another of the call, or ignored; of a delete, rows that named none
     online: str  #: "OK", or the code that says why deployed services lag behind
 
 
@@ -56,9 +76,10 @@ class Snapshot(Handle):
         """Store version."""
         return int(c.lib.feat_snapshot_version(self._open_pointer))
 
-    def table(self, name: str, columns: Optional[Sequence[str]] = None) -> Result:
-        """The rows of a table, in no promised order; ``columns`` chooses and orders. Each read of the result is a fresh scan,
-        so the snapshot must stay open until it is read."""
+    def table(self, name: str, columns: Optional[Sequence[str]] = None, ended: bool = False) -> Result:
+        """The rows of a table, in no promised order, with the columns that it had at this version; ``columns`` chooses and
+        orders. ``ended`` adds the rows of a dimension that end a key, and the column ``$ended`` that marks them. Each read of
+        the result is a fresh scan, so the snapshot must stay open until it is read."""
         table = text(name, "table")
         names: Any = None
         if columns is not None:
@@ -68,7 +89,7 @@ class Snapshot(Handle):
         self._open_pointer
 
         def scan(stream: Any) -> None:
-            opt = c.ScanOptions(size=ctypes.sizeof(c.ScanOptions))
+            opt = c.ScanOptions(size=ctypes.sizeof(c.ScanOptions), ended=bool(ended))
             if names is not None:
                 # An empty list has to differ from none given, so it needs an address too.
                 opt.columns = (c_char_p * max(len(names), 1))(*names)
@@ -99,8 +120,12 @@ class Snapshot(Handle):
         timestamp: Optional[str] = None,
         status: bool = False,
         on_error: str = "fail",
+        service_version: Optional[int] = None,
+        fingerprint: Optional[str] = None,
     ) -> TrainingSet:
         """The features of a service for every row of ``spine``, as of the row's own time, from this version.
+
+        The newest definition of the service is taken, or the one of ``service_version`` or ``fingerprint``.
 
         ``timestamp`` names the spine's column of times (default: its only one that is no request input). ``status`` adds a
         column ``<feature>__status`` after each feature. A feature value that is an error fails the call, or becomes NULL
@@ -111,6 +136,8 @@ class Snapshot(Handle):
         opt.timestamp = None if timestamp is None else text(timestamp, "timestamp")
         opt.status = 1 if status else 0
         opt.on_error = choice(on_error, _ON_ERROR, "on_error")
+        opt.service_version = _service_version(service_version)
+        opt.fingerprint = None if fingerprint is None else text(fingerprint, "fingerprint")
         handle = self._open_pointer
         rows = _arrow.source(spine)
         stream, batches, err = _arrow.Stream(), c_void_p(), c.Error()
@@ -142,18 +169,37 @@ class Store(Handle):
     # ---- definitions ----
 
     def define(self, sql: str) -> None:
-        """Runs a script of CREATE TABLE, CREATE FEATURE VIEW and CREATE FEATURE SERVICE: all of it or none."""
+        """Runs a script of CREATE, ALTER, COMMENT and DROP statements: all of it or none."""
         err = c.Error()
         c.check(c.lib.feat_define(self._open_pointer, text(sql, "sql"), byref(err)), err)
 
-    def explain(self, name: str) -> str:
-        """The newest definition of a table, view or service as the library runs it."""
-        out, err = c_void_p(), c.Error()
-        c.check(c.lib.feat_explain(self._open_pointer, text(name, "name"), byref(out), byref(err)), err)
-        try:
-            return ctypes.string_at(out.value or 0).decode("utf-8", "replace")
-        finally:
-            c.lib.feat_text_free(out)
+    def show(self, sql: str) -> Result:
+        """Answers ``SHOW TABLES | DIMENSIONS | FEATURE VIEWS | FEATURE SERVICES``, ``DESCRIBE name`` or ``EXPLAIN ...`` as a
+        table."""
+        statement = text(sql, "sql")
+
+        def fill(stream: Any) -> None:
+            err = c.Error()
+            c.check(c.lib.feat_show(self._open_pointer, statement, stream, byref(err)), err)
+
+        result = Result(fill)
+        result._head()
+        return result
+
+    def describe(self, name: str) -> Result:
+        """The columns of a table, the key and features of a view, or the inputs and features of a service."""
+        return self.show(f"DESCRIBE {_quoted(name)}")
+
+    def explain(self, name_or_sql: str, format: str = "text") -> str:
+        """The newest definition of a table, view or service as the library runs it, or what a CREATE or SELECT statement
+        would mean. ``format`` is ``"text"`` or ``"json"`` (an object for each definition, one a line)."""
+        if format not in ("text", "json"):
+            raise ArgumentError(f"format={format!r}: one of 'text', 'json'")
+        if not isinstance(name_or_sql, str):
+            raise ArgumentError("name_or_sql must be a str")
+        subject = name_or_sql if _STATEMENT.match(name_or_sql) else _quoted(name_or_sql)
+        lines = self.show(f"EXPLAIN (FORMAT {format.upper()}) {subject}").to_dict()["explanation"]
+        return "\n".join(lines)
 
     # ---- data in ----
 
@@ -161,7 +207,8 @@ class Store(Handle):
         """Appends rows in one commit, durable on return.
 
         ``data`` is a pandas, polars or pyarrow table, a duckdb relation, anything with ``__arrow_c_stream__``, a dict of
-        columns (lists, numpy arrays) or a list of dicts. Columns are matched by name; naive times are UTC.
+        columns (lists, numpy arrays) or a list of dicts. Columns are matched by name; a column left out is its DEFAULT, or
+        NULL; naive times are UTC. A row for which a CHECK is false refuses the whole write.
         ``on_conflict`` says what happens to a row whose UNIQUE key is stored already: ``"skip_identical"`` (an equal row is
         skipped, a different one is an error), ``"error"``, ``"ignore"``, ``"replace"``. ``known_at`` sets the known time of
         the commit, for imports and replays.
@@ -171,6 +218,26 @@ class Store(Handle):
     def upsert(self, table: str, data: Any, known_at: Any = None) -> Commit:
         """Writes rows that replace those with their UNIQUE keys, for all times. ``data`` as in ``append``."""
         return self._write(table, data, c.WRITE_UPSERT, c.CONFLICT_SKIP_IDENTICAL, known_at)
+
+    def delete(self, table: str, keys: Any, known_at: Any = None) -> Commit:
+        """Retracts the rows with these UNIQUE keys, for all times: as if they had never been written.
+
+        ``keys`` is data as in ``append`` with the columns of the table's UNIQUE key (of a dimension without one: its entity
+        key and event time); other columns are passed over. A key that no row has is counted as skipped.
+        """
+        return self._write(table, keys, c.WRITE_DELETE, c.CONFLICT_SKIP_IDENTICAL, known_at)
+
+    def end(self, table: str, keys: Any, on_conflict: str = "skip_identical", known_at: Any = None) -> Commit:
+        """Says that keys of a dimension cease to exist from the given times on.
+
+        ``keys`` is data as in ``append`` with the columns of the entity key and the event time; other columns are passed
+        over. An end takes the place of a row of that key and time, so ``on_conflict`` decides when there is one.
+        """
+        return self._write(table, keys, c.WRITE_END, choice(on_conflict, _CONFLICT, "on_conflict"), known_at)
+
+    def overwrite(self, table: str, data: Any, known_at: Any = None) -> Commit:
+        """Puts rows in the place of all that the table holds, in one commit. ``data`` as in ``append``."""
+        return self._write(table, data, c.WRITE_OVERWRITE, c.CONFLICT_SKIP_IDENTICAL, known_at)
 
     def _write(self, table: str, data: Any, mode: int, on_conflict: int, known_at: Any) -> Commit:
         name = text(table, "table")
@@ -186,6 +253,7 @@ class Store(Handle):
             done.rows_read,
             done.rows_added,
             done.rows_replaced,
+            done.rows_removed,
             done.rows_skipped,
             CODES.get(done.online, "UNKNOWN"),
         )
@@ -247,20 +315,31 @@ class Store(Handle):
         version: Optional[int] = None,
         status: bool = False,
         on_error: str = "fail",
+        service_version: Optional[int] = None,
+        fingerprint: Optional[str] = None,
     ) -> TrainingSet:
-        """The features of a service for every row of ``spine``, from a version (default: the newest).
+        """The features of a service for every row of ``spine``, from a version of the data (default: the newest).
         See ``Snapshot.training_set``."""
         with self.snapshot(version=version) as snap:
-            return snap.training_set(service, spine, timestamp, status, on_error)
+            return snap.training_set(service, spine, timestamp, status, on_error, service_version, fingerprint)
 
     def deploy(self, service: str) -> None:
         """Builds the online state of a service; later writes keep it current."""
         err = c.Error()
         c.check(c.lib.feat_deploy(self._open_pointer, text(service, "service"), byref(err)), err)
 
-    def reader(self, service: str, fingerprint: Optional[str] = None) -> Reader:
-        """A reader on a deployed service; ``fingerprint`` (of a training set) demands that very definition."""
+    def undeploy(self, service: str) -> None:
+        """Ends the serving of a service and deletes what no other deployed service needs of the online state."""
+        err = c.Error()
+        c.check(c.lib.feat_undeploy(self._open_pointer, text(service, "service"), byref(err)), err)
+
+    def reader(
+        self, service: str, fingerprint: Optional[str] = None, service_version: Optional[int] = None
+    ) -> Reader:
+        """A reader on a deployed service; ``fingerprint`` (of a training set) or ``service_version`` demands that very
+        definition."""
         opt = c.ReaderOptions(size=ctypes.sizeof(c.ReaderOptions))
+        opt.service_version = _service_version(service_version)
         opt.fingerprint = None if fingerprint is None else text(fingerprint, "fingerprint")
         pointer, err = c_void_p(), c.Error()
         status = c.lib.feat_reader_open(self._open_pointer, text(service, "service"), byref(opt), byref(pointer), byref(err))

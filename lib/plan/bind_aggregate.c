@@ -1,0 +1,377 @@
+/* Aggregates: what they take of each event, under which filter, over which window. */
+#include <string.h>
+#include <strings.h>
+
+#include "math/number.h"
+#include "plan/query.h"
+
+bool feat_is_aggregate(const char *name) {
+    for (int i = 0; i < FEAT_AGG_COUNT_OF; i++)
+        if (strcasecmp(feat_agg_table[i].sql, name) == 0) return true;
+    return false;
+}
+
+bool feat_has_aggregate(const feat_ast_expr *e, bool *windowed, bool *plain) {
+    if (!e) return false;
+    bool any = false;
+    if (e->kind == FEAT_AST_CALL && (e->over || e->filter || feat_is_aggregate(e->name))) {
+        if (e->over && windowed) *windowed = true;
+        if (!e->over && plain) *plain = true;
+        any = true;
+    }
+    for (size_t i = 0; i < e->n_args; i++) any |= feat_has_aggregate(e->args[i], windowed, plain);
+    any |= feat_has_aggregate(e->operand, windowed, plain);
+    any |= feat_has_aggregate(e->otherwise, windowed, plain);
+    return any;
+}
+
+/* ---- Conditions taken apart. ---- */
+
+typedef struct conjuncts {
+    feat_query *q;
+    const feat_ast_expr **list;
+    size_t n, capacity;
+} conjuncts;
+
+static feat_status add_conjunct(conjuncts *c, const feat_ast_expr *e) {
+    if (e->kind == FEAT_AST_BINARY && strcmp(e->name, "and") == 0) {
+        for (size_t i = 0; i < e->n_args; i++) FEAT_TRY(add_conjunct(c, e->args[i]));
+        return FEAT_OK;
+    }
+    if (e->kind == FEAT_AST_BETWEEN && !e->negated) {
+        for (size_t i = 0; i < 2; i++) {
+            feat_ast_expr *half = FEAT_ARENA_NEW(c->q->b.arena, feat_ast_expr);
+            feat_ast_expr **args = feat_arena_array(c->q->b.arena, 2, sizeof *args);
+            if (!half || !args) return feat_fail_memory(c->q->b.err);
+            args[0] = e->args[0];
+            args[1] = e->args[1 + i];
+            *half = (feat_ast_expr){.kind = FEAT_AST_BINARY,
+                                    .offset = e->offset,
+                                    .depth = e->depth,
+                                    .name = i ? "<=" : ">=",
+                                    .args = args,
+                                    .n_args = 2};
+            FEAT_TRY(add_conjunct(c, half));
+        }
+        return FEAT_OK;
+    }
+    FEAT_TRY(FEAT_BIND_ROOM(&c->q->b, c->list, c->n, c->capacity));
+    c->list[c->n++] = e;
+    return FEAT_OK;
+}
+
+feat_status feat_conjuncts(feat_query *q, const feat_ast_expr *expr, const feat_ast_expr ***list, size_t *n) {
+    conjuncts c = {.q = q};
+    FEAT_TRY(add_conjunct(&c, expr));
+    *list = c.list;
+    *n = c.n;
+    return FEAT_OK;
+}
+
+/* Splits a condition into what bounds the event time by the clock and the rest, whose conjunction is put into `nodes`
+ * (one for each stage; FEAT_NO_NODE when nothing is left). */
+static feat_status bind_condition(feat_query *q, const feat_ast_expr *condition, const char *what, uint32_t *nodes,
+                                  uint32_t *low, uint32_t *high) {
+    const feat_ast_expr **list;
+    size_t n;
+    uint32_t *part = feat_arena_array(q->b.arena, q->n_stages, sizeof *part);
+    if (!part) return feat_fail_memory(q->b.err);
+    FEAT_TRY(feat_conjuncts(q, condition, &list, &n));
+    for (size_t i = 0; i < n; i++) {
+        feat_type type;
+        if (feat_mentions_clock(list[i])) {
+            FEAT_TRY(feat_bind_clock(q, list[i], low, high));
+            continue;
+        }
+        FEAT_TRY(feat_query_in_stages(q, list[i], part, &type));
+        if (type != FEAT_TYPE_BOOLEAN && type != FEAT_TYPE_UNKNOWN)
+            return feat_bind_fail(&q->b, list[i]->offset, "%s is a condition, found %s", what,
+                                  feat_build_type_name(type));
+        FEAT_TRY(feat_query_and(q, part, nodes, list[i]->offset));
+    }
+    return FEAT_OK;
+}
+
+feat_status feat_query_and(feat_query *q, const uint32_t *more, uint32_t *nodes, uint32_t offset) {
+    feat_pool *pool = q->b.build.pool;
+    feat_status status = FEAT_OK;
+    for (size_t s = 0; s < q->n_stages && status == FEAT_OK; s++) {
+        q->b.build.pool = &q->stages[s]->pool;
+        uint32_t node = feat_build_cast(&q->b.build, more[s], FEAT_TYPE_BOOLEAN, false);
+        if (node != FEAT_NO_NODE && nodes[s] != FEAT_NO_NODE)
+            node = feat_build_binary(&q->b.build, "and", nodes[s], node);
+        nodes[s] = node;
+        if (node == FEAT_NO_NODE) status = feat_bind_reason(&q->b, offset);
+    }
+    q->b.build.pool = pool;
+    return status;
+}
+
+feat_status feat_bind_where(feat_query *q) {
+    if (!q->select->where) return FEAT_OK;
+    uint32_t *nodes = feat_arena_array(q->b.arena, q->n_stages, sizeof *nodes);
+    if (!nodes) return feat_fail_memory(q->b.err);
+    for (size_t s = 0; s < q->n_stages; s++) nodes[s] = q->rows[s].where;
+    FEAT_TRY(bind_condition(q, q->select->where, "WHERE", nodes, &q->low, &q->high));
+    for (size_t s = 0; s < q->n_stages; s++) q->rows[s].where = nodes[s];
+    return FEAT_OK;
+}
+
+/* ---- Slots and aggregates of the block. ---- */
+
+feat_status feat_query_add_slot(feat_query *q, const uint32_t *args, const uint32_t *filters, feat_type type,
+                                uint32_t *slot) {
+    feat_block *block = q->block;
+    for (uint32_t i = 0; i < block->n_slots; i++) {
+        bool same = block->slots[i] == type;
+        for (size_t s = 0; same && s < q->n_stages; s++)
+            same = block->branches[s].slots[i].arg == args[s] &&
+                   block->branches[s].slots[i].filter == (filters ? filters[s] : FEAT_NO_NODE);
+        if (same) {
+            *slot = i;
+            return FEAT_OK;
+        }
+    }
+    size_t capacity = q->slots_capacity;
+    FEAT_TRY(FEAT_BIND_ROOM(&q->b, block->slots, block->n_slots, q->slots_capacity));
+    for (size_t s = 0; s < q->n_stages; s++) {
+        size_t each = capacity;
+        FEAT_TRY(FEAT_BIND_ROOM(&q->b, block->branches[s].slots, block->n_slots, each));
+        block->branches[s].slots[block->n_slots] = (feat_slot){args[s], filters ? filters[s] : FEAT_NO_NODE};
+    }
+    block->slots[block->n_slots] = type;
+    *slot = (uint32_t)block->n_slots++;
+    return FEAT_OK;
+}
+
+feat_status feat_query_add_aggregate(feat_query *q, const feat_aggregate *a, uint32_t *node) {
+    feat_block *block = q->block;
+    uint32_t i = 0;
+    for (; i < block->n_aggregates; i++) {
+        const feat_aggregate *b = &block->aggregates[i];
+        if (a->agg == b->agg && a->slot == b->slot && a->window == b->window && a->low == b->low &&
+            a->high == b->high && a->otherwise == b->otherwise && a->offset == b->offset)
+            break;
+    }
+    if (i == block->n_aggregates) {
+        FEAT_TRY(FEAT_BIND_ROOM(&q->b, block->aggregates, block->n_aggregates, q->aggregates_capacity));
+        block->aggregates[block->n_aggregates++] = *a;
+    }
+    *node = feat_build_leaf(&q->b.build, FEAT_NODE_AGGREGATE, a->type, i, 0);
+    return *node == FEAT_NO_NODE ? feat_fail_memory(q->b.err) : FEAT_OK;
+}
+
+/* ---- Calls. ---- */
+
+/* An aggregate's argument, filter and bounds on the way to a slot. */
+typedef struct argument {
+    uint32_t *nodes, *otherwise, *filters; /* one for each stage; FEAT_NO_NODE */
+    feat_type type;
+    uint32_t low, high; /* nodes of the clock */
+    bool has_otherwise;
+} argument;
+
+static uint32_t *no_nodes(feat_query *q) {
+    uint32_t *nodes = feat_arena_array(q->b.arena, q->n_stages, sizeof *nodes);
+    for (size_t s = 0; nodes && s < q->n_stages; s++) nodes[s] = FEAT_NO_NODE;
+    return nodes;
+}
+
+/* Brings an argument and what stands for it outside the bounds to one type, in each stage. */
+static feat_status unify_otherwise(feat_query *q, argument *a, uint32_t offset) {
+    feat_pool *pool = q->b.build.pool;
+    feat_status status = FEAT_OK;
+    for (size_t s = 0; s < q->n_stages && status == FEAT_OK; s++) {
+        q->b.build.pool = &q->stages[s]->pool;
+        if (!feat_build_unify(&q->b.build, &a->nodes[s], &a->otherwise[s])) status = feat_bind_reason(&q->b, offset);
+        else a->type = feat_build_type(&q->b.build, a->nodes[s]);
+    }
+    q->b.build.pool = pool;
+    return status;
+}
+
+/* agg(CASE WHEN <event time against the clock> [AND more] THEN x [ELSE y] END): x from the rows within the bounds, y
+ * from the others. */
+static feat_status bind_clock_case(feat_query *q, const feat_ast_expr *e, bool nulls_count, argument *a) {
+    const feat_ast_expr **list;
+    size_t n, rest = 0;
+    feat_type type;
+    if (e->operand || e->n_args != 2)
+        return feat_bind_fail(&q->b, e->offset, "a CASE with the clock in an aggregate has one WHEN, a condition");
+    FEAT_TRY(feat_conjuncts(q, e->args[0], &list, &n));
+    for (size_t i = 0; i < n; i++) {
+        if (feat_mentions_clock(list[i])) FEAT_TRY(feat_bind_clock(q, list[i], &a->low, &a->high));
+        else list[rest++] = list[i];
+    }
+    feat_ast_expr *inside = e->args[1];
+    if (rest) { /* the other conditions stay a CASE within the bounds */
+        feat_ast_expr *condition = FEAT_ARENA_NEW(q->b.arena, feat_ast_expr),
+                      *choice = FEAT_ARENA_NEW(q->b.arena, feat_ast_expr);
+        feat_ast_expr **args = feat_arena_array(q->b.arena, rest, sizeof *args),
+                      **pair = feat_arena_array(q->b.arena, 2, sizeof *pair);
+        if (!condition || !choice || !args || !pair) return feat_fail_memory(q->b.err);
+        for (size_t i = 0; i < rest; i++) memcpy(&args[i], &list[i], sizeof *args);
+        *condition = *e->args[0];
+        condition->kind = FEAT_AST_BINARY;
+        condition->name = "and";
+        condition->args = args;
+        condition->n_args = rest;
+        pair[0] = rest == 1 ? args[0] : condition;
+        pair[1] = inside;
+        *choice = *e;
+        choice->args = pair;
+        inside = choice;
+    }
+    FEAT_TRY(feat_query_in_stages(q, inside, a->nodes, &a->type));
+    if (!e->otherwise && !nulls_count) return FEAT_OK;
+    a->otherwise = no_nodes(q);
+    if (!a->otherwise) return feat_fail_memory(q->b.err);
+    a->has_otherwise = true;
+    feat_ast_expr null = {.kind = FEAT_AST_NULL, .offset = e->offset, .depth = 1};
+    FEAT_TRY(feat_query_in_stages(q, e->otherwise ? e->otherwise : &null, a->otherwise, &type));
+    return unify_otherwise(q, a, e->offset);
+}
+
+static feat_status ignore_nulls(feat_query *q, argument *a, uint32_t offset) {
+    uint32_t *present = no_nodes(q);
+    feat_pool *pool = q->b.build.pool;
+    if (!present) return feat_fail_memory(q->b.err);
+    for (size_t s = 0; s < q->n_stages; s++) {
+        q->b.build.pool = &q->stages[s]->pool;
+        uint32_t null = feat_build_is_null(&q->b.build, a->nodes[s]);
+        present[s] = null == FEAT_NO_NODE ? null : feat_build_not(&q->b.build, null);
+        if (present[s] == FEAT_NO_NODE) break;
+    }
+    q->b.build.pool = pool;
+    for (size_t s = 0; s < q->n_stages; s++)
+        if (present[s] == FEAT_NO_NODE) return feat_bind_reason(&q->b, offset);
+    return feat_query_and(q, present, a->filters, offset);
+}
+
+static feat_status bind_argument(feat_query *q, const feat_ast_expr *e, bool nulls_count, argument *a) {
+    *a = (argument){.nodes = no_nodes(q),
+                    .filters = no_nodes(q),
+                    .type = FEAT_TYPE_BOOLEAN,
+                    .low = FEAT_NO_NODE,
+                    .high = FEAT_NO_NODE};
+    if (!a->nodes || !a->filters) return feat_fail_memory(q->b.err);
+    if (!e->star && e->n_args) {
+        const feat_ast_expr *arg = e->args[0];
+        if (arg->kind == FEAT_AST_CASE && arg->n_args && feat_mentions_clock(arg->args[0]))
+            FEAT_TRY(bind_clock_case(q, arg, nulls_count, a));
+        else FEAT_TRY(feat_query_in_stages(q, arg, a->nodes, &a->type));
+        if (a->type == FEAT_TYPE_UNKNOWN)
+            return feat_bind_fail(&q->b, arg->offset, "NULL alone has no type here; write CAST(NULL AS type)");
+    }
+    if (e->filter) {
+        if (a->has_otherwise && feat_mentions_clock(e->filter))
+            return feat_bind_fail(&q->b, e->filter->offset,
+                                  "the clock stands in the FILTER or in the CASE of an aggregate, not in both");
+        FEAT_TRY(bind_condition(q, e->filter, "a FILTER", a->filters, &a->low, &a->high));
+    }
+    return e->nulls == FEAT_AST_NULLS_IGNORE ? ignore_nulls(q, a, e->offset) : FEAT_OK;
+}
+
+/* ORDER BY inside: by the event time it is the order that first and last have; for the others it means nothing. */
+static feat_status inner_order(feat_query *q, const feat_ast_expr *e, bool ordered, bool *turned) {
+    *turned = false;
+    if (!e->n_order || !ordered) return FEAT_OK;
+    if (e->n_order != 1 || !feat_is_event_time(q, e->order[0].expr))
+        return feat_bind_fail(&q->b, e->order[0].expr->offset, "the events of %s are ordered by the event time",
+                              e->name);
+    *turned = e->order[0].descending;
+    return FEAT_OK;
+}
+
+/* lag(x, k, default): the default stands where there is no such row, not where its value is NULL. */
+static feat_status bind_lag(feat_query *q, const feat_ast_expr *e, feat_aggregate *a, uint32_t *node) {
+    a->offset = 1;
+    if (e->n_args > 1) {
+        const feat_ast_expr *k = e->args[1];
+        if (k->kind != FEAT_AST_INTEGER || feat_number_parse_int64(k->text, k->length, &a->offset) != FEAT_NUMBER_OK)
+            return feat_bind_fail(&q->b, k->offset, "the second argument of lag is a number of rows, such as 1");
+    }
+    FEAT_TRY(feat_query_add_aggregate(q, a, node));
+    if (e->n_args < 3) return FEAT_OK;
+    uint32_t otherwise;
+    FEAT_TRY(feat_bind_expr(&q->b, e->args[2], &otherwise));
+    if (e->nulls == FEAT_AST_NULLS_IGNORE) { /* a row that counts has a value */
+        *node = feat_build_call(&q->b.build, "coalesce", (uint32_t[]){*node, otherwise}, 2);
+        return *node == FEAT_NO_NODE ? feat_bind_reason(&q->b, e->args[2]->offset) : FEAT_OK;
+    }
+    feat_aggregate rows = {.agg = FEAT_AGG_COUNT,
+                           .low = FEAT_NO_BOUND,
+                           .high = FEAT_NO_BOUND,
+                           .otherwise = FEAT_NO_NODE,
+                           .type = FEAT_TYPE_BIGINT};
+    feat_window all = {.unbounded = true, .low = FEAT_NO_BOUND, .high = FEAT_NO_BOUND};
+    uint32_t count, *any = no_nodes(q);
+    if (!any) return feat_fail_memory(q->b.err);
+    FEAT_TRY(feat_query_add_slot(q, any, NULL, FEAT_TYPE_BOOLEAN, &rows.slot));
+    FEAT_TRY(feat_query_add_window(q, &all, &rows.window));
+    FEAT_TRY(feat_query_add_aggregate(q, &rows, &count));
+    feat_builder *b = &q->b.build;
+    uint32_t k = feat_build_int(b, FEAT_TYPE_BIGINT, a->offset),
+             there = k == FEAT_NO_NODE ? k : feat_build_binary(b, ">", count, k);
+    if (there == FEAT_NO_NODE) return feat_bind_reason(&q->b, e->offset);
+    *node = feat_build_case(b, (uint32_t[]){there}, (uint32_t[]){*node}, 1, otherwise);
+    return *node == FEAT_NO_NODE ? feat_bind_reason(&q->b, e->args[2]->offset) : FEAT_OK;
+}
+
+feat_status feat_bind_aggregate(feat_query *q, const feat_ast_expr *e, uint32_t *node) {
+    const char *name = e->name;
+    bool count = strcasecmp(name, "count") == 0, lag = strcasecmp(name, "lag") == 0, turned,
+         ordered = lag || strcasecmp(name, "first") == 0 || strcasecmp(name, "last") == 0;
+    if (e->star ? !count : lag ? e->n_args < 1 || e->n_args > 3 : e->n_args != 1 && !(count && e->n_args == 0))
+        return feat_bind_fail(&q->b, e->offset, lag ? "lag takes one to three arguments" : "%s takes one argument",
+                              name);
+    if (e->distinct && strcasecmp(name, "min") != 0 && strcasecmp(name, "max") != 0)
+        return feat_bind_fail(&q->b, e->offset, "DISTINCT is not supported in %s", name);
+    if (e->nulls == FEAT_AST_NULLS_IGNORE && !ordered && e->star)
+        return feat_bind_fail(&q->b, e->offset, "IGNORE NULLS means nothing in count(*)");
+    if (q->grouped && (e->over || lag))
+        return feat_bind_fail(
+            &q->b, e->offset,
+            "windows and plain aggregates in one SELECT: give each aggregate a window (OVER), or none");
+    if (!q->grouped && !e->over)
+        return feat_bind_fail(&q->b, e->offset,
+                              "%s needs a window beside windows; write %s(...) OVER (RANGE INTERVAL '30 days' "
+                              "PRECEDING), or OVER () for the whole past",
+                              name, name);
+    argument arg;
+    feat_aggregate a = {.otherwise = FEAT_NO_NODE};
+    FEAT_TRY(inner_order(q, e, ordered && !lag, &turned));
+    if (turned) name = strcasecmp(name, "first") == 0 ? "last" : "first";
+    FEAT_TRY(bind_argument(q, e, ordered, &arg));
+    int row = feat_agg_find(name, arg.type, &a.type);
+    if (row < 0)
+        return feat_bind_fail(&q->b, e->offset, "%s does not take %s", e->name, feat_build_type_name(arg.type));
+    a.agg = (feat_agg)row;
+    FEAT_TRY(feat_query_add_slot(q, arg.nodes, arg.filters, arg.type, &a.slot));
+    if (arg.has_otherwise) FEAT_TRY(feat_query_add_slot(q, arg.otherwise, arg.filters, arg.type, &a.otherwise));
+    FEAT_TRY(feat_query_bound(q, arg.low, &a.low));
+    FEAT_TRY(feat_query_bound(q, arg.high, &a.high));
+    FEAT_TRY(e->over ? feat_bind_window(q, e->over, &a.window) : feat_query_whole(q, &a.window));
+    return lag ? bind_lag(q, e, &a, node) : feat_query_add_aggregate(q, &a, node);
+}
+
+feat_status feat_query_newest(feat_query *q, size_t source, size_t column, uint32_t *node) {
+    feat_aggregate a = {.agg = q->oldest ? FEAT_AGG_FIRST : FEAT_AGG_LAST,
+                        .low = FEAT_NO_BOUND,
+                        .high = FEAT_NO_BOUND,
+                        .otherwise = FEAT_NO_NODE,
+                        .type = q->sources[source].relation->columns[column].type};
+    uint32_t *nodes = no_nodes(q);
+    feat_pool *pool = q->b.build.pool;
+    feat_status status = nodes ? FEAT_OK : feat_fail_memory(q->b.err);
+    for (q->stage = 0; status == FEAT_OK && q->stage < q->n_stages; q->stage++) {
+        q->b.build.pool = &q->stages[q->stage]->pool;
+        status = feat_query_column(q, source, column, &nodes[q->stage]);
+    }
+    q->stage = 0;
+    q->b.build.pool = pool;
+    if (status != FEAT_OK) return status;
+    FEAT_TRY(feat_query_add_slot(q, nodes, NULL, a.type, &a.slot));
+    FEAT_TRY(feat_query_whole(q, &a.window));
+    return feat_query_add_aggregate(q, &a, node);
+}

@@ -1,0 +1,187 @@
+/* The functions: a table of names, and how each is built of operators. */
+#include <strings.h>
+
+#include "base/calendar.h"
+#include "plan/build_parts.h"
+
+static uint32_t build_coalesce(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
+    (void)function;
+    if (!feat_build_unify_all(b, args, n)) return FEAT_NO_NODE;
+    feat_type type = feat_build_type(b, args[0]);
+    if (type == FEAT_TYPE_UNKNOWN) return feat_build_null(b, FEAT_TYPE_BIGINT);
+    uint32_t value = args[n - 1];
+    for (size_t i = n - 1; i-- > 0;) value = feat_build_named(b, "coalesce", type, (uint32_t[]){args[i], value}, 2);
+    return value;
+}
+
+/* The type is that of the first argument, whatever the two are compared as. */
+static uint32_t build_nullif(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
+    (void)function, (void)n;
+    uint32_t left = args[0], right = args[1];
+    if (!feat_build_unify(b, &left, &right)) return FEAT_NO_NODE;
+    feat_type type = feat_build_type(b, left);
+    if (type == FEAT_TYPE_UNKNOWN) return feat_build_null(b, FEAT_TYPE_BIGINT);
+    if (type == feat_build_type(b, args[0])) return feat_build_named(b, "nullif", type, (uint32_t[]){left, right}, 2);
+    uint32_t equal = feat_build_binary(b, "=", args[0], args[1]);
+    if (equal == FEAT_NO_NODE) return equal;
+    uint32_t null = feat_build_null(b, feat_build_type(b, args[0]));
+    return feat_build_case(b, &equal, &null, 1, args[0]);
+}
+
+static uint32_t build_extreme(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
+    if (!feat_build_unify_all(b, args, n)) return FEAT_NO_NODE;
+    feat_type type = feat_build_type(b, args[0]);
+    if (type == FEAT_TYPE_UNKNOWN) return feat_build_null(b, FEAT_TYPE_BIGINT);
+    uint32_t value = args[0];
+    for (size_t i = 1; i < n; i++) value = feat_build_named(b, function->name, type, (uint32_t[]){value, args[i]}, 2);
+    return value;
+}
+
+static uint32_t build_if(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
+    (void)function, (void)n;
+    return feat_build_case(b, &args[0], &args[1], 1, args[2]);
+}
+
+static bool to_number(feat_builder *b, const feat_function *function, uint32_t *node) {
+    feat_type type = feat_build_type(b, *node);
+    if (type == FEAT_TYPE_UNKNOWN) *node = feat_build_null(b, FEAT_TYPE_BIGINT);
+    else if (!feat_is_number(type)) {
+        feat_build_refuse(b, "%s needs a number, found %s", function->name, feat_build_type_name(type));
+        return false;
+    }
+    return *node != FEAT_NO_NODE;
+}
+
+static uint32_t build_abs(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
+    (void)n;
+    if (!to_number(b, function, &args[0])) return FEAT_NO_NODE;
+    feat_type type = feat_build_type(b, args[0]);
+    if (feat_is_integer(type) && !feat_integer_signed(type)) return args[0];
+    if (!feat_is_integer(type) || type == FEAT_TYPE_BIGINT) return feat_build_named(b, "abs", type, args, 1);
+    return feat_build_fit(b, feat_build_named(b, "abs", FEAT_TYPE_BIGINT, args, 1), type);
+}
+
+static uint32_t build_sign(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
+    (void)n;
+    if (!to_number(b, function, &args[0])) return FEAT_NO_NODE;
+    return feat_build_named(b, "sign", FEAT_TYPE_TINYINT, args, 1);
+}
+
+/* floor, ceil, round, trunc: DECIMALs lose their scale. Of integers, as in DuckDB, the first two are DOUBLE and the
+ * others the integer itself. */
+static uint32_t build_whole(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
+    (void)n;
+    static const char *const names[] = {"floor", "ceil", "round", "trunc"};
+    const char *sql = names[function->parameter];
+    if (!to_number(b, function, &args[0])) return FEAT_NO_NODE;
+    feat_type type = feat_build_type(b, args[0]);
+    bool rounds = function->parameter >= 2;
+    if (feat_is_integer(type) && !rounds) args[0] = feat_build_convert(b, args[0], type = FEAT_TYPE_DOUBLE);
+    if (args[0] == FEAT_NO_NODE || feat_is_integer(type)) return args[0];
+    if (!feat_is_decimal(type)) return feat_build_named(b, sql, type, args, 1);
+    int scale = FEAT_TYPE_SCALE(type);
+    if (scale == 0) return args[0];
+    /* A carry takes one digit more before the point, and there are `scale` free. */
+    feat_type result = FEAT_TYPE_DECIMAL_OF(FEAT_TYPE_PRECISION(type), 0);
+    uint32_t digits = feat_build_int(b, FEAT_TYPE_BIGINT, scale);
+    return feat_build_named(b, sql, result, (uint32_t[]){args[0], digits}, 2);
+}
+
+static uint32_t build_sqrt(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
+    (void)n;
+    if (!to_number(b, function, &args[0])) return FEAT_NO_NODE;
+    return feat_build_op1(b, FEAT_OP_SQRT_F, FEAT_TYPE_DOUBLE, feat_build_convert(b, args[0], FEAT_TYPE_DOUBLE));
+}
+
+static uint32_t build_xor(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
+    (void)function, (void)n;
+    return feat_build_bits(b, "xor", args[0], args[1]);
+}
+
+#define ANY_NUMBER ((size_t)-1)
+
+static const feat_function functions[] = {
+    {"coalesce", 1, ANY_NUMBER, false, build_coalesce, 0},
+    {"ifnull", 2, 2, false, build_coalesce, 0},
+    {"nullif", 2, 2, false, build_nullif, 0},
+    {"if", 3, 3, false, build_if, 0},
+    {"greatest", 1, ANY_NUMBER, false, build_extreme, 0},
+    {"least", 1, ANY_NUMBER, false, build_extreme, 0},
+    {"abs", 1, 1, false, build_abs, 0},
+    {"sign", 1, 1, false, build_sign, 0},
+    {"floor", 1, 1, false, build_whole, 0},
+    {"ceil", 1, 1, false, build_whole, 1},
+    {"ceiling", 1, 1, false, build_whole, 1},
+    {"round", 1, 1, false, build_whole, 2},
+    {"trunc", 1, 1, false, build_whole, 3},
+    {"sqrt", 1, 1, false, build_sqrt, 0},
+    {"xor", 2, 2, false, build_xor, 0},
+    {"date_part", 2, 2, true, feat_build_date_part, 0},
+    {"datepart", 2, 2, true, feat_build_date_part, 0},
+    {"date_trunc", 2, 2, true, feat_build_date_trunc, 0},
+    {"datetrunc", 2, 2, true, feat_build_date_trunc, 0},
+    {"date_diff", 3, 3, true, feat_build_date_diff, 0},
+    {"datediff", 3, 3, true, feat_build_date_diff, 0},
+    {"date_add", 2, 3, true, feat_build_date_add, 0},
+    {"dateadd", 2, 3, true, feat_build_date_add, 0},
+    {"last_day", 1, 1, false, feat_build_last_day, 0},
+    {"make_date", 3, 3, false, feat_build_make_date, 0},
+    {"microsecond", 1, 1, false, feat_build_one_part, FEAT_PART_MICROSECOND},
+    {"millisecond", 1, 1, false, feat_build_one_part, FEAT_PART_MILLISECOND},
+    {"second", 1, 1, false, feat_build_one_part, FEAT_PART_SECOND},
+    {"minute", 1, 1, false, feat_build_one_part, FEAT_PART_MINUTE},
+    {"hour", 1, 1, false, feat_build_one_part, FEAT_PART_HOUR},
+    {"day", 1, 1, false, feat_build_one_part, FEAT_PART_DAY},
+    {"dayofmonth", 1, 1, false, feat_build_one_part, FEAT_PART_DAY},
+    {"week", 1, 1, false, feat_build_one_part, FEAT_PART_WEEK},
+    {"weekofyear", 1, 1, false, feat_build_one_part, FEAT_PART_WEEK},
+    {"month", 1, 1, false, feat_build_one_part, FEAT_PART_MONTH},
+    {"quarter", 1, 1, false, feat_build_one_part, FEAT_PART_QUARTER},
+    {"year", 1, 1, false, feat_build_one_part, FEAT_PART_YEAR},
+    {"decade", 1, 1, false, feat_build_one_part, FEAT_PART_DECADE},
+    {"century", 1, 1, false, feat_build_one_part, FEAT_PART_CENTURY},
+    {"millennium", 1, 1, false, feat_build_one_part, FEAT_PART_MILLENNIUM},
+    {"dow", 1, 1, false, feat_build_one_part, FEAT_PART_DOW},
+    {"dayofweek", 1, 1, false, feat_build_one_part, FEAT_PART_DOW},
+    {"weekday", 1, 1, false, feat_build_one_part, FEAT_PART_DOW},
+    {"isodow", 1, 1, false, feat_build_one_part, FEAT_PART_ISODOW},
+    {"doy", 1, 1, false, feat_build_one_part, FEAT_PART_DOY},
+    {"dayofyear", 1, 1, false, feat_build_one_part, FEAT_PART_DOY},
+    {"isoyear", 1, 1, false, feat_build_one_part, FEAT_PART_ISOYEAR},
+    {"yearweek", 1, 1, false, feat_build_one_part, FEAT_PART_YEARWEEK},
+    {"epoch", 1, 1, false, feat_build_one_part, FEAT_PART_EPOCH},
+    {"to_microseconds", 1, 1, false, feat_build_to_interval, FEAT_PART_MICROSECOND},
+    {"to_milliseconds", 1, 1, false, feat_build_to_interval, FEAT_PART_MILLISECOND},
+    {"to_seconds", 1, 1, false, feat_build_to_interval, FEAT_PART_SECOND},
+    {"to_minutes", 1, 1, false, feat_build_to_interval, FEAT_PART_MINUTE},
+    {"to_hours", 1, 1, false, feat_build_to_interval, FEAT_PART_HOUR},
+    {"to_days", 1, 1, false, feat_build_to_interval, FEAT_PART_DAY},
+    {"to_weeks", 1, 1, false, feat_build_to_interval, FEAT_PART_WEEK},
+    {"to_months", 1, 1, false, feat_build_to_interval, FEAT_PART_MONTH},
+    {"to_quarters", 1, 1, false, feat_build_to_interval, FEAT_PART_QUARTER},
+    {"to_years", 1, 1, false, feat_build_to_interval, FEAT_PART_YEAR},
+    {"to_decades", 1, 1, false, feat_build_to_interval, FEAT_PART_DECADE},
+    {"to_centuries", 1, 1, false, feat_build_to_interval, FEAT_PART_CENTURY},
+    {"to_millennia", 1, 1, false, feat_build_to_interval, FEAT_PART_MILLENNIUM},
+};
+
+size_t feat_function_count(void) { return sizeof functions / sizeof *functions; }
+const char *feat_function_name(size_t i) { return functions[i].name; }
+
+const feat_function *feat_function_find(const char *name) {
+    for (size_t i = 0; i < feat_function_count(); i++)
+        if (strcasecmp(functions[i].name, name) == 0) return &functions[i];
+    return NULL;
+}
+
+uint32_t feat_build_call(feat_builder *b, const char *name, uint32_t *args, size_t n) {
+    const feat_function *function = feat_function_find(name);
+    if (!function) return feat_build_refuse(b, "unknown function '%s'", name);
+    if (n >= function->min && n <= function->max) return function->build(b, function, args, n);
+    const char *many = function->min == 1 ? "" : "s";
+    if (function->max == ANY_NUMBER)
+        return feat_build_refuse(b, "%s takes at least %zu argument%s, found %zu", name, function->min, many, n);
+    if (function->max != function->min)
+        return feat_build_refuse(b, "%s takes %zu or %zu arguments, found %zu", name, function->min, function->max, n);
+    return feat_build_refuse(b, "%s takes %zu argument%s, found %zu", name, function->min, many, n);
+}
