@@ -38,8 +38,8 @@ static bool is_base(int number) { return number >= FEAT_TYPE_BOOLEAN && number <
 
 static bool is_nested(int base) { return base == FEAT_TYPE_VECTOR || base == FEAT_TYPE_LIST || base == FEAT_TYPE_MAP; }
 
-static bool is_integer(int base) {
-    switch (base) {
+bool feat_type_is_integer(feat_type type) {
+    switch (FEAT_TYPE_BASE(type)) {
     case FEAT_TYPE_TINYINT:
     case FEAT_TYPE_SMALLINT:
     case FEAT_TYPE_INTEGER:
@@ -52,8 +52,10 @@ static bool is_integer(int base) {
     }
 }
 
-static bool is_number(int base) {
-    return is_integer(base) || base == FEAT_TYPE_REAL || base == FEAT_TYPE_DOUBLE || base == FEAT_TYPE_DECIMAL;
+bool feat_type_is_number(feat_type type) {
+    int base = FEAT_TYPE_BASE(type);
+    return feat_type_is_integer(type) || base == FEAT_TYPE_REAL || base == FEAT_TYPE_DOUBLE ||
+           base == FEAT_TYPE_DECIMAL;
 }
 
 bool feat_type_valid(feat_type type) {
@@ -67,7 +69,7 @@ bool feat_type_valid(feat_type type) {
     if (base == FEAT_TYPE_DECIMAL) return element == 0 && key == 0 && dimensions == 0;
     if (!is_base(element) || is_nested(element) || (base == FEAT_TYPE_VECTOR) != (dimensions > 0)) return false;
     if (base != FEAT_TYPE_MAP) return key == 0;
-    return (key == FEAT_TYPE_TEXT || is_integer(key)) && is_number(element);
+    return (key == FEAT_TYPE_TEXT || feat_type_is_integer((feat_type)key)) && feat_type_is_number((feat_type)element);
 }
 
 bool feat_type_keys(feat_type type) {

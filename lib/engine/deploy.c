@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "engine/engine.h"
 #include "engine/project.h"
-#include "online/state.h"
+#include "engine/serving.h"
 
 /* Above this many changed rows a state is rebuilt aside and swapped in, so that no transaction holds too much at once.
  */
@@ -13,7 +13,7 @@ enum { ROWS_APPLIED_AT_ONCE = 500000 };
 /* Chunks written or dropped in one transaction while a state is not visible. */
 enum { BUILD_BYTES_PER_TXN = 32 << 20, DROP_CHUNKS_PER_TXN = 4096 };
 
-static feat_status drop_state(feat_env *env, uint32_t state, feat_error *err) {
+feat_status feat_serving_drop(feat_env *env, uint32_t state, feat_error *err) {
     bool left = true;
     while (left) {
         MDB_txn *txn;
@@ -39,7 +39,7 @@ static feat_status build_state(feat_db *db, feat_env *env, uint32_t state, const
     MDB_txn *txn = NULL;
     feat_status status;
     feat_keymap_init(&map);
-    FEAT_GOTO(status, drop_state(env, state, err), out); /* what an interrupted build may have left */
+    FEAT_GOTO(status, feat_serving_drop(env, state, err), out); /* what an interrupted build may have left */
     FEAT_GOTO(status, feat_entity_events_init(&projected, block, err), out);
     FEAT_GOTO(status, feat_project_block(db, version, block, &map, true, &projected, err), out);
     FEAT_GOTO(status, feat_group_events(&projected, map.n, &numbers, &starts, err), out);
@@ -171,7 +171,7 @@ static feat_status changes_apply(const changes *c, feat_env *env, MDB_txn *txn, 
     return FEAT_OK;
 }
 
-static feat_status read_meta(feat_env *env, feat_arena *arena, feat_online_meta *meta, feat_error *err) {
+feat_status feat_serving_read(feat_env *env, feat_arena *arena, feat_online_meta *meta, feat_error *err) {
     MDB_txn *txn;
     FEAT_TRY(feat_env_begin(env, false, &txn, err));
     feat_status status = feat_online_meta_read(env, txn, arena, meta, err);
@@ -233,7 +233,7 @@ static feat_status advance(feat_db *db, feat_env *env, const feat_block *const *
     MDB_txn *ready = txn;
     txn = NULL;
     FEAT_GOTO(status, feat_env_commit(env, ready, err), out);
-    for (size_t i = 0; i < n_replaced && status == FEAT_OK; i++) status = drop_state(env, replaced[i], err);
+    for (size_t i = 0; i < n_replaced && status == FEAT_OK; i++) status = feat_serving_drop(env, replaced[i], err);
 out:
     if (txn) feat_env_abort(txn);
     for (size_t i = 0; all && i < read; i++) changes_done(&all[i]);
@@ -251,7 +251,7 @@ feat_status feat_online_catch_up(feat_db *db, feat_catalog *catalog, feat_error 
     feat_status status;
     feat_arena_init(&arena);
     FEAT_GOTO(status, feat_db_online(db, &env, err), out);
-    FEAT_GOTO(status, read_meta(env, &arena, &meta, err), out);
+    FEAT_GOTO(status, feat_serving_read(env, &arena, &meta, err), out);
     if (meta.n_blocks == 0) goto out;
     FEAT_GOTO(status, feat_version_newest(db, &newest, err), out);
     if (meta.version == newest) goto out;
@@ -272,7 +272,7 @@ feat_status feat_deploy_service(feat_db *db, feat_catalog *catalog, const feat_s
     feat_arena_init(&arena);
     FEAT_GOTO(status, feat_online_catch_up(db, catalog, err), out);
     FEAT_GOTO(status, feat_db_online(db, &env, err), out);
-    FEAT_GOTO(status, read_meta(env, &arena, &meta, err), out);
+    FEAT_GOTO(status, feat_serving_read(env, &arena, &meta, err), out);
     FEAT_GOTO(status, feat_version_newest(db, &newest, err), out);
 
     bool known = false;

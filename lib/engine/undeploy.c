@@ -2,24 +2,7 @@
 #include "engine/engine.h"
 #include "engine/script.h"
 #include "engine/uses.h"
-#include "online/state.h"
-
-enum { DROP_CHUNKS_PER_TXN = 4096 };
-
-static feat_status drop_chunks(feat_env *env, uint32_t state, feat_error *err) {
-    bool left = true;
-    while (left) {
-        MDB_txn *txn;
-        FEAT_TRY(feat_env_begin(env, true, &txn, err));
-        feat_status status = feat_state_drop(env, txn, state, DROP_CHUNKS_PER_TXN, &left, err);
-        if (status != FEAT_OK) {
-            feat_env_abort(txn);
-            return status;
-        }
-        FEAT_TRY(feat_env_commit(env, txn, err));
-    }
-    return FEAT_OK;
-}
+#include "engine/serving.h"
 
 /* Whether one of the services that stay asks the block of a state. */
 static feat_status is_needed(feat_catalog *catalog, const feat_online_meta *meta, const feat_digest *block,
@@ -43,18 +26,10 @@ static feat_status write_meta(feat_env *env, const feat_online_meta *meta, feat_
     return status;
 }
 
-static feat_status read_meta(feat_env *env, feat_arena *arena, feat_online_meta *meta, feat_error *err) {
-    MDB_txn *txn;
-    FEAT_TRY(feat_env_begin(env, false, &txn, err));
-    feat_status status = feat_online_meta_read(env, txn, arena, meta, err);
-    feat_env_abort(txn);
-    return status;
-}
-
 static feat_status undeploy(feat_env *env, feat_catalog *catalog, feat_arena *arena, const char *name,
                             feat_error *err) {
     feat_online_meta meta;
-    FEAT_TRY(read_meta(env, arena, &meta, err));
+    FEAT_TRY(feat_serving_read(env, arena, &meta, err));
     size_t services = 0, states = 0, n_gone = 0;
     for (size_t i = 0; i < meta.n_services; i++)
         if (feat_name_compare(meta.services[i].name, name) != 0) meta.services[services++] = meta.services[i];
@@ -73,7 +48,7 @@ static feat_status undeploy(feat_env *env, feat_catalog *catalog, feat_arena *ar
     meta.epoch++;
     FEAT_TRY(write_meta(env, &meta, err));
     /* Nobody finds these chunks any more: an interruption here leaves bytes that nothing reads. */
-    for (size_t i = 0; i < n_gone; i++) FEAT_TRY(drop_chunks(env, gone[i], err));
+    for (size_t i = 0; i < n_gone; i++) FEAT_TRY(feat_serving_drop(env, gone[i], err));
     return FEAT_OK;
 }
 

@@ -120,7 +120,6 @@ struct feat_projector {
     feat_machine *machine;
     const feat_vector *where; /* NULL: every event passes */
     const feat_vector **key;
-    feat_type *key_types;
     const feat_vector **argument, **filter; /* by slot; NULL: none */
     uint32_t lanes[FEAT_LANES];             /* of the batch's events that pass */
     uint8_t where_state[FEAT_LANES], argument_state[FEAT_LANES], filter_state[FEAT_LANES];

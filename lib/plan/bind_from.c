@@ -513,27 +513,13 @@ static int key_part(const feat_view *view, const char *name) {
     return -1;
 }
 
-static bool is_integer(feat_type type) {
-    switch (FEAT_TYPE_BASE(type)) {
-    case FEAT_TYPE_TINYINT:
-    case FEAT_TYPE_SMALLINT:
-    case FEAT_TYPE_INTEGER:
-    case FEAT_TYPE_BIGINT:
-    case FEAT_TYPE_UTINYINT:
-    case FEAT_TYPE_USMALLINT:
-    case FEAT_TYPE_UINTEGER:
-    case FEAT_TYPE_UBIGINT: return true;
-    default: return false;
-    }
-}
-
 /* Gives part `part` of the joined key in the current stage. Keys are compared by value, so integers and decimals of any
  * width meet as they are. */
 static feat_status join_part(feat_query *q, feat_query_source *s, size_t part, uint32_t node, uint32_t offset) {
     const feat_field *key = &s->relation->view->key[part];
     feat_type type = feat_build_type(&q->b.build, node);
-    bool numbers = (is_integer(type) || FEAT_TYPE_BASE(type) == FEAT_TYPE_DECIMAL) &&
-                   (is_integer(key->type) || FEAT_TYPE_BASE(key->type) == FEAT_TYPE_DECIMAL);
+    bool numbers = (feat_type_is_integer(type) || FEAT_TYPE_BASE(type) == FEAT_TYPE_DECIMAL) &&
+                   (feat_type_is_integer(key->type) || FEAT_TYPE_BASE(key->type) == FEAT_TYPE_DECIMAL);
     if (!numbers) {
         uint32_t cast = feat_build_cast(&q->b.build, node, key->type, false);
         if (cast == FEAT_NO_NODE)

@@ -56,23 +56,6 @@ int feat_op_find(const char *sql, feat_class a, feat_class b, feat_class c) {
     return -1;
 }
 
-static bool is_number(feat_type type) {
-    switch (FEAT_TYPE_BASE(type)) {
-    case FEAT_TYPE_TINYINT:
-    case FEAT_TYPE_SMALLINT:
-    case FEAT_TYPE_INTEGER:
-    case FEAT_TYPE_BIGINT:
-    case FEAT_TYPE_UTINYINT:
-    case FEAT_TYPE_USMALLINT:
-    case FEAT_TYPE_UINTEGER:
-    case FEAT_TYPE_UBIGINT:
-    case FEAT_TYPE_REAL:
-    case FEAT_TYPE_DOUBLE:
-    case FEAT_TYPE_DECIMAL: return true;
-    default: return false;
-    }
-}
-
 int feat_agg_find(const char *sql, feat_type arg, feat_type *result) {
     feat_class class = feat_class_of(arg);
     *result = arg;
@@ -81,7 +64,7 @@ int feat_agg_find(const char *sql, feat_type arg, feat_type *result) {
         return FEAT_AGG_COUNT;
     }
     if (strcasecmp(sql, "sum") == 0) {
-        if (!is_number(arg)) return -1;
+        if (!feat_type_is_number(arg)) return -1;
         if (FEAT_TYPE_BASE(arg) == FEAT_TYPE_DECIMAL) {
             *result = FEAT_TYPE_DECIMAL_OF(38, FEAT_TYPE_SCALE(arg));
             return FEAT_AGG_SUM_DECIMAL;
@@ -92,7 +75,7 @@ int feat_agg_find(const char *sql, feat_type arg, feat_type *result) {
                                        : FEAT_AGG_SUM_INT;
     }
     if (strcasecmp(sql, "avg") == 0) {
-        if (!is_number(arg)) return -1;
+        if (!feat_type_is_number(arg)) return -1;
         *result = FEAT_TYPE_DOUBLE;
         return class == FEAT_CLASS_F   ? FEAT_AGG_AVG_DOUBLE
                : class == FEAT_CLASS_W ? FEAT_AGG_AVG_WIDE
