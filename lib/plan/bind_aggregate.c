@@ -107,13 +107,49 @@ feat_status feat_query_and(feat_query *q, const uint32_t *more, uint32_t *nodes,
     return status;
 }
 
+/* What WHERE filtered inside comes first: a row that it leaves out is not looked at again, so NULL is FALSE on either
+ * level. */
+static feat_status both_pass(feat_query *q, size_t s, uint32_t inner, uint32_t *where) {
+    if (inner == FEAT_NO_NODE) return FEAT_OK;
+    if (*where == FEAT_NO_NODE) {
+        *where = inner;
+        return FEAT_OK;
+    }
+    feat_pool *pool = q->b.build.pool;
+    q->b.build.pool = &q->stages[s]->pool;
+    uint32_t first = feat_build_is_truth(&q->b.build, inner, true),
+             second = feat_build_is_truth(&q->b.build, *where, true);
+    *where = first == FEAT_NO_NODE || second == FEAT_NO_NODE ? FEAT_NO_NODE
+                                                             : feat_build_binary(&q->b.build, "and", first, second);
+    q->b.build.pool = pool;
+    return *where == FEAT_NO_NODE ? feat_bind_reason(&q->b, q->select->where->offset) : FEAT_OK;
+}
+
 feat_status feat_bind_where(feat_query *q) {
     if (!q->select->where) return FEAT_OK;
     uint32_t *nodes = feat_arena_array(q->b.arena, q->n_stages, sizeof *nodes);
     if (!nodes) return feat_fail_memory(q->b.err);
-    for (size_t s = 0; s < q->n_stages; s++) nodes[s] = q->rows[s].where;
+    for (size_t s = 0; s < q->n_stages; s++) nodes[s] = FEAT_NO_NODE;
     FEAT_TRY(bind_condition(q, q->select->where, "WHERE", nodes, &q->low, &q->high));
-    for (size_t s = 0; s < q->n_stages; s++) q->rows[s].where = nodes[s];
+    for (size_t s = 0; s < q->n_stages; s++) {
+        FEAT_TRY(both_pass(q, s, q->rows[s].where, &nodes[s]));
+        q->rows[s].where = nodes[s];
+    }
+    return FEAT_OK;
+}
+
+/* Whether a condition of events can be an error; arguments are earlier nodes. */
+static feat_status can_fail(feat_query *q, const feat_stage *stage, uint32_t condition, bool *fails) {
+    bool *needed = feat_arena_array(q->b.arena, stage->pool.n, sizeof *needed);
+    if (!needed) return feat_fail_memory(q->b.err);
+    needed[condition] = true;
+    for (size_t i = (size_t)condition + 1; i-- > 0 && !*fails;) {
+        const feat_node *node = &stage->pool.nodes[i];
+        if (!needed[i]) continue;
+        if (node->kind == FEAT_NODE_AGGREGATE || (node->kind == FEAT_NODE_OP && feat_op_fails(node->op))) *fails = true;
+        for (int k = 0; node->kind == FEAT_NODE_OP && k < feat_op_table[node->op].n_args; k++)
+            needed[node->args[k]] = true;
+    }
     return FEAT_OK;
 }
 
@@ -318,6 +354,27 @@ static feat_status bind_lag(feat_query *q, const feat_ast_expr *e, feat_aggregat
     return *node == FEAT_NO_NODE ? feat_bind_reason(&q->b, e->args[2]->offset) : FEAT_OK;
 }
 
+/* A row whose WHERE is an error poisons every window that holds it, whatever an aggregate's own bounds: outside them it
+ * gives a slot that no other row passes. */
+static feat_status poison_outside(feat_query *q, const argument *arg, uint32_t *otherwise) {
+    bool fails = false;
+    for (size_t s = 0; s < q->n_stages; s++)
+        if (q->rows[s].where != FEAT_NO_NODE) FEAT_TRY(can_fail(q, q->stages[s], q->rows[s].where, &fails));
+    if (!fails) return FEAT_OK;
+    uint32_t *never = no_nodes(q);
+    feat_pool *pool = q->b.build.pool;
+    if (!never) return feat_fail_memory(q->b.err);
+    for (size_t s = 0; s < q->n_stages; s++) {
+        q->b.build.pool = &q->stages[s]->pool;
+        never[s] = feat_build_int(&q->b.build, FEAT_TYPE_BOOLEAN, 0);
+        if (never[s] == FEAT_NO_NODE) break;
+    }
+    q->b.build.pool = pool;
+    for (size_t s = 0; s < q->n_stages; s++)
+        if (never[s] == FEAT_NO_NODE) return feat_fail_memory(q->b.err);
+    return feat_query_add_slot(q, arg->nodes, never, arg->type, otherwise);
+}
+
 feat_status feat_bind_aggregate(feat_query *q, const feat_ast_expr *e, uint32_t *node) {
     const char *name = e->name;
     bool count = strcasecmp(name, "count") == 0, lag = strcasecmp(name, "lag") == 0, turned,
@@ -349,6 +406,8 @@ feat_status feat_bind_aggregate(feat_query *q, const feat_ast_expr *e, uint32_t 
     a.agg = (feat_agg)row;
     FEAT_TRY(feat_query_add_slot(q, arg.nodes, arg.filters, arg.type, &a.slot));
     if (arg.has_otherwise) FEAT_TRY(feat_query_add_slot(q, arg.otherwise, arg.filters, arg.type, &a.otherwise));
+    if (!arg.has_otherwise && (arg.low != FEAT_NO_NODE || arg.high != FEAT_NO_NODE))
+        FEAT_TRY(poison_outside(q, &arg, &a.otherwise));
     FEAT_TRY(feat_query_bound(q, arg.low, &a.low));
     FEAT_TRY(feat_query_bound(q, arg.high, &a.high));
     FEAT_TRY(e->over ? feat_bind_window(q, e->over, &a.window) : feat_query_whole(q, &a.window));

@@ -51,6 +51,8 @@ typedef struct feat_op_info {
     int n_args, revision;
 } feat_op_info;
 extern const feat_op_info feat_op_table[FEAT_OP_COUNT];
+/* Whether an operator can make an error of arguments that are none. */
+bool feat_op_fails(feat_op op);
 /* The operator called `sql` over these classes (FEAT_CLASS_N: no argument), or -1. */
 int feat_op_find(const char *sql, feat_class a, feat_class b, feat_class c);
 

@@ -42,6 +42,17 @@ const feat_op_info feat_op_table[FEAT_OP_COUNT] = {
 #undef FEAT_OP
 };
 
+bool feat_op_fails(feat_op op) {
+    static const struct {
+        const char *shape, *errors;
+    } rows[FEAT_OP_COUNT] = {
+#define FEAT_OP(id, sql, shape, out, a, b, c, rev, body, nulls, errors, text, example, result) {#shape, errors},
+#include "plan/op.def"
+#undef FEAT_OP
+    };
+    return strncmp(rows[op].shape, "CHECK", 5) == 0 && strncmp(rows[op].errors, "none", 4) != 0;
+}
+
 const feat_agg_info feat_agg_table[FEAT_AGG_COUNT_OF] = {
 #define FEAT_AGG(id, sql, arg, result, algebra, rev, empty, errors, text) {#id, sql, FEAT_ALGEBRA_##algebra, rev},
 #include "plan/agg.def"
