@@ -284,6 +284,13 @@ static feat_status ignore_nulls(feat_query *q, argument *a, uint32_t offset) {
     return feat_query_and(q, present, a->filters, offset);
 }
 
+/* lag(x, 0) is the current row's value, NULL or not. */
+static bool passes_over_nulls(const feat_ast_expr *e) {
+    bool current = strcasecmp(e->name, "lag") == 0 && e->n_args > 1 && e->args[1]->kind == FEAT_AST_INTEGER &&
+                   strcmp(e->args[1]->text, "0") == 0;
+    return e->nulls == FEAT_AST_NULLS_IGNORE && !current;
+}
+
 static feat_status bind_argument(feat_query *q, const feat_ast_expr *e, bool nulls_count, argument *a) {
     *a = (argument){.nodes = no_nodes(q),
                     .filters = no_nodes(q),
@@ -305,7 +312,7 @@ static feat_status bind_argument(feat_query *q, const feat_ast_expr *e, bool nul
                                   "the clock stands in the FILTER or in the CASE of an aggregate, not in both");
         FEAT_TRY(bind_condition(q, e->filter, "a FILTER", a->filters, &a->low, &a->high));
     }
-    return e->nulls == FEAT_AST_NULLS_IGNORE ? ignore_nulls(q, a, e->offset) : FEAT_OK;
+    return passes_over_nulls(e) ? ignore_nulls(q, a, e->offset) : FEAT_OK;
 }
 
 /* ORDER BY inside: by the event time it is the order that first and last have; for the others it means nothing. */
@@ -331,7 +338,7 @@ static feat_status bind_lag(feat_query *q, const feat_ast_expr *e, feat_aggregat
     if (e->n_args < 3) return FEAT_OK;
     uint32_t otherwise;
     FEAT_TRY(feat_bind_expr(&q->b, e->args[2], &otherwise));
-    if (e->nulls == FEAT_AST_NULLS_IGNORE) { /* a row that counts has a value */
+    if (passes_over_nulls(e)) { /* a row that counts has a value */
         *node = feat_build_call(&q->b.build, "coalesce", (uint32_t[]){*node, otherwise}, 2);
         return *node == FEAT_NO_NODE ? feat_bind_reason(&q->b, e->args[2]->offset) : FEAT_OK;
     }
