@@ -281,7 +281,17 @@ static feat_status ignore_nulls(feat_query *q, argument *a, uint32_t offset) {
     q->b.build.pool = pool;
     for (size_t s = 0; s < q->n_stages; s++)
         if (present[s] == FEAT_NO_NODE) return feat_bind_reason(&q->b, offset);
-    return feat_query_and(q, present, a->filters, offset);
+    /* The FILTER comes first: an error of it counts, whatever the value. */
+    for (size_t s = 0; s < q->n_stages; s++) {
+        q->b.build.pool = &q->stages[s]->pool;
+        uint32_t never = feat_build_int(&q->b.build, FEAT_TYPE_BOOLEAN, 0);
+        if (a->filters[s] == FEAT_NO_NODE) a->filters[s] = present[s];
+        else if (never != FEAT_NO_NODE)
+            a->filters[s] = feat_build_case(&q->b.build, &a->filters[s], &present[s], 1, never);
+        q->b.build.pool = pool;
+        if (never == FEAT_NO_NODE || a->filters[s] == FEAT_NO_NODE) return feat_bind_reason(&q->b, offset);
+    }
+    return FEAT_OK;
 }
 
 /* lag(x, 0) is the current row's value, NULL or not. */
@@ -342,22 +352,26 @@ static feat_status bind_lag(feat_query *q, const feat_ast_expr *e, feat_aggregat
         *node = feat_build_call(&q->b.build, "coalesce", (uint32_t[]){*node, otherwise}, 2);
         return *node == FEAT_NO_NODE ? feat_bind_reason(&q->b, e->args[2]->offset) : FEAT_OK;
     }
-    feat_aggregate rows = {.agg = FEAT_AGG_COUNT,
-                           .low = FEAT_NO_BOUND,
-                           .high = FEAT_NO_BOUND,
-                           .otherwise = FEAT_NO_NODE,
-                           .type = FEAT_TYPE_BIGINT};
-    feat_window all = {.unbounded = true, .low = FEAT_NO_BOUND, .high = FEAT_NO_BOUND};
-    uint32_t count, *any = no_nodes(q);
-    if (!any) return feat_fail_memory(q->b.err);
-    FEAT_TRY(feat_query_add_slot(q, any, NULL, FEAT_TYPE_BOOLEAN, &rows.slot));
-    FEAT_TRY(feat_query_add_window(q, &all, &rows.window));
-    FEAT_TRY(feat_query_add_aggregate(q, &rows, &count));
+    /* TRUE where the row is there. A count of rows would be an error where any of them is one. */
+    feat_aggregate there = *a;
+    uint32_t row, *yes = no_nodes(q);
+    feat_pool *pool = q->b.build.pool;
     feat_builder *b = &q->b.build;
-    uint32_t k = feat_build_int(b, FEAT_TYPE_BIGINT, a->offset),
-             there = k == FEAT_NO_NODE ? k : feat_build_binary(b, ">", count, k);
-    if (there == FEAT_NO_NODE) return feat_bind_reason(&q->b, e->offset);
-    *node = feat_build_case(b, (uint32_t[]){there}, (uint32_t[]){*node}, 1, otherwise);
+    if (!yes) return feat_fail_memory(q->b.err);
+    bool made = true;
+    for (size_t s = 0; s < q->n_stages; s++) {
+        b->pool = &q->stages[s]->pool;
+        yes[s] = feat_build_int(b, FEAT_TYPE_BOOLEAN, 1);
+        made = made && yes[s] != FEAT_NO_NODE;
+    }
+    b->pool = pool;
+    if (!made) return feat_fail_memory(q->b.err);
+    there.type = FEAT_TYPE_BOOLEAN;
+    FEAT_TRY(feat_query_add_slot(q, yes, NULL, FEAT_TYPE_BOOLEAN, &there.slot));
+    FEAT_TRY(feat_query_add_aggregate(q, &there, &row));
+    row = feat_build_is_truth(b, row, true);
+    if (row == FEAT_NO_NODE) return feat_bind_reason(&q->b, e->offset);
+    *node = feat_build_case(b, (uint32_t[]){row}, (uint32_t[]){*node}, 1, otherwise);
     return *node == FEAT_NO_NODE ? feat_bind_reason(&q->b, e->args[2]->offset) : FEAT_OK;
 }
 
