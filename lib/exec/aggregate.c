@@ -279,6 +279,57 @@ static feat_cell scan_lag(const feat_scanner *s, const feat_aggregate *a, const 
     return feat_cell_of_state(FEAT_STATE_NULL);
 }
 
+/* Puts the different values in front, by a heap sort: it needs no memory and takes n log n whatever the values. */
+static void swap_chosen(feat_event_slot *slot, size_t i, size_t k) {
+    unsigned char a[sizeof(feat_int128)];
+    size_t size = feat_class_size(slot->class);
+    char *values = slot->values;
+    memcpy(a, values + i * size, size);
+    memcpy(values + i * size, values + k * size, size);
+    memcpy(values + k * size, a, size);
+}
+
+static void sift_down(feat_event_slot *slot, size_t root, size_t n) {
+    for (size_t child; (child = 2 * root + 1) < n; root = child) {
+        if (child + 1 < n && below(slot, child, child + 1)) child++;
+        if (!below(slot, root, child)) return;
+        swap_chosen(slot, root, child);
+    }
+}
+
+static size_t keep_distinct(feat_event_slot *slot, size_t n) {
+    size_t kept = 0;
+    for (size_t i = n / 2; i-- > 0;) sift_down(slot, i, n);
+    for (size_t end = n; end-- > 1;) {
+        swap_chosen(slot, 0, end);
+        sift_down(slot, 0, end);
+    }
+    for (size_t i = 0; i < n; i++) {
+        bool zero = slot->class == FEAT_CLASS_F && kept && ((double *)slot->values)[i] == 0 &&
+                    ((double *)slot->values)[kept - 1] == 0;
+        if (kept && (zero || !below(slot, kept - 1, i))) continue;
+        if (kept != i) swap_chosen(slot, kept, i);
+        kept++;
+    }
+    return kept;
+}
+
+/* The aggregate of the different values among those chosen. */
+static feat_cell scan_distinct(feat_scanner *s, const feat_aggregate *a, size_t n) {
+    feat_event_slot *slot = &s->chosen;
+    size_t size = feat_class_size(slot->class), values = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (slot->state[i] == FEAT_STATE_ERROR) return feat_cell_of_state(FEAT_STATE_ERROR);
+        if (slot->state[i] != FEAT_STATE_VALUE) continue;
+        if (values != i) memcpy((char *)slot->values + values * size, (char *)slot->values + i * size, size);
+        values++;
+    }
+    memset(slot->state, FEAT_STATE_VALUE, values);
+    feat_aggregate plain = *a;
+    plain.agg = feat_agg_of_distinct(a->agg);
+    return scan(s->block, &plain, slot, (feat_range){0, keep_distinct(slot, values)});
+}
+
 feat_status feat_scanner_aggregate(feat_scanner *s, size_t number, const feat_events *events, size_t first,
                                    feat_cell *out, feat_error *err) {
     const feat_aggregate *a = &s->block->aggregates[number];
@@ -293,7 +344,8 @@ feat_status feat_scanner_aggregate(feat_scanner *s, size_t number, const feat_ev
             s->frames.window_failed[a->window] || !feat_frames_narrow(&s->frames, a->low, a->high, times, &inside);
         if (failed) {
             *out = feat_cell_of_state(FEAT_STATE_ERROR);
-        } else if (a->otherwise == FEAT_NO_NODE && feat_range_length(ranges.second) == 0) {
+        } else if (a->otherwise == FEAT_NO_NODE && feat_range_length(ranges.second) == 0 &&
+                   feat_agg_of_distinct(a->agg) == a->agg) {
             if (inside.to > ranges.first.to) inside.to = ranges.first.to;
             if (inside.to < inside.from) inside.to = inside.from;
             *out = scan(s->block, a, &events->slots[a->slot], (feat_range){first + inside.from, first + inside.to});
@@ -303,7 +355,8 @@ feat_status feat_scanner_aggregate(feat_scanner *s, size_t number, const feat_ev
             ranges.first = (feat_range){first + ranges.first.from, first + ranges.first.to};
             ranges.second = (feat_range){first + ranges.second.from, first + ranges.second.to};
             if (!choose_all(s, a, events, ranges, shifted, &n)) return feat_fail_memory(err);
-            *out = scan(s->block, a, &s->chosen, (feat_range){0, n});
+            *out = feat_agg_of_distinct(a->agg) == a->agg ? scan(s->block, a, &s->chosen, (feat_range){0, n})
+                                                          : scan_distinct(s, a, n);
         }
     }
     *out = feat_cell_canonical(*out, feat_class_of(a->type));

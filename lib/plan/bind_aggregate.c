@@ -403,8 +403,11 @@ feat_status feat_bind_aggregate(feat_query *q, const feat_ast_expr *e, uint32_t 
     if (e->star ? !count : lag ? e->n_args < 1 || e->n_args > 3 : e->n_args != 1 && !(count && e->n_args == 0))
         return feat_bind_fail(&q->b, e->offset, lag ? "lag takes one to three arguments" : "%s takes one argument",
                               name);
-    if (e->distinct && strcasecmp(name, "min") != 0 && strcasecmp(name, "max") != 0)
-        return feat_bind_fail(&q->b, e->offset, "DISTINCT is not supported in %s", name);
+    if (e->distinct && strcasecmp(name, "min") != 0 && strcasecmp(name, "max") != 0) {
+        if (ordered || lag)
+            return feat_bind_fail(&q->b, e->offset, "DISTINCT means nothing in %s, which takes one row", name);
+        name = count ? "count(DISTINCT)" : strcasecmp(name, "sum") == 0 ? "sum(DISTINCT)" : "avg(DISTINCT)";
+    }
     if (e->nulls == FEAT_AST_NULLS_IGNORE && !ordered && e->star)
         return feat_bind_fail(&q->b, e->offset, "IGNORE NULLS means nothing in count(*)");
     if (q->grouped && (e->over || lag))

@@ -73,6 +73,8 @@ typedef struct feat_agg_info {
 extern const feat_agg_info feat_agg_table[FEAT_AGG_COUNT_OF];
 /* The row of agg.def that `sql` over a type means, and the type of its result; -1 when there is none. */
 int feat_agg_find(const char *sql, feat_type arg, feat_type *result);
+/* Of an aggregate over DISTINCT values the one that it applies to them; else the aggregate itself. */
+feat_agg feat_agg_of_distinct(feat_agg agg);
 
 /* ---- Expressions. ---- */
 

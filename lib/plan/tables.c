@@ -67,7 +67,37 @@ int feat_op_find(const char *sql, feat_class a, feat_class b, feat_class c) {
     return -1;
 }
 
+/* Pairs of an aggregate and the one over DISTINCT values. */
+static const feat_agg distinct_pairs[][2] = {
+    {FEAT_AGG_COUNT, FEAT_AGG_COUNT_DISTINCT},
+    {FEAT_AGG_SUM_INT, FEAT_AGG_SUM_DISTINCT_INT},
+    {FEAT_AGG_SUM_DOUBLE, FEAT_AGG_SUM_DISTINCT_DOUBLE},
+    {FEAT_AGG_SUM_DECIMAL, FEAT_AGG_SUM_DISTINCT_DECIMAL},
+    {FEAT_AGG_SUM_UNSIGNED, FEAT_AGG_SUM_DISTINCT_UNSIGNED},
+    {FEAT_AGG_AVG_INT, FEAT_AGG_AVG_DISTINCT_INT},
+    {FEAT_AGG_AVG_DOUBLE, FEAT_AGG_AVG_DISTINCT_DOUBLE},
+    {FEAT_AGG_AVG_WIDE, FEAT_AGG_AVG_DISTINCT_WIDE},
+};
+enum { N_DISTINCT = sizeof distinct_pairs / sizeof *distinct_pairs };
+
+feat_agg feat_agg_of_distinct(feat_agg agg) {
+    for (size_t i = 0; i < N_DISTINCT; i++)
+        if (distinct_pairs[i][1] == agg) return distinct_pairs[i][0];
+    return agg;
+}
+
+static int find_distinct(const char *sql, size_t length, feat_type arg, feat_type *result) {
+    char plain[8] = "";
+    memcpy(plain, sql, length);
+    int found = feat_agg_find(plain, arg, result);
+    for (size_t i = 0; i < N_DISTINCT; i++)
+        if ((int)distinct_pairs[i][0] == found) return (int)distinct_pairs[i][1];
+    return -1;
+}
+
 int feat_agg_find(const char *sql, feat_type arg, feat_type *result) {
+    const char *distinct = strchr(sql, '(');
+    if (distinct) return distinct - sql < 8 ? find_distinct(sql, (size_t)(distinct - sql), arg, result) : -1;
     feat_class class = feat_class_of(arg);
     *result = arg;
     if (strcasecmp(sql, "count") == 0) {
