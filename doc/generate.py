@@ -2,7 +2,7 @@
 """Writes the reference documents that come from the tables in the source; with --check only says which are stale.
 
     include/feat/error.def  ->  doc/errors.md
-    lib/plan/op.def         ->  doc/functions.md
+    lib/plan/op.def (and what it includes)  ->  doc/functions.md
     lib/plan/agg.def        ->  doc/aggregates.md
 """
 
@@ -33,7 +33,20 @@ def tokens(text, path):
         at = match.end()
 
 
-def parse(text, macro, width, path):
+INCLUDE = re.compile(r'^#include "([^"]*)"\n', re.MULTILINE)
+DIRECTIVE = re.compile(r"^#.*\n", re.MULTILINE)
+
+
+def read_table(root, path):
+    """The text of a table with what it includes in its place, without its macros' definitions."""
+    with open(os.path.join(root, path), encoding="utf-8") as file:
+        text = file.read()
+    head, part = (text[: text.index("*/") + 2], text[text.index("*/") + 2 :]) if text.startswith("/*") else ("", text)
+    part = INCLUDE.sub(lambda match: "\n" + read_table(root, os.path.join("lib", match.group(1))), part)
+    return head + DIRECTIVE.sub("\n", part)
+
+
+def parse(text, macros, width, path):
     """The rows `macro(a, b, "c" "d", …)` of a table, each with `width` arguments, grouped: [(comment, [row, …]), …].
 
     A group starts at a comment that stands between rows; the comment at the head of the file describes the table."""
@@ -48,8 +61,8 @@ def parse(text, macro, width, path):
             head = False
             continue
         head = False
-        if (kind, value) != ("word", macro):
-            raise ValueError(f"{path}:{line}: a row of {macro} is expected, not {value!r}")
+        if kind != "word" or value not in macros:
+            raise ValueError(f"{path}:{line}: a row of {' or '.join(macros)} is expected, not {value!r}")
         row, argument, depth = [], [], 0
         while True:
             if not rest:
@@ -103,7 +116,7 @@ def errors(groups, source):
     return out
 
 
-CLASSES = {"B": "BOOLEAN", "I": "BIGINT", "F": "DOUBLE", "T": "TEXT", "W": "DECIMAL", "V": "INTERVAL", "ANY": "any", "SAME": "the argument's"}
+CLASSES = {"B": "BOOLEAN", "I": "BIGINT", "D": "DATE", "S": "TIMESTAMP", "X": "BLOB", "F": "DOUBLE", "T": "TEXT", "W": "DECIMAL", "V": "INTERVAL", "ANY": "any", "SAME": "the argument's"}
 
 
 def functions(groups, source):
@@ -154,22 +167,21 @@ def aggregates(groups, source):
     return out
 
 
-# document: (table, macro, arguments of a row, writer)
+# document: (table, macros, arguments of a row, writer)
 DOCUMENTS = {
-    "doc/errors.md": ("include/feat/error.def", "FEAT_ERROR", 3, errors),
-    "doc/functions.md": ("lib/plan/op.def", "FEAT_OP", 14, functions),
-    "doc/aggregates.md": ("lib/plan/agg.def", "FEAT_AGG", 9, aggregates),
+    "doc/errors.md": ("include/feat/error.def", ("FEAT_ERROR",), 3, errors),
+    "doc/functions.md": ("lib/plan/op.def", ("FEAT_OP", "FEAT_FUNCTION"), 14, functions),
+    "doc/aggregates.md": ("lib/plan/agg.def", ("FEAT_AGG",), 9, aggregates),
 }
 
 
 def documents(root):
     """{path: text} of each document whose table is there."""
     out = {}
-    for document, (source, macro, width, writer) in DOCUMENTS.items():
+    for document, (source, macros, width, writer) in DOCUMENTS.items():
         path = os.path.join(root, source)
         if os.path.exists(path):
-            with open(path, encoding="utf-8") as file:
-                out[document] = "\n".join(writer(parse(file.read(), macro, width, source), source)) + "\n"
+            out[document] = "\n".join(writer(parse(read_table(root, source), macros, width, source), source)) + "\n"
     return out
 
 

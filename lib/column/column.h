@@ -8,16 +8,12 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "column/schema.h"
 
 /* 128 bits, for DECIMAL and UBIGINT. */
 __extension__ typedef __int128 feat_int128;
 __extension__ typedef unsigned __int128 feat_uint128;
-
-typedef struct feat_text {
-    const char *data;
-    size_t length;
-} feat_text;
 
 /* Counts back or forth from a time: months first (calendar), then days, then µs. */
 typedef struct feat_interval {

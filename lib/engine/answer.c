@@ -42,7 +42,7 @@ static feat_status number_keys(const feat_code *code, size_t join, const feat_ro
     for (size_t at = 0; at < n && status == FEAT_OK; at += FEAT_LANES) {
         size_t part = n - at < FEAT_LANES ? n - at : FEAT_LANES;
         feat_row_source_load(rows, code, join, machine, at, part);
-        feat_machine_run_steps(machine, 0, j->step, part);
+        status = feat_machine_run_steps(machine, 0, j->step, part, err);
         for (size_t i = 0; i < part && status == FEAT_OK; i++) {
             bool whole = true;
             feat_buffer_clear(&key);

@@ -85,7 +85,7 @@ static feat_status run(feat_checks *c, const feat_batch *rows, size_t start, siz
     for (size_t i = 0; i < code->n_loads; i++)
         feat_vector_load(feat_machine_register(c->machine, code->loads[i].reg), &rows->columns[code->loads[i].index],
                          start, n);
-    feat_machine_run(c->machine, n);
+    FEAT_TRY(feat_machine_run(c->machine, n, err));
     for (size_t i = 0; i < code->n_outputs; i++) {
         const feat_vector *v = feat_machine_register(c->machine, code->outputs[i]);
         feat_vector_states(v, n, states);

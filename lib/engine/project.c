@@ -149,8 +149,9 @@ static feat_status project_loaded(loader *l, feat_keymap *map, bool all, feat_en
     for (size_t at = 0; at < n && status == FEAT_OK; at += FEAT_LANES) {
         const uint32_t *lanes;
         size_t n_lanes;
-        feat_projector_batch(l->projector, &rows, at, n - at < FEAT_LANES ? n - at : FEAT_LANES, &lanes, &n_lanes);
-        status = take_batch(l, &rows, at, lanes, n_lanes, map, all, out, err);
+        size_t part = n - at < FEAT_LANES ? n - at : FEAT_LANES;
+        status = feat_projector_batch(l->projector, &rows, at, part, &lanes, &n_lanes, err);
+        if (status == FEAT_OK) status = take_batch(l, &rows, at, lanes, n_lanes, map, all, out, err);
     }
     for (size_t j = 0; answers && j < code->n_joins; j++) feat_answers_done(&answers[j]);
     feat_free(answers);

@@ -276,7 +276,8 @@ static feat_status output_build(const feat_service *service, const feat_training
         for (size_t at = 0; at < o->batch_rows[b] && status == FEAT_OK; at += FEAT_LANES) {
             size_t n = o->batch_rows[b] - at < FEAT_LANES ? o->batch_rows[b] - at : FEAT_LANES;
             feat_row_source_load(rows, service->stage.code, service->stage.code->n_joins, machine, first + at, n);
-            feat_machine_run(machine, n);
+            status = feat_machine_run(machine, n, err);
+            if (status != FEAT_OK) break;
             status = store_lanes(service, opt, machine, first + at, n, o->features + b * o->n_features, err);
         }
     feat_machine_free(machine);

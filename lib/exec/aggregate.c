@@ -223,9 +223,10 @@ void feat_scanner_free(feat_scanner *s) {
     feat_free(s);
 }
 
-void feat_scanner_span(feat_scanner *s, int64_t t, int64_t *first, int64_t *last) {
-    feat_frames_clock(&s->frames, t);
+feat_status feat_scanner_span(feat_scanner *s, int64_t t, int64_t *first, int64_t *last, feat_error *err) {
+    FEAT_TRY(feat_frames_clock(&s->frames, t, err));
     feat_block_span(&s->frames, first, last);
+    return FEAT_OK;
 }
 
 const feat_frames *feat_scanner_frames(const feat_scanner *s) { return &s->frames; }
@@ -365,7 +366,7 @@ feat_status feat_scanner_aggregate(feat_scanner *s, size_t number, const feat_ev
 
 feat_status feat_scanner_frame(feat_scanner *s, const feat_events **events, size_t *first, size_t *n, int64_t t,
                                bool *found, feat_error *err) {
-    feat_frames_clock(&s->frames, t);
+    FEAT_TRY(feat_frames_clock(&s->frames, t, err));
     if (!s->frames.uniform) {
         feat_events_clear(&s->visible);
         for (size_t i = *first; i < *first + *n; i++)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/scratch.h"
 #include "exec/body_number.h"
 #include "exec/body_text.h"
 #include "exec/body_time.h"
@@ -28,6 +29,16 @@
 #define FEAT_MEMBER_T t
 #define FEAT_MEMBER_W w
 #define FEAT_MEMBER_V p
+/* Letters for types of a class. */
+#define FEAT_CTYPE_D  int64_t
+#define FEAT_CTYPE_S  int64_t
+#define FEAT_CTYPE_X  feat_text
+#define FEAT_MEMBER_D i
+#define FEAT_MEMBER_S i
+#define FEAT_MEMBER_X t
+#define FEAT_ZERO_D   0
+#define FEAT_ZERO_S   0
+#define FEAT_ZERO_X   ((feat_text){"", 0})
 #define FEAT_ZERO_W   0
 #define FEAT_ZERO_V   ((feat_interval){0, 0, 0})
 #define FEAT_ZERO_B   0

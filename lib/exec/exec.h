@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/scratch.h"
 #include "column/column.h"
 #include "math/exact.h" /* feat_int128 */
 #include "plan/plan.h"
@@ -70,10 +71,11 @@ void feat_vector_put_cells(feat_vector *v, const feat_cell *cells, size_t stride
 void feat_vector_put_lanes(feat_vector *v, const void *values, const uint8_t *states, size_t n);
 /* Class I, no nulls. */
 void feat_vector_put_ints(feat_vector *v, const int64_t *values, size_t n);
-/* Runs all steps over lanes [0, n). Allocates nothing. */
-void feat_machine_run(feat_machine *machine, size_t n);
+/* Runs all steps over lanes [0, n). Allocates nothing but memory for texts, which is kept from run to run: they are
+ * valid until step 0 runs again. */
+feat_status feat_machine_run(feat_machine *machine, size_t n, feat_error *err);
 /* Steps [from, to) only. */
-void feat_machine_run_steps(feat_machine *machine, size_t from, size_t to, size_t n);
+feat_status feat_machine_run_steps(feat_machine *machine, size_t from, size_t to, size_t n, feat_error *err);
 /* Lanes that follow each other: uint8_t, int64_t, double, feat_text, feat_int128 or feat_interval. Valid until the
  * register is filled anew or its step runs again. */
 const void *feat_vector_values(const feat_vector *v);
@@ -88,14 +90,16 @@ int feat_vector_store(const feat_vector *v, size_t n, feat_column *column);
 
 /* `cells` has code->n_regs entries. Init fills in the constants; run changes neither them nor loads. */
 void feat_row_init(const feat_code *code, feat_cell *cells);
-/* All steps; outputs are canonical afterwards. */
-void feat_row_run(const feat_code *code, feat_cell *cells);
+/* All steps; outputs are canonical afterwards. Texts that are made lie in `scratch`: the caller resets it before a row
+ * and looks at `failed` behind it. */
+void feat_row_run(const feat_code *code, feat_cell *cells, feat_scratch *scratch);
 /* Steps [from, to) only; outputs are left as they are. */
-void feat_row_run_steps(const feat_code *code, feat_cell *cells, size_t from, size_t to);
+void feat_row_run_steps(const feat_code *code, feat_cell *cells, feat_scratch *scratch, size_t from, size_t to);
 /* One operation; only the arguments that it has are looked at. */
-void feat_row_op(feat_op op, feat_cell *out, const feat_cell *a, const feat_cell *b, const feat_cell *c);
+void feat_row_op(feat_op op, feat_cell *out, const feat_cell *a, const feat_cell *b, const feat_cell *c,
+                 feat_scratch *scratch);
 /* Computes an operator over constants for feat_pool_fold (plan/fold.h). */
-bool feat_fold_op(feat_op op, const feat_node *const *args, feat_node *out);
+bool feat_fold_op(feat_arena *arena, feat_op op, const feat_node *const *args, feat_node *out);
 
 /* ---- Projected events: what the windows of a block need of its tables' rows. ---- */
 
@@ -164,8 +168,8 @@ feat_status feat_projector_new(const feat_block *block, size_t branch, feat_proj
 void feat_projector_free(feat_projector *projector);
 /* Runs a batch of at most FEAT_LANES rows [start, start + n). (*lanes)[0..n_lanes) are those that pass WHERE (or whose
  * WHERE is an error: all their slots are then errors) and have a key. */
-void feat_projector_batch(feat_projector *projector, const feat_row_source *rows, size_t start, size_t n,
-                          const uint32_t **lanes, size_t *n_lanes);
+feat_status feat_projector_batch(feat_projector *projector, const feat_row_source *rows, size_t start, size_t n,
+                                 const uint32_t **lanes, size_t *n_lanes, feat_error *err);
 /* The key of a lane of the batch, appended. */
 void feat_projector_key(const feat_projector *projector, uint32_t lane, feat_buffer *key);
 /* Appends the events of lanes of the batch. On failure none is. */
@@ -186,7 +190,7 @@ void feat_scanner_free(feat_scanner *scanner);
 feat_status feat_scanner_run(feat_scanner *scanner, const feat_events *events, size_t first, size_t n, int64_t t,
                              feat_cell *out, bool *found, feat_error *err);
 /* The event times that any window at t can need. */
-void feat_scanner_span(feat_scanner *scanner, int64_t t, int64_t *first, int64_t *last);
+feat_status feat_scanner_span(feat_scanner *scanner, int64_t t, int64_t *first, int64_t *last, feat_error *err);
 
 /* The same from an index built once for an entity and asked at many t: prefix sums for groups (128-bit fixed point
  * where the exponents allow, else exact accumulators every 64 events), a tree for min and max, next/previous passing

@@ -18,11 +18,26 @@ static feat_cell cell_of(const feat_node *node) {
     return cell;
 }
 
-bool feat_fold_op(feat_op op, const feat_node *const *args, feat_node *out) {
+static bool keep_text(feat_arena *arena, feat_text *text) {
+    if (text->length == 0) {
+        *text = (feat_text){"", 0};
+        return true;
+    }
+    char *kept = feat_arena_strndup(arena, text->data, text->length);
+    text->data = kept;
+    return kept != NULL;
+}
+
+bool feat_fold_op(feat_arena *arena, feat_op op, const feat_node *const *args, feat_node *out) {
     feat_cell cells[3], result;
+    feat_scratch scratch;
+    feat_scratch_init(&scratch);
     for (int i = 0; i < feat_op_table[op].n_args; i++) cells[i] = cell_of(args[i]);
-    feat_row_op(op, &result, &cells[0], &cells[1], &cells[2]);
-    if (result.state == FEAT_STATE_ERROR) return false;
+    feat_row_op(op, &result, &cells[0], &cells[1], &cells[2], &scratch);
+    bool made = !scratch.failed && result.state != FEAT_STATE_ERROR;
+    if (made && feat_op_table[op].out == FEAT_CLASS_T) made = keep_text(arena, &result.v.t);
+    feat_scratch_done(&scratch);
+    if (!made) return false;
     out->is_null = result.state == FEAT_STATE_NULL;
     if (out->is_null) return true;
     switch (feat_op_table[op].out) {

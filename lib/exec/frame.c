@@ -30,16 +30,19 @@ void feat_frames_done(feat_frames *f) {
     feat_free(f->windows);
     feat_free(f->window_failed);
     feat_free(f->clock);
+    feat_scratch_done(&f->scratch);
     *f = (feat_frames){0};
 }
 
-void feat_frames_clock(feat_frames *f, int64_t t) {
+feat_status feat_frames_clock(feat_frames *f, int64_t t, feat_error *err) {
     const feat_code *code = f->block->clock.code;
     f->t = t;
-    if (!code || code->n_outputs == 0) return;
+    if (!code || code->n_outputs == 0) return FEAT_OK;
+    feat_scratch_reset(&f->scratch);
     for (size_t i = 0; i < code->n_loads; i++)
         f->clock[code->loads[i].reg] = feat_cell_of_int(t); /* NOW is all there is */
-    feat_row_run(code, f->clock);
+    feat_row_run(code, f->clock, &f->scratch);
+    return f->scratch.failed ? feat_fail_memory(err) : FEAT_OK;
 }
 
 feat_bound_state feat_frames_bound(const feat_frames *f, uint32_t bound, int64_t *time) {

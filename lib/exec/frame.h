@@ -19,7 +19,8 @@ static inline size_t feat_range_length(feat_range r) { return r.to > r.from ? r.
 typedef struct feat_frames {
     const feat_block *block;
     feat_cell *clock; /* registers of the clock's code */
-    bool uniform;     /* all branches have one delay and retention: what is visible is a range too */
+    feat_scratch scratch;
+    bool uniform; /* all branches have one delay and retention: what is visible is a range too */
     /* At the t of the last call. */
     int64_t t;
     feat_range rows; /* that count at all */
@@ -32,7 +33,7 @@ feat_status feat_frames_init(feat_frames *f, const feat_block *block, feat_error
 void feat_frames_done(feat_frames *f);
 
 /* Runs the clock; to be called first. */
-void feat_frames_clock(feat_frames *f, int64_t t);
+feat_status feat_frames_clock(feat_frames *f, int64_t t, feat_error *err);
 /* Whether event `i`, of a block that is not uniform, is visible at t. */
 bool feat_frames_visible(const feat_frames *f, const feat_events *events, size_t i);
 /* Finds the windows over `times[0..n)`, which are visible events where the block is not uniform. Returns whether any

@@ -17,9 +17,9 @@
 #define FEAT_BLOCK_LANES 64
 
 /* Lanes [first, first + n) of `out`; `first` is a multiple of FEAT_STRIP_LANES, 1 <= n <= FEAT_STRIP_LANES. An operator
- * with fewer arguments does not look at the others. */
+ * with fewer arguments does not look at the others. Texts that are made lie in the scratch. */
 typedef void feat_kernel(feat_vector *out, const feat_vector *a, const feat_vector *b, const feat_vector *c,
-                         size_t first, size_t n);
+                         size_t first, size_t n, feat_scratch *scratch);
 
 /* By feat_op. Kernels for AVX2 are NULL where it would not help. */
 extern feat_kernel *const feat_kernels_baseline[FEAT_OP_COUNT];

@@ -24,6 +24,9 @@
 #define LANES_OF_T(n) ((n) < BLOCK ? (n) : BLOCK)
 #define LANES_OF_W(n) LANES_OF_T(n)
 #define LANES_OF_V(n) LANES_OF_T(n)
+#define LANES_OF_D(n) LANES_OF_I(n)
+#define LANES_OF_S(n) LANES_OF_I(n)
+#define LANES_OF_X(n) LANES_OF_T(n)
 #define LESSER(x, y)  ((x) < (y) ? (x) : (y))
 #define LANES(n, OUT, A, B, C)                                                                                         \
     LESSER(LESSER(LANES_OF_##OUT(n), LANES_OF_##A(n)), LESSER(LANES_OF_##B(n), LANES_OF_##C(n)))
@@ -162,13 +165,13 @@ static inline void bits_of_states(const uint8_t *states, uint64_t *null, uint64_
 #define VECTORS2 a, b, b
 #define VECTORS3 a, b, c
 
-#define UNUSED1 (void)b, (void)c
-#define UNUSED2 (void)c
-#define UNUSED3 (void)0
+#define UNUSED1 (void)scratch, (void)b, (void)c
+#define UNUSED2 (void)scratch, (void)c
+#define UNUSED3 (void)scratch
 
 #define KERNEL_HEAD(id)                                                                                                \
     static void run_##id(feat_vector *out, const feat_vector *a, const feat_vector *b, const feat_vector *c,           \
-                         size_t first, size_t n)
+                         size_t first, size_t n, feat_scratch *scratch)
 
 /* ---- PURE: values and states do not know each other ---- */
 
@@ -222,12 +225,12 @@ static inline void merge_checked(feat_vector *out, size_t first, size_t block, s
         UNUSED##COUNT;                                                                                                 \
         uint8_t checked[FEAT_STRIP_LANES];                                                                             \
         lanes_##id(LANES_OUT(out, OUT), checked, ARGUMENTS##COUNT(A, B, C), n);                                        \
-        merge_states(out, VECTORS##COUNT, first, n, checked);                                                          \
+        strict_states(out, VECTORS##COUNT, first, n);                                                                  \
+        add_checked(out, first, n, checked);                                                                           \
     }
 
-static void merge_states(feat_vector *out, const feat_vector *a, const feat_vector *b, const feat_vector *c,
-                         size_t first, size_t n, const uint8_t *checked) {
-    strict_states(out, a, b, c, first, n);
+/* What bodies said, on top of the strict states. */
+static void add_checked(feat_vector *out, size_t first, size_t n, const uint8_t *checked) {
     bool strict_plain = is_plain(out, first);
     uint64_t any = 0;
     for (size_t block = 0; block < n; block += BLOCK) {
@@ -240,6 +243,43 @@ static void merge_states(feat_vector *out, const feat_vector *a, const feat_vect
 #define KERNEL_CHECK1(id, OUT, A, B, C, body) KERNEL_CHECK(id, 1, OUT, A, B, C, body)
 #define KERNEL_CHECK2(id, OUT, A, B, C, body) KERNEL_CHECK(id, 2, OUT, A, B, C, body)
 #define KERNEL_CHECK3(id, OUT, A, B, C, body) KERNEL_CHECK(id, 3, OUT, A, B, C, body)
+
+/* ---- MAKE: what a body makes lies in the scratch, so it is called for values only ---- */
+
+static inline bool is_value(const feat_vector *v, size_t lane) {
+    uint64_t absent = v->null[lane / BLOCK] | v->error[lane / BLOCK];
+    return !(absent >> lane % BLOCK & 1);
+}
+
+#define KERNEL_MAKE(id, COUNT, OUT, A, B, C, body)                                                                     \
+    static void lanes_##id(feat_vector *out, FEAT_CTYPE_##OUT *restrict to, uint8_t *restrict checked,                 \
+                           PARAMETERS##COUNT(A, B, C), size_t first, size_t n, feat_scratch *scratch) {                \
+        bool all = is_plain(out, first);                                                                               \
+        for (size_t block = 0; block < n; block += BLOCK) {                                                            \
+            POINTERS##COUNT(A, B, C) FEAT_CTYPE_##OUT *t = to + block;                                                 \
+            uint8_t *s = checked + block;                                                                              \
+            const size_t lanes = n - block < BLOCK ? n - block : BLOCK;                                                \
+            for (size_t i = 0; i < lanes; i++) {                                                                       \
+                uint8_t state = FEAT_STATE_VALUE;                                                                      \
+                if (all || is_value(out, first + block + i)) t[i] = feat_body_##body(scratch, VALUES##COUNT, &state);  \
+                else t[i] = FEAT_ZERO_##OUT;                                                                           \
+                if (state != FEAT_STATE_VALUE) t[i] = FEAT_ZERO_##OUT;                                                 \
+                s[i] = state;                                                                                          \
+            }                                                                                                          \
+            for (size_t i = lanes; i < BLOCK; i++) s[i] = FEAT_STATE_VALUE;                                            \
+        }                                                                                                              \
+    }                                                                                                                  \
+    KERNEL_HEAD(id) {                                                                                                  \
+        UNUSED##COUNT;                                                                                                 \
+        uint8_t checked[FEAT_STRIP_LANES];                                                                             \
+        strict_states(out, VECTORS##COUNT, first, n);                                                                  \
+        lanes_##id(out, LANES_OUT(out, OUT), checked, ARGUMENTS##COUNT(A, B, C), first, n, scratch);                   \
+        add_checked(out, first, n, checked);                                                                           \
+    }
+
+#define KERNEL_MAKE1(id, OUT, A, B, C, body) KERNEL_MAKE(id, 1, OUT, A, B, C, body)
+#define KERNEL_MAKE2(id, OUT, A, B, C, body) KERNEL_MAKE(id, 2, OUT, A, B, C, body)
+#define KERNEL_MAKE3(id, OUT, A, B, C, body) KERNEL_MAKE(id, 3, OUT, A, B, C, body)
 
 /* ---- CELL: the body sees states and values ---- */
 
@@ -362,6 +402,9 @@ static void write_states(feat_vector *out, const uint8_t *states, size_t first, 
 #define WIDE_B ALWAYS
 #define WIDE_I ALWAYS
 #define WIDE_F ALWAYS
+#define WIDE_D ALWAYS
+#define WIDE_S ALWAYS
+#define WIDE_X WIDE_T
 #ifdef WIDE_ONLY
 #define WIDE_T NEVER
 #define WIDE_W NEVER

@@ -168,13 +168,13 @@ void feat_projector_free(feat_projector *p) {
     feat_free(p);
 }
 
-void feat_projector_batch(feat_projector *p, const feat_row_source *rows, size_t start, size_t n,
-                          const uint32_t **lanes, size_t *n_lanes) {
+feat_status feat_projector_batch(feat_projector *p, const feat_row_source *rows, size_t start, size_t n,
+                                 const uint32_t **lanes, size_t *n_lanes, feat_error *err) {
     const feat_code *code = p->branch->stage.code;
     uint8_t state[FEAT_LANES];
     size_t picked = 0;
     feat_row_source_load(rows, code, code->n_joins, p->machine, start, n);
-    feat_machine_run(p->machine, n);
+    FEAT_TRY(feat_machine_run(p->machine, n, err));
     memset(p->where_state, FEAT_STATE_VALUE, n);
     if (p->where) feat_vector_states(p->where, n, p->where_state);
     const uint8_t *truth = p->where ? feat_vector_values(p->where) : NULL;
@@ -196,6 +196,7 @@ void feat_projector_batch(feat_projector *p, const feat_row_source *rows, size_t
     }
     *lanes = p->lanes;
     *n_lanes = picked;
+    return FEAT_OK;
 }
 
 void feat_projector_key(const feat_projector *p, uint32_t lane, feat_buffer *key) {

@@ -18,6 +18,7 @@ struct feat_machine {
     feat_vector *registers;
     instruction *instructions;
     void *memory; /* of all registers */
+    feat_scratch scratch;
 };
 
 enum { LANE_WORDS = FEAT_LANES / FEAT_BLOCK_LANES, STRIPS = FEAT_LANES / FEAT_STRIP_LANES };
@@ -128,6 +129,7 @@ void feat_machine_free(feat_machine *machine) {
     feat_free(machine->registers);
     feat_free(machine->instructions);
     feat_free(machine->memory);
+    feat_scratch_done(&machine->scratch);
     feat_free(machine);
 }
 
@@ -162,9 +164,10 @@ static void prefetch_some(prefetch *p, size_t bytes) {
     }
 }
 
-void feat_machine_run_steps(feat_machine *machine, size_t from, size_t to, size_t n) {
+feat_status feat_machine_run_steps(feat_machine *machine, size_t from, size_t to, size_t n, feat_error *err) {
     assert(n <= FEAT_LANES && from <= to && to <= machine->n_steps);
     const instruction *end = machine->instructions + to;
+    if (from == 0) feat_scratch_reset(&machine->scratch);
     size_t share = 0; /* of a strip's bytes after each step */
     for (size_t r = 0; r < machine->n_regs; r++) share += bytes_borrowed(&machine->registers[r], FEAT_STRIP_LANES);
     if (share > 0 && to > from) share = (share / (to - from) + 63) / 64 * 64;
@@ -172,10 +175,13 @@ void feat_machine_run_steps(feat_machine *machine, size_t from, size_t to, size_
         size_t lanes = n - first < FEAT_STRIP_LANES ? n - first : FEAT_STRIP_LANES;
         prefetch next = {machine->registers, machine->registers + machine->n_regs, first, lanes, 0};
         for (const instruction *i = machine->instructions + from; i < end; i++) {
-            i->kernel(i->out, i->a, i->b, i->c, first, lanes);
+            i->kernel(i->out, i->a, i->b, i->c, first, lanes, &machine->scratch);
             if (share > 0) prefetch_some(&next, share);
         }
     }
+    return machine->scratch.failed ? feat_fail_memory(err) : FEAT_OK;
 }
 
-void feat_machine_run(feat_machine *machine, size_t n) { feat_machine_run_steps(machine, 0, machine->n_steps, n); }
+feat_status feat_machine_run(feat_machine *machine, size_t n, feat_error *err) {
+    return feat_machine_run_steps(machine, 0, machine->n_steps, n, err);
+}

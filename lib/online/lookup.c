@@ -25,7 +25,8 @@ struct feat_lookup {
     join_state *joins;
     feat_cell *cells; /* registers of the service's code */
     feat_buffer key;
-    feat_arena text; /* TEXT features of the last call */
+    feat_scratch scratch; /* texts that the row at hand makes */
+    feat_arena text;      /* TEXT features of the last call */
 };
 
 void feat_lookup_close(feat_lookup *l) {
@@ -41,6 +42,7 @@ void feat_lookup_close(feat_lookup *l) {
     feat_free(l->cells);
     feat_buffer_done(&l->key);
     feat_arena_done(&l->text);
+    feat_scratch_done(&l->scratch);
     feat_db_unref(l->db);
     feat_free(l);
 }
@@ -73,6 +75,7 @@ feat_status feat_lookup_open(feat_db *db, const feat_service *service, feat_look
     l->service = service;
     feat_buffer_init(&l->key);
     feat_arena_init(&l->text);
+    feat_scratch_init(&l->scratch);
     feat_status status;
     const feat_code *code = service->stage.code;
     l->joins = feat_alloc_zero(code->n_joins, sizeof *l->joins);
@@ -180,7 +183,7 @@ static feat_status join_evaluate(feat_lookup *l, size_t j, int64_t now, size_t *
     if (whole) {
         int64_t first, last;
         if (l->key.failed) return feat_fail_memory(err);
-        feat_scanner_span(s->scanner, now, &first, &last);
+        FEAT_TRY(feat_scanner_span(s->scanner, now, &first, &last, err));
         FEAT_TRY(feat_state_load(l->cursor, s->state, l->key.data, l->key.size, first, last, &s->events, err));
     }
     FEAT_TRY(feat_scanner_run(s->scanner, &s->events, 0, s->events.n, now, s->aggregates, &found, err));
@@ -238,6 +241,7 @@ static feat_status row_evaluate(feat_lookup *l, const feat_value *inputs, size_t
     const feat_service *service = l->service;
     const feat_code *code = service->stage.code;
     size_t at = 0, load = 0;
+    feat_scratch_reset(&l->scratch);
     for (size_t i = 0; i < service->n_inputs; i++) FEAT_TRY(check_input(&service->inputs[i], &inputs[i], row, err));
     for (; load < code->n_loads; load++) { /* those of no join come first */
         const feat_load *wanted = &code->loads[load];
@@ -247,11 +251,12 @@ static feat_status row_evaluate(feat_lookup *l, const feat_value *inputs, size_t
         else break;
     }
     for (size_t j = 0; j < code->n_joins; j++) {
-        feat_row_run_steps(code, l->cells, at, code->joins[j].step);
+        feat_row_run_steps(code, l->cells, &l->scratch, at, code->joins[j].step);
         at = code->joins[j].step;
         FEAT_TRY(join_evaluate(l, j, now, &load, err));
     }
-    feat_row_run_steps(code, l->cells, at, code->n_steps);
+    feat_row_run_steps(code, l->cells, &l->scratch, at, code->n_steps);
+    if (l->scratch.failed) return feat_fail_memory(err);
     for (size_t f = 0; f < service->n_features; f++) {
         int32_t v = service->feature_view[f];
         bool found = v < 0 || is_true(l, service->views[v].found_output, true);

@@ -215,7 +215,7 @@ static feat_status bind_call(feat_binder *b, const feat_ast_expr *expr, uint32_t
     if (expr->n_args == 0 && (strcasecmp(expr->name, "current_date") == 0 || strcasecmp(expr->name, "today") == 0))
         return bind_current_date(b, expr, node);
     const feat_function *function = feat_function_find(expr->name);
-    if (!function) return unknown_function(b, expr);
+    if (!function && !feat_function_exists(expr->name)) return unknown_function(b, expr);
     if (expr->over || expr->filter || expr->distinct || expr->star || expr->n_order || expr->nulls)
         return feat_bind_fail(b, expr->offset, "%s is no aggregate: it takes no OVER, FILTER, DISTINCT, ORDER BY or *",
                               expr->name);
@@ -223,11 +223,11 @@ static feat_status bind_call(feat_binder *b, const feat_ast_expr *expr, uint32_t
     if (!args) return feat_fail_memory(b->err);
     for (size_t k = 0; k < expr->n_args; k++) {
         const feat_ast_expr *arg = expr->args[k];
-        if (k == 0 && function->takes_part && names_part(arg))
+        if (k == 0 && function && function->takes_part && names_part(arg))
             FEAT_TRY(built(b, arg, feat_build_text(&b->build, arg->name, strlen(arg->name)), &args[k]));
         else FEAT_TRY(feat_bind_expr(b, arg, &args[k]));
     }
-    return built(b, expr, feat_build_call(&b->build, function->name, args, expr->n_args), node);
+    return built(b, expr, feat_build_call(&b->build, function ? function->name : expr->name, args, expr->n_args), node);
 }
 
 static feat_status bind_one(feat_binder *b, const feat_ast_expr *expr, uint32_t *node) {

@@ -50,8 +50,8 @@ uint32_t feat_build_case(feat_builder *b, uint32_t *conditions, uint32_t *result
 /* ~x of an integer. */
 uint32_t feat_build_bit_not(feat_builder *b, uint32_t node);
 
-/* A function is one row of the table in build_call.c. `takes_part`: the first argument is a part of a time, a word or a
- * constant text; it is handed over as a text constant. */
+/* A function that needs more than its row of op.def says is a row of a table, in build_call.c or beside what builds it.
+ * `takes_part`: the first argument is a part of a time, a word or a constant text; it is handed over as a text constant. */
 typedef struct feat_function {
     const char *name;
     size_t min, max; /* arguments */
@@ -59,12 +59,14 @@ typedef struct feat_function {
     uint32_t (*build)(feat_builder *b, const struct feat_function *function, uint32_t *args, size_t n);
     int parameter; /* what several functions of one `build` differ in */
 } feat_function;
-/* By name in any case, or NULL. */
+/* The function of a table, by name in any case, or NULL. */
 const feat_function *feat_function_find(const char *name);
-/* All names, for suggestions. */
+/* Whether there is a function of that name, in a table or a row of op.def. */
+bool feat_function_exists(const char *name);
+/* All names, for suggestions; some stand there more than once. */
 size_t feat_function_count(void);
 const char *feat_function_name(size_t i);
-/* Checks the number of arguments. The array is overwritten. */
+/* Checks number and types of the arguments. The array is overwritten. */
 uint32_t feat_build_call(feat_builder *b, const char *name, uint32_t *args, size_t n);
 
 #endif

@@ -1,4 +1,5 @@
 /* The functions: a table of names, and how each is built of operators. */
+#include <stdio.h>
 #include <strings.h>
 
 #include "base/calendar.h"
@@ -163,20 +164,136 @@ static const feat_function functions[] = {
     {"to_decades", 1, 1, false, feat_build_to_interval, FEAT_PART_DECADE},
     {"to_centuries", 1, 1, false, feat_build_to_interval, FEAT_PART_CENTURY},
     {"to_millennia", 1, 1, false, feat_build_to_interval, FEAT_PART_MILLENNIUM},
+    {NULL, 0, 0, false, NULL, 0},
 };
 
-size_t feat_function_count(void) { return sizeof functions / sizeof *functions; }
-const char *feat_function_name(size_t i) { return functions[i].name; }
+/* Other names of functions. */
+static const struct {
+    const char *alias, *name;
+} aliases[] = {
+    {"power", "pow"},
+};
+enum { N_ALIASES = sizeof aliases / sizeof *aliases };
+
+static const feat_function *const tables[] = {functions};
+enum { N_TABLES = sizeof tables / sizeof *tables };
+
+static const char *name_of(const char *name) {
+    for (size_t i = 0; i < N_ALIASES; i++)
+        if (strcasecmp(aliases[i].alias, name) == 0) return aliases[i].name;
+    return name;
+}
 
 const feat_function *feat_function_find(const char *name) {
-    for (size_t i = 0; i < feat_function_count(); i++)
-        if (strcasecmp(functions[i].name, name) == 0) return &functions[i];
+    name = name_of(name);
+    for (size_t t = 0; t < N_TABLES; t++)
+        for (const feat_function *f = tables[t]; f->name; f++)
+            if (strcasecmp(f->name, name) == 0) return f;
     return NULL;
+}
+
+static bool is_called(int op, const char *name) {
+    return feat_op_table[op].callable && strcasecmp(feat_op_table[op].sql, name) == 0;
+}
+
+bool feat_function_exists(const char *name) {
+    if (feat_function_find(name)) return true;
+    name = name_of(name);
+    for (int op = 0; op < FEAT_OP_COUNT; op++)
+        if (is_called(op, name)) return true;
+    return false;
+}
+
+static const char *nth_name(size_t i, size_t *count) {
+    size_t n = 0;
+    for (size_t t = 0; t < N_TABLES; t++)
+        for (const feat_function *f = tables[t]; f->name; f++)
+            if (n++ == i) return f->name;
+    for (size_t k = 0; k < N_ALIASES; k++)
+        if (n++ == i) return aliases[k].alias;
+    for (int op = 0; op < FEAT_OP_COUNT; op++)
+        if (feat_op_table[op].callable && n++ == i) return feat_op_table[op].sql;
+    *count = n;
+    return NULL;
+}
+
+size_t feat_function_count(void) {
+    size_t count = 0;
+    (void)nth_name(SIZE_MAX, &count);
+    return count;
+}
+
+const char *feat_function_name(size_t i) {
+    size_t count;
+    return nth_name(i, &count);
+}
+
+/* ---- Functions that a row of op.def says all of. ---- */
+
+/* What it takes to hand a value of type `from` to a parameter: 0 nothing, 1 a conversion that loses nothing, -1 it
+ * cannot be. */
+static int conversion_cost(const feat_builder *b, uint32_t node, feat_type to) {
+    feat_type from = feat_build_type(b, node);
+    if (from == to) return 0;
+    if (from == FEAT_TYPE_UNKNOWN) return 1;
+    if (feat_type_common(from, to) == to) return 1;
+    return feat_is_number(from) && to == FEAT_TYPE_DOUBLE ? 1 : -1;
+}
+
+static int call_cost(const feat_builder *b, const feat_op_info *row, const uint32_t *args) {
+    int cost = 0;
+    for (int i = 0; i < row->n_args; i++) {
+        int one = conversion_cost(b, args[i], row->params[i]);
+        if (one < 0) return -1;
+        cost += one;
+    }
+    return cost;
+}
+
+static uint32_t refuse_types(feat_builder *b, const char *name, const uint32_t *args, size_t n) {
+    char types[256] = "";
+    size_t length = 0;
+    for (size_t i = 0; i < n && length < sizeof types; i++) {
+        int written = snprintf(types + length, sizeof types - length, "%s%s", i ? ", " : "",
+                               feat_build_type_name(feat_build_type(b, args[i])));
+        length += written > 0 ? (size_t)written : 0;
+    }
+    return feat_build_refuse(b, "%s does not take (%s)", name, types);
+}
+
+static uint32_t call_row(feat_builder *b, const char *name, uint32_t *args, size_t n) {
+    int best = -1, best_cost = 0;
+    size_t least = 3, most = 0;
+    for (int op = 0; op < FEAT_OP_COUNT; op++) {
+        const feat_op_info *row = &feat_op_table[op];
+        if (!is_called(op, name)) continue;
+        if ((size_t)row->n_args < least) least = (size_t)row->n_args;
+        if ((size_t)row->n_args > most) most = (size_t)row->n_args;
+        int cost = (size_t)row->n_args == n ? call_cost(b, row, args) : -1;
+        if (cost < 0 || (best >= 0 && cost >= best_cost)) continue;
+        best = op;
+        best_cost = cost;
+    }
+    if (n < least || n > most) {
+        if (least == most)
+            return feat_build_refuse(b, "%s takes %zu argument%s, found %zu", name, least, least == 1 ? "" : "s", n);
+        return feat_build_refuse(b, "%s takes %zu to %zu arguments, found %zu", name, least, most, n);
+    }
+    if (best < 0) return refuse_types(b, name, args, n);
+    const feat_op_info *row = &feat_op_table[best];
+    for (size_t i = 0; i < n; i++) {
+        args[i] = feat_build_convert(b, args[i], row->params[i]);
+        if (args[i] == FEAT_NO_NODE) return args[i];
+    }
+    return feat_build_op(b, (feat_op)best, row->result, args, (int)n);
 }
 
 uint32_t feat_build_call(feat_builder *b, const char *name, uint32_t *args, size_t n) {
     const feat_function *function = feat_function_find(name);
-    if (!function) return feat_build_refuse(b, "unknown function '%s'", name);
+    if (!function) {
+        if (!feat_function_exists(name)) return feat_build_refuse(b, "unknown function '%s'", name);
+        return call_row(b, name_of(name), args, n);
+    }
     if (n >= function->min && n <= function->max) return function->build(b, function, args, n);
     const char *many = function->min == 1 ? "" : "s";
     if (function->max == ANY_NUMBER)

@@ -57,7 +57,7 @@ feat_status feat_pool_fold(const feat_pool *from, feat_pool *to, feat_fold *fold
                 continue;
             }
             feat_node made = {.kind = FEAT_NODE_CONST, .type = node.type};
-            if (constant && fold && fold(node.op, args, &made)) node = made;
+            if (constant && fold && fold(to->arena, node.op, args, &made)) node = made;
         }
         map[i] = feat_pool_add(to, &node);
         if (map[i] == FEAT_NO_NODE) return feat_fail_memory(err);

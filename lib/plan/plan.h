@@ -18,7 +18,8 @@
 #include "base/buffer.h"
 #include "base/digest.h"
 #include "base/error.h"
-#include "column/column.h" /* feat_text */
+#include "base/text.h"
+#include "column/column.h" /* feat_interval */
 #include "column/schema.h"
 #include "math/exact.h" /* feat_int128 */
 
@@ -36,6 +37,10 @@ typedef enum feat_class {
     FEAT_CLASS_W = 5,
     FEAT_CLASS_V = 6
 } feat_class;
+/* Letters of op.def that name a type of a class. */
+#define FEAT_CLASS_D FEAT_CLASS_I /* DATE */
+#define FEAT_CLASS_S FEAT_CLASS_I /* TIMESTAMP */
+#define FEAT_CLASS_X FEAT_CLASS_T /* BLOB */
 feat_class feat_class_of(feat_type type);
 
 typedef enum feat_op {
@@ -49,6 +54,8 @@ typedef struct feat_op_info {
     const char *id, *sql;
     feat_class out, arg[3];
     int n_args, revision;
+    bool callable;               /* as a function, by its name, with the types of the row */
+    feat_type result, params[3]; /* of a callable one */
 } feat_op_info;
 extern const feat_op_info feat_op_table[FEAT_OP_COUNT];
 /* Whether an operator can make an error of arguments that are none. */
@@ -350,8 +357,9 @@ typedef struct feat_code {
     size_t n_outputs;
 } feat_code;
 
-/* Computes an operator over constants into `out` (a constant of its type); false where it cannot be, or is an error. */
-typedef bool feat_fold(feat_op op, const feat_node *const *args, feat_node *out);
+/* Computes an operator over constants into `out` (a constant of its type; what it refers to lives in `arena` or in the
+ * arguments); false where it cannot be, or is an error. */
+typedef bool feat_fold(feat_arena *arena, feat_op op, const feat_node *const *args, feat_node *out);
 
 /* Lowers a stage: `outputs` are nodes of its pool. `fold` may be NULL: constants then stay as they were written. Memory
  * from `arena`. */

@@ -30,16 +30,29 @@ feat_class feat_class_of(feat_type type) {
     return FEAT_CLASS_N;
 }
 
+/* What the letters of op.def say of a function's types. */
+#define TYPE_N ((feat_type)0)
+#define TYPE_B FEAT_TYPE_BOOLEAN
+#define TYPE_I FEAT_TYPE_BIGINT
+#define TYPE_F FEAT_TYPE_DOUBLE
+#define TYPE_T FEAT_TYPE_TEXT
+#define TYPE_V FEAT_TYPE_INTERVAL
+#define TYPE_D FEAT_TYPE_DATE
+#define TYPE_S FEAT_TYPE_TIMESTAMP
+#define TYPE_X FEAT_TYPE_BLOB
+
 const feat_op_info feat_op_table[FEAT_OP_COUNT] = {
+#define ROW(id, sql, out, a, b, c, rev)                                                                                \
+#id, sql, FEAT_CLASS_##out,                                                                                        \
+        {FEAT_CLASS_##a, FEAT_CLASS_##b, FEAT_CLASS_##c },                                                             \
+         (FEAT_CLASS_##a != FEAT_CLASS_N) + (FEAT_CLASS_##b != FEAT_CLASS_N) + (FEAT_CLASS_##c != FEAT_CLASS_N), rev
 #define FEAT_OP(id, sql, shape, out, a, b, c, rev, body, nulls, errors, text, example, result)                         \
-    {#id,                                                                                                              \
-     sql,                                                                                                              \
-     FEAT_CLASS_##out,                                                                                                 \
-     {FEAT_CLASS_##a, FEAT_CLASS_##b, FEAT_CLASS_##c},                                                                 \
-     (FEAT_CLASS_##a != FEAT_CLASS_N) + (FEAT_CLASS_##b != FEAT_CLASS_N) + (FEAT_CLASS_##c != FEAT_CLASS_N),           \
-     rev},
+    {ROW(id, sql, out, a, b, c, rev), false, 0, {0, 0, 0}},
+#define FEAT_FUNCTION(id, sql, shape, out, a, b, c, rev, body, nulls, errors, text, example, result)                   \
+    {ROW(id, sql, out, a, b, c, rev), true, TYPE_##out, {TYPE_##a, TYPE_##b, TYPE_##c}},
 #include "plan/op.def"
 #undef FEAT_OP
+#undef ROW
 };
 
 bool feat_op_fails(feat_op op) {
@@ -50,7 +63,8 @@ bool feat_op_fails(feat_op op) {
 #include "plan/op.def"
 #undef FEAT_OP
     };
-    return strncmp(rows[op].shape, "CHECK", 5) == 0 && strncmp(rows[op].errors, "none", 4) != 0;
+    bool checks = strncmp(rows[op].shape, "CHECK", 5) == 0 || strncmp(rows[op].shape, "MAKE", 4) == 0;
+    return checks && strncmp(rows[op].errors, "none", 4) != 0;
 }
 
 const feat_agg_info feat_agg_table[FEAT_AGG_COUNT_OF] = {

@@ -7,6 +7,8 @@
 
 #include "exec/exec.h"
 
+static feat_scratch scratch; /* of rows */
+
 static double seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -69,7 +71,7 @@ static void bench_program(void) {
         }
         int rounds = 2000;
         double start = seconds();
-        for (int k = 0; k < rounds; k++) feat_machine_run(machine, FEAT_LANES);
+        for (int k = 0; k < rounds; k++) (void)feat_machine_run(machine, FEAT_LANES, NULL);
         double spent = seconds() - start;
         sink = ((const double *)feat_vector_values(feat_machine_register(machine, output)))[7];
         printf("%-44s %10.2f ns per operation\n", nulls ? "vector machine, 10 % NULL" : "vector machine, plain",
@@ -82,7 +84,7 @@ static void bench_program(void) {
         start = seconds();
         for (int k = 0; k < rounds * 100; k++) {
             memcpy(cells, inputs + (size_t)k % FEAT_LANES * N_INPUTS, N_INPUTS * sizeof *cells);
-            feat_row_run(&code, cells);
+            feat_row_run(&code, cells, &scratch);
         }
         spent = seconds() - start;
         sink = cells[output].v.f;

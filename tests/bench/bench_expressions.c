@@ -16,6 +16,8 @@
 #include "exec/kernel.h"
 #include "plan/registers.h"
 
+static feat_scratch scratch; /* of rows */
+
 static double seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -131,7 +133,7 @@ static double run_all(const lowered *l, feat_level level, const feat_column *col
         for (size_t i = 0; i < l->code.n_loads; i++)
             feat_vector_load(feat_machine_register(machine, l->code.loads[i].reg), &columns[l->code.loads[i].index], at,
                              n);
-        feat_machine_run(machine, n);
+        (void)feat_machine_run(machine, n, NULL);
         const feat_vector *result = feat_machine_register(machine, l->output);
         if (!out) raise_greatest(lanes, feat_vector_values(result), n);
         else if (feat_vector_store(result, n, out) != 0) fail("memory");
@@ -153,7 +155,7 @@ static double run_rows(const lowered *l, const feat_column *columns, size_t rows
             cell->v.f = ((const double *)columns[k].values)[i];
             cell->state = FEAT_STATE_VALUE;
         }
-        feat_row_run(&l->code, cells);
+        feat_row_run(&l->code, cells, &scratch);
     }
     double spent = seconds() - start;
     free(cells);

@@ -165,7 +165,7 @@ static feat_status project(feat_projector *p, const feat_row_source *rows, size_
     for (size_t start = 0; start < n; start += step) {
         const uint32_t *lanes;
         size_t n_lanes, length = n - start < step ? n - start : step;
-        feat_projector_batch(p, rows, start, length, &lanes, &n_lanes);
+        ck_assert_int_eq(feat_projector_batch(p, rows, start, length, &lanes, &n_lanes, NULL), FEAT_OK);
         feat_status status = feat_projector_take(p, rows, start, lanes, n_lanes, out, NULL);
         if (status != FEAT_OK) return status;
         for (size_t i = 0; i < n_lanes && numbers; i++) numbers[seen++] = start + lanes[i];
@@ -225,7 +225,7 @@ START_TEST(test_lanes_and_keys) {
     feat_buffer_init(&expected);
     ck_assert_int_eq(feat_events_init(&events, &x.block, NULL), FEAT_OK);
     ck_assert_int_eq(feat_projector_new(&x.block, 0, &projector, NULL), FEAT_OK);
-    feat_projector_batch(projector, &rows, 100, n - 100, &lanes, &n_lanes);
+    ck_assert_int_eq(feat_projector_batch(projector, &rows, 100, n - 100, &lanes, &n_lanes, NULL), FEAT_OK);
     for (size_t i = 0; i < n_lanes; i++) {
         if (random_below(3) == 0) some[n_some++] = lanes[i];
         feat_projector_key(projector, lanes[i], &key);
@@ -648,7 +648,7 @@ START_TEST(test_out_of_memory) {
         for (size_t start = 0; start < ROWS && status == FEAT_OK; start += 1000) {
             const uint32_t *lanes;
             size_t n_lanes, before = events.n;
-            feat_projector_batch(projector, &rows, start, 1000, &lanes, &n_lanes);
+            ck_assert_int_eq(feat_projector_batch(projector, &rows, start, 1000, &lanes, &n_lanes, NULL), FEAT_OK);
             status = feat_projector_take(projector, &rows, start, lanes, n_lanes, &events, NULL);
             if (status == FEAT_OK) continue;
             ck_assert_uint_eq(events.n, before); /* none of the batch is there, and no tie of it either */

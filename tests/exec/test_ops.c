@@ -5,6 +5,8 @@
 #include "plan/registers.h"
 #include "support.h"
 
+static feat_scratch scratch; /* of rows */
+
 /* ---- both machines agree ---- */
 
 /* One step over three loaded registers. */
@@ -74,10 +76,10 @@ static void compare_machines(feat_op op, size_t n, unsigned percent_no_value, co
             for (size_t i = 0; i < FEAT_LANES; i++) stale[i] = random_cell(s.regs[r], 30);
             feat_vector_put_cells(v, stale, 1, FEAT_LANES);
         }
-        feat_machine_run(machine, FEAT_LANES);
+        ck_assert_int_eq(feat_machine_run(machine, FEAT_LANES, NULL), FEAT_OK);
         for (uint32_t r = 0; r < 3; r++)
             if (from[r] != FROM_CONSTANT) feat_vector_put_cells(feat_machine_register(machine, r), &lanes[0][r], 3, n);
-        feat_machine_run_steps(machine, 0, 1, n);
+        ck_assert_int_eq(feat_machine_run_steps(machine, 0, 1, n, NULL), FEAT_OK);
         const feat_vector *out = feat_machine_register(machine, 3);
         uint8_t states[FEAT_LANES + 1];
         states[n] = 0xaa;
@@ -87,8 +89,8 @@ static void compare_machines(feat_op op, size_t n, unsigned percent_no_value, co
             feat_cell cells[4], single, vector = feat_vector_cell(out, i);
             feat_row_init(&s.code, cells);
             for (uint32_t r = 0; r < 3; r++) cells[r] = lanes[i][r];
-            feat_row_run(&s.code, cells);
-            feat_row_op(op, &single, &lanes[i][0], &lanes[i][1], &lanes[i][2]);
+            feat_row_run(&s.code, cells, &scratch);
+            feat_row_op(op, &single, &lanes[i][0], &lanes[i][1], &lanes[i][2], &scratch);
             ck_assert_msg(same_cell(&vector, &cells[3], s.regs[3]) && same_cell(&single, &cells[3], s.regs[3]) &&
                               states[i] == vector.state,
                           "%s: level %d, lane %zu of %zu differs: states %d %d %d", feat_op_table[op].id, level, i, n,
@@ -145,7 +147,7 @@ START_TEST(test_program) {
         memset(lanes, 0, sizeof lanes);
         for (size_t i = 0; i < 100; i++) lanes[i].v.f = (double)i / 10;
         feat_vector_put_cells(input, lanes, 1, 100);
-        feat_machine_run(machine, 100);
+        ck_assert_int_eq(feat_machine_run(machine, 100, NULL), FEAT_OK);
         for (size_t i = 0; i < 100; i++) {
             double x = (double)i / 10;
             feat_cell square = feat_vector_cell(feat_machine_register(machine, 5), i);
@@ -156,7 +158,7 @@ START_TEST(test_program) {
             feat_cell cells[10];
             feat_row_init(&code, cells);
             cells[0].v.f = x;
-            feat_row_run(&code, cells);
+            feat_row_run(&code, cells, &scratch);
             ck_assert(same_cell(&cells[5], &square, FEAT_CLASS_F) && same_cell(&cells[9], &text, FEAT_CLASS_T));
             ck_assert(cells[8].v.b == 1 && cells[2].state == FEAT_STATE_NULL);
         }
@@ -276,7 +278,7 @@ START_TEST(test_rules) {
     };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         feat_cell out, expected = feat_cell_canonical(rules[i].expected, feat_op_table[rules[i].op].out);
-        feat_row_op(rules[i].op, &out, &rules[i].a, &rules[i].b, &rules[i].c);
+        feat_row_op(rules[i].op, &out, &rules[i].a, &rules[i].b, &rules[i].c, &scratch);
         ck_assert_msg(same_cell(&out, &expected, feat_op_table[rules[i].op].out), "rule %zu, %s: state %d", i,
                       feat_op_table[rules[i].op].id, out.state);
     }
@@ -567,15 +569,15 @@ static void compare_allocation(feat_arena *arena) {
             feat_vector_put_cells(feat_machine_register(machines[0], loads[k].reg), &lanes[0][k], 2, FEAT_LANES);
             feat_vector_put_cells(feat_machine_register(machines[1], shared_loads[k].reg), &lanes[0][k], 2, FEAT_LANES);
         }
-        feat_machine_run(machines[0], FEAT_LANES);
-        feat_machine_run_steps(machines[1], 0, STEPS / 2, FEAT_LANES);
-        feat_machine_run_steps(machines[1], STEPS / 2, STEPS, FEAT_LANES);
+        ck_assert_int_eq(feat_machine_run(machines[0], FEAT_LANES, NULL), FEAT_OK);
+        ck_assert_int_eq(feat_machine_run_steps(machines[1], 0, STEPS / 2, FEAT_LANES, NULL), FEAT_OK);
+        ck_assert_int_eq(feat_machine_run_steps(machines[1], STEPS / 2, STEPS, FEAT_LANES, NULL), FEAT_OK);
         for (size_t i = 0; i < FEAT_LANES; i++) {
             feat_cell cells[REGS];
             feat_row_init(&shared, cells);
             for (uint32_t k = 0; k < 2; k++) cells[shared_loads[k].reg] = lanes[i][k];
-            feat_row_run_steps(&shared, cells, 0, STEPS / 3);
-            feat_row_run_steps(&shared, cells, STEPS / 3, STEPS);
+            feat_row_run_steps(&shared, cells, &scratch, 0, STEPS / 3);
+            feat_row_run_steps(&shared, cells, &scratch, STEPS / 3, STEPS);
             for (int k = 0; k < 4; k++) {
                 uint32_t plain = k < 3 ? outputs[k] : kept[0], other = k < 3 ? shared_outputs[k] : shared_kept[0];
                 feat_cell a = feat_vector_cell(feat_machine_register(machines[0], plain), i);

@@ -146,15 +146,19 @@ static void evaluate(const table *t, const char *expression) {
     } else {
         const feat_code *code = stage.code;
         feat_cell *cells = some(code->n_regs, sizeof *cells);
+        feat_scratch scratch;
+        feat_scratch_init(&scratch);
         print_type(type);
         feat_row_init(code, cells);
         for (size_t row = 0; row < t->n_rows; row++) {
             for (size_t i = 0; i < code->n_loads; i++)
                 cells[code->loads[i].reg] = t->cells[row * t->n_columns + code->loads[i].index];
-            feat_row_run(code, cells);
+            feat_scratch_reset(&scratch);
+            feat_row_run(code, cells, &scratch);
             print_cell(feat_class_of(type), &cells[code->outputs[0]]);
         }
         putchar('\n');
+        feat_scratch_done(&scratch);
         free(cells);
     }
     feat_arena_done(&arena);

@@ -12,12 +12,13 @@ import pytest
 import libfeat
 
 ROOT = Path(__file__).resolve().parents[2]
-ROW = re.compile(r'^FEAT_OP\((\w+), .*"((?:[^"\\]|\\.)*)", "((?:[^"\\]|\\.)*)"\)$', re.M)
-EXAMPLES = ROW.findall((ROOT / "lib" / "plan" / "op.def").read_text(encoding="utf-8"))
+ROW = re.compile(r'^FEAT_(?:OP|FUNCTION)\((\w+), .*"((?:[^"\\]|\\.)*)", "((?:[^"\\]|\\.)*)"\)$', re.M)
+TABLE = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "lib" / "plan").glob("op*.def")))
+EXAMPLES = ROW.findall(TABLE)
 
 
 def test_every_row_has_an_example() -> None:
-    assert len(EXAMPLES) == (ROOT / "lib" / "plan" / "op.def").read_text(encoding="utf-8").count("\nFEAT_OP(")
+    assert len(EXAMPLES) == TABLE.count("\nFEAT_OP(") + TABLE.count("\nFEAT_FUNCTION(")
 
 
 def show(value: Any) -> str:
