@@ -49,7 +49,11 @@ double feat_generate_about(random_state *r, size_t i, size_t n, const double *ra
     return random_u64(r) & 1 ? range[0] + distance : range[0] - distance;
 }
 
-size_t feat_ulp_times(void) { return getenv("FEAT_TEST_LONG") ? 100 : 1; }
+size_t feat_ulp_times(void) {
+    const char *times = getenv("FEAT_TEST_ULP");
+    if (times) return (size_t)strtoull(times, NULL, 10);
+    return getenv("FEAT_TEST_LONG") ? 10 : 1;
+}
 
 #ifdef HAVE_MPFR
 

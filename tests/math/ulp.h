@@ -39,7 +39,7 @@ typedef struct feat_ulp_part {
     unsigned share;
 } feat_ulp_part;
 
-/* 1, or 100 when FEAT_TEST_LONG is set: what a number of arguments is multiplied by. */
+/* What a number of arguments is multiplied by: 1, or 10 when FEAT_TEST_LONG is set, or what FEAT_TEST_ULP says. */
 size_t feat_ulp_times(void);
 
 #ifdef HAVE_MPFR
