@@ -354,6 +354,16 @@ static uint32_t build_append(feat_builder *b, const feat_function *function, uin
 
 /* ---- Searching. ---- */
 
+/* Whether no element of a constant list is a value. */
+static bool says_nothing(const feat_builder *b, uint32_t node) {
+    feat_nested_layout list;
+    feat_element e;
+    if (!is_constant_list(b, node) || !layout_of(b, node, &list)) return false;
+    for (size_t i = 0; i < list.n; i++)
+        if (feat_list_get(&list, i, &e)) return false;
+    return true;
+}
+
 /* Brings a list and what is compared with its elements to one type of elements. The list becomes a LIST. */
 static bool unify_element(feat_builder *b, const char *what, uint32_t *list, uint32_t *x) {
     if (feat_build_type(b, *list) == FEAT_TYPE_UNKNOWN) {
@@ -366,8 +376,9 @@ static bool unify_element(feat_builder *b, const char *what, uint32_t *list, uin
     }
     feat_type own = feat_build_type(b, *x);
     if (own != FEAT_TYPE_UNKNOWN && !element_type(b, own)) return false;
-    bool literal = feat_build_is_constant(b, *x);
-    if (!literal && is_constant_list(b, *list)) {
+    /* Of a literal and a list of them the list has the say, unless nothing is in it that has a type. */
+    bool adapts = own != FEAT_TYPE_UNKNOWN && (!feat_build_is_constant(b, *x) || says_nothing(b, *list));
+    if (adapts && is_constant_list(b, *list)) {
         *list = feat_build_list_adapt(b, *list, FEAT_TYPE_LIST_OF(own));
         if (*list == FEAT_NO_NODE) return false;
     }
