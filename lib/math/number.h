@@ -16,6 +16,8 @@ typedef enum feat_number_result {
  * no hexadecimal, no "inf" or "nan". Any length. Correctly rounded; too small a number is a subnormal or zero. On
  * failure *out is untouched; the caller, which knows the place, words the message. */
 feat_number_result feat_number_parse_double(const char *text, size_t length, double *out);
+/* The same, rounded once to a float. */
+feat_number_result feat_number_parse_real(const char *text, size_t length, float *out);
 /* Optional sign and decimal digits only. */
 feat_number_result feat_number_parse_int64(const char *text, size_t length, int64_t *out);
 
