@@ -18,6 +18,8 @@ bool feat_type_valid(feat_type type);
 /* TINYINT ... UBIGINT; those, REAL, DOUBLE and DECIMAL. */
 bool feat_type_is_integer(feat_type type);
 bool feat_type_is_number(feat_type type);
+/* Whether values are less and greater than each other: all but VECTOR, LIST and MAP, and 0, no type. */
+bool feat_type_has_order(feat_type type);
 /* The type that SQL text names, without regard to case: the names of type.def and the usual synonyms (INT, FLOAT8,
  * VARCHAR(n), NUMERIC(p, s), ...), T[n], T[], MAP(K, V). */
 bool feat_type_from_sql(const char *text, feat_type *type);

@@ -52,6 +52,11 @@ bool feat_type_is_integer(feat_type type) {
     }
 }
 
+bool feat_type_has_order(feat_type type) {
+    int base = FEAT_TYPE_BASE(type);
+    return base != 0 && base != FEAT_TYPE_VECTOR && base != FEAT_TYPE_LIST && base != FEAT_TYPE_MAP;
+}
+
 bool feat_type_is_number(feat_type type) {
     int base = FEAT_TYPE_BASE(type);
     return feat_type_is_integer(type) || base == FEAT_TYPE_REAL || base == FEAT_TYPE_DOUBLE ||

@@ -166,6 +166,50 @@ static feat_cell scan_last(const feat_event_slot *slot, feat_range range) {
     return feat_cell_of_state(FEAT_STATE_NULL);
 }
 
+/* ---- FIRST and LAST in an order of their own. ---- */
+
+/* Where row `i` stands to row `k`: below 0 before it. */
+static int order_rows(const feat_aggregate *a, const feat_events *events, size_t i, size_t k) {
+    for (size_t n = 0; n < a->n_order; n++) {
+        const feat_order_key *key = &a->order[n];
+        const feat_event_slot *slot = &events->slots[key->slot];
+        bool null_i = slot->state[i] != FEAT_STATE_VALUE, null_k = slot->state[k] != FEAT_STATE_VALUE;
+        if (null_i && null_k) continue;
+        if (null_i || null_k) return null_i == key->nulls_first ? -1 : 1;
+        int order = below(slot, i, k) ? -1 : below(slot, k, i);
+        if (order) return key->descending ? -order : order;
+    }
+    int order = i < k ? -1 : i > k;
+    return a->order[0].descending ? -order : order;
+}
+
+static bool key_failed(const feat_aggregate *a, const feat_events *events, size_t i) {
+    bool failed = false;
+    for (size_t n = 0; n < a->n_order; n++) failed |= events->slots[a->order[n].slot].state[i] == FEAT_STATE_ERROR;
+    return failed;
+}
+
+/* `inside`: the rows that lie within the aggregate's own bounds. */
+static feat_cell scan_ordered(const feat_aggregate *a, const feat_events *events, feat_ranges ranges,
+                              feat_range inside) {
+    const feat_event_slot *slot = &events->slots[a->slot], *best_slot = NULL;
+    const feat_event_slot *otherwise = a->otherwise == FEAT_NO_NODE ? NULL : &events->slots[a->otherwise];
+    size_t best = 0;
+    for (int part = 0; part < 2; part++) {
+        feat_range range = part ? ranges.second : ranges.first;
+        for (size_t i = range.from; i < range.to; i++) {
+            const feat_event_slot *from = i >= inside.from && i < inside.to ? slot : otherwise;
+            if (!from || from->state[i] == FEAT_STATE_SKIPPED) continue;
+            if (key_failed(a, events, i)) return feat_cell_of_state(FEAT_STATE_ERROR);
+            int order = best_slot ? order_rows(a, events, i, best) : 0;
+            if (best_slot && (a->agg == FEAT_AGG_FIRST ? order > 0 : order < 0)) continue;
+            best = i;
+            best_slot = from;
+        }
+    }
+    return best_slot ? feat_cell_of_event(best_slot, best) : feat_cell_of_state(FEAT_STATE_NULL);
+}
+
 static feat_cell scan(const feat_block *block, const feat_aggregate *aggregate, const feat_event_slot *slot,
                       feat_range range) {
     feat_agg agg = aggregate->agg;
@@ -346,7 +390,7 @@ feat_status feat_scanner_aggregate(feat_scanner *s, size_t number, const feat_ev
         if (failed) {
             *out = feat_cell_of_state(FEAT_STATE_ERROR);
         } else if (a->otherwise == FEAT_NO_NODE && feat_range_length(ranges.second) == 0 &&
-                   feat_agg_of_distinct(a->agg) == a->agg) {
+                   feat_agg_of_distinct(a->agg) == a->agg && a->n_order == 0) {
             if (inside.to > ranges.first.to) inside.to = ranges.first.to;
             if (inside.to < inside.from) inside.to = inside.from;
             *out = scan(s->block, a, &events->slots[a->slot], (feat_range){first + inside.from, first + inside.to});
@@ -355,9 +399,10 @@ feat_status feat_scanner_aggregate(feat_scanner *s, size_t number, const feat_ev
             feat_range shifted = {first + inside.from, first + inside.to};
             ranges.first = (feat_range){first + ranges.first.from, first + ranges.first.to};
             ranges.second = (feat_range){first + ranges.second.from, first + ranges.second.to};
-            if (!choose_all(s, a, events, ranges, shifted, &n)) return feat_fail_memory(err);
-            *out = feat_agg_of_distinct(a->agg) == a->agg ? scan(s->block, a, &s->chosen, (feat_range){0, n})
-                                                          : scan_distinct(s, a, n);
+            if (a->n_order) *out = scan_ordered(a, events, ranges, shifted);
+            else if (!choose_all(s, a, events, ranges, shifted, &n)) return feat_fail_memory(err);
+            else if (feat_agg_of_distinct(a->agg) != a->agg) *out = scan_distinct(s, a, n);
+            else *out = scan(s->block, a, &s->chosen, (feat_range){0, n});
         }
     }
     *out = feat_cell_canonical(*out, feat_class_of(a->type));

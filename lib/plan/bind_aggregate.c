@@ -180,13 +180,21 @@ feat_status feat_query_add_slot(feat_query *q, const uint32_t *args, const uint3
     return FEAT_OK;
 }
 
+static bool same_order(const feat_aggregate *a, const feat_aggregate *b) {
+    bool same = a->n_order == b->n_order;
+    for (size_t i = 0; same && i < a->n_order; i++)
+        same = a->order[i].slot == b->order[i].slot && a->order[i].descending == b->order[i].descending &&
+               a->order[i].nulls_first == b->order[i].nulls_first;
+    return same;
+}
+
 feat_status feat_query_add_aggregate(feat_query *q, const feat_aggregate *a, uint32_t *node) {
     feat_block *block = q->block;
     uint32_t i = 0;
     for (; i < block->n_aggregates; i++) {
         const feat_aggregate *b = &block->aggregates[i];
         if (a->agg == b->agg && a->slot == b->slot && a->window == b->window && a->low == b->low &&
-            a->high == b->high && a->otherwise == b->otherwise && a->offset == b->offset)
+            a->high == b->high && a->otherwise == b->otherwise && a->offset == b->offset && same_order(a, b))
             break;
     }
     if (i == block->n_aggregates) {
@@ -325,14 +333,28 @@ static feat_status bind_argument(feat_query *q, const feat_ast_expr *e, bool nul
     return passes_over_nulls(e) ? ignore_nulls(q, a, e->offset) : FEAT_OK;
 }
 
-/* ORDER BY inside: by the event time it is the order that first and last have; for the others it means nothing. */
-static feat_status inner_order(feat_query *q, const feat_ast_expr *e, bool ordered, bool *turned) {
-    *turned = false;
-    if (!e->n_order || !ordered) return FEAT_OK;
-    if (e->n_order != 1 || !feat_is_event_time(q, e->order[0].expr))
-        return feat_bind_fail(&q->b, e->order[0].expr->offset, "the events of %s are ordered by the event time",
-                              e->name);
-    *turned = e->order[0].descending;
+/* ORDER BY inside: by the event time alone it is the order that first and last have, or that backwards; for others than
+ * these two it means nothing. */
+static bool by_event_time(feat_query *q, const feat_ast_expr *e) {
+    return e->n_order == 1 && feat_is_event_time(q, e->order[0].expr);
+}
+
+static feat_status bind_order(feat_query *q, const feat_ast_expr *e, const uint32_t *filters, feat_aggregate *a) {
+    a->order = feat_arena_array(q->b.arena, e->n_order, sizeof *a->order);
+    if (!a->order) return feat_fail_memory(q->b.err);
+    for (; a->n_order < e->n_order; a->n_order++) {
+        const feat_ast_order *by = &e->order[a->n_order];
+        feat_order_key *key = &a->order[a->n_order];
+        feat_type type;
+        uint32_t *nodes = no_nodes(q);
+        if (!nodes) return feat_fail_memory(q->b.err);
+        FEAT_TRY(feat_query_in_stages(q, by->expr, nodes, &type));
+        if (!feat_type_has_order(type))
+            return feat_bind_fail(&q->b, by->expr->offset, "%s has no order", feat_build_type_name(type));
+        FEAT_TRY(feat_query_add_slot(q, nodes, filters, type, &key->slot));
+        key->descending = by->descending;
+        key->nulls_first = by->nulls == FEAT_AST_NULLS_FIRST;
+    }
     return FEAT_OK;
 }
 
@@ -421,7 +443,7 @@ feat_status feat_bind_aggregate(feat_query *q, const feat_ast_expr *e, uint32_t 
                               name, name);
     argument arg;
     feat_aggregate a = {.otherwise = FEAT_NO_NODE};
-    FEAT_TRY(inner_order(q, e, ordered && !lag, &turned));
+    turned = ordered && !lag && by_event_time(q, e) && e->order[0].descending;
     if (turned) name = strcasecmp(name, "first") == 0 ? "last" : "first";
     FEAT_TRY(bind_argument(q, e, ordered, &arg));
     int row = feat_agg_find(name, arg.type, &a.type);
@@ -432,6 +454,7 @@ feat_status feat_bind_aggregate(feat_query *q, const feat_ast_expr *e, uint32_t 
     if (arg.has_otherwise) FEAT_TRY(feat_query_add_slot(q, arg.otherwise, arg.filters, arg.type, &a.otherwise));
     if (!arg.has_otherwise && (arg.low != FEAT_NO_NODE || arg.high != FEAT_NO_NODE))
         FEAT_TRY(poison_outside(q, &arg, &a.otherwise));
+    if (ordered && !lag && e->n_order && !by_event_time(q, e)) FEAT_TRY(bind_order(q, e, arg.filters, &a));
     FEAT_TRY(feat_query_bound(q, arg.low, &a.low));
     FEAT_TRY(feat_query_bound(q, arg.high, &a.high));
     FEAT_TRY(e->over ? feat_bind_window(q, e->over, &a.window) : feat_query_whole(q, &a.window));

@@ -409,6 +409,12 @@ static void put_aggregate(feat_buffer *out, const feat_explained_block *b, const
     feat_buffer_printf(out, "%s(", feat_agg_table[a->agg].sql);
     put_slot(out, b, a->slot);
     if (a->agg == FEAT_AGG_LAG) feat_buffer_printf(out, ", %" PRId64, a->offset);
+    for (size_t i = 0; i < a->n_order; i++) {
+        feat_buffer_text(out, i ? ", " : " order by ");
+        put_slot(out, b, a->order[i].slot);
+        if (a->order[i].descending) feat_buffer_text(out, " desc");
+        if (a->order[i].nulls_first) feat_buffer_text(out, " nulls first");
+    }
     feat_buffer_text(out, ")");
     uint32_t filter = block->branches[0].slots[a->slot].filter;
     if (block->n_branches == 1 && filter != FEAT_NO_NODE)

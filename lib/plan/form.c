@@ -162,7 +162,7 @@ static void pack_window(feat_buffer *out, const feat_window *w) {
 }
 
 static void pack_aggregate(feat_buffer *out, const feat_aggregate *a) {
-    feat_pack_array(out, 9);
+    feat_pack_array(out, a->n_order ? 10 : 9);
     feat_pack_text(out, feat_agg_table[a->agg].id);
     feat_pack_uint(out, (uint64_t)feat_agg_table[a->agg].revision);
     feat_pack_uint(out, a->slot);
@@ -172,6 +172,14 @@ static void pack_aggregate(feat_buffer *out, const feat_aggregate *a) {
     pack_index(out, a->otherwise);
     feat_pack_int(out, a->offset);
     feat_pack_uint(out, a->type);
+    if (a->n_order == 0) return;
+    feat_pack_array(out, (uint32_t)a->n_order);
+    for (size_t i = 0; i < a->n_order; i++) {
+        feat_pack_array(out, 3);
+        feat_pack_uint(out, a->order[i].slot);
+        feat_pack_bool(out, a->order[i].descending);
+        feat_pack_bool(out, a->order[i].nulls_first);
+    }
 }
 
 static feat_status form_done(const feat_buffer *out, feat_error *err) {

@@ -409,6 +409,9 @@ bool feat_form_aggregate_valid(const feat_block *block, const feat_aggregate *a,
     bool other = a->otherwise != FEAT_NO_NODE;
     if (feat_agg_find(feat_agg_table[a->agg].sql, slot, &result) != (int)a->agg || result != a->type) return false;
     if (a->offset < 0 || (other && block->slots[a->otherwise] != slot)) return false;
+    if (a->n_order && a->agg != FEAT_AGG_FIRST && a->agg != FEAT_AGG_LAST) return false;
+    for (size_t i = 0; i < a->n_order; i++)
+        if (bare[a->order[i].slot] || !feat_type_has_order(block->slots[a->order[i].slot])) return false;
     return a->agg == FEAT_AGG_COUNT || (!bare[a->slot] && !(other && bare[a->otherwise]));
 }
 
@@ -428,9 +431,24 @@ static feat_status read_window(reader *r, const feat_block *block, feat_window *
     return r->c.failed || !feat_form_window_valid(w) ? corrupt(r, "a window") : FEAT_OK;
 }
 
+static feat_status read_order(reader *r, const feat_block *block, feat_aggregate *a) {
+    a->n_order = feat_unpack_array(&r->c);
+    if (r->c.failed) return corrupt(r, "an aggregate's order");
+    a->order = feat_arena_array(r->arena, a->n_order, sizeof *a->order);
+    if (!a->order) return feat_fail_memory(r->err);
+    for (size_t i = 0; i < a->n_order; i++) {
+        read_items(r, 3);
+        a->order[i].slot = read_below(r, block->n_slots);
+        a->order[i].descending = feat_unpack_bool(&r->c);
+        a->order[i].nulls_first = feat_unpack_bool(&r->c);
+    }
+    return r->c.failed || a->n_order == 0 ? corrupt(r, "an aggregate's order") : FEAT_OK;
+}
+
 static feat_status read_aggregate(reader *r, const feat_block *block, const bool *bare, feat_aggregate *a) {
     size_t length;
-    read_items(r, 9);
+    uint32_t items = feat_unpack_array(&r->c);
+    if (items != 9 && items != 10) return corrupt(r, "an aggregate");
     const char *id = feat_unpack_text(&r->c, &length);
     uint64_t revision = feat_unpack_uint(&r->c);
     if (r->c.failed || length == 0) return corrupt(r, "an aggregate");
@@ -444,6 +462,7 @@ static feat_status read_aggregate(reader *r, const feat_block *block, const bool
     a->otherwise = read_optional(r, block->n_slots);
     a->offset = feat_unpack_int(&r->c);
     a->type = read_type(r);
+    if (items == 10) FEAT_TRY(read_order(r, block, a));
     return r->c.failed || !feat_form_aggregate_valid(block, a, bare) ? corrupt(r, "an aggregate") : FEAT_OK;
 }
 

@@ -201,6 +201,12 @@ typedef struct feat_window {
  * `low` and `high` of the window are the caller's to apply. */
 void feat_window_bounds(const feat_window *window, int64_t t, int64_t delay_us, int64_t *first, int64_t *last);
 
+/* A key that rows are ordered by. */
+typedef struct feat_order_key {
+    uint32_t slot;
+    bool descending, nulls_first;
+} feat_order_key;
+
 typedef struct feat_aggregate {
     feat_agg agg;
     uint32_t slot, window;
@@ -208,6 +214,10 @@ typedef struct feat_aggregate {
      * is FEAT_NO_NODE. FEAT_NO_BOUND: no such limit. */
     uint32_t low, high, otherwise;
     int64_t offset; /* of LAG: how many rows before the current one, whatever the window */
+    /* Of FIRST and LAST: the order of the rows. Rows with equal keys are in canonical order, backwards where the first
+     * key is descending; without keys all are in canonical order. */
+    feat_order_key *order;
+    size_t n_order;
     feat_type type; /* of the result */
 } feat_aggregate;
 

@@ -202,6 +202,11 @@ static void put_block(packing *p, const feat_block *block) {
         feat_buffer_u32(out, a->high);
         feat_buffer_u32(out, a->otherwise);
         feat_buffer_u64(out, (uint64_t)a->offset);
+        feat_buffer_u32(out, (uint32_t)a->n_order);
+        for (size_t k = 0; k < a->n_order; k++) {
+            feat_buffer_u32(out, a->order[k].slot);
+            feat_buffer_u32(out, a->order[k].descending | (uint32_t)a->order[k].nulls_first << 1);
+        }
         feat_buffer_u64(out, a->type);
     }
 }
@@ -722,6 +727,14 @@ static void read_aggregate(loading *l, const feat_block *block, const bool *bare
     a->high = read_optional(l, block->n_bounds);
     a->otherwise = read_optional(l, block->n_slots);
     a->offset = (int64_t)feat_cursor_u64(&l->c);
+    a->n_order = read_count(l, 8);
+    a->order = array(l, a->n_order, sizeof *a->order);
+    for (size_t k = 0; k < a->n_order && !l->c.failed; k++) {
+        a->order[k].slot = read_below(l, block->n_slots);
+        uint32_t flags = read_below(l, 4);
+        a->order[k].descending = flags & 1;
+        a->order[k].nulls_first = flags >> 1;
+    }
     a->type = read_type(l);
     if (l->c.failed) return;
     a->agg = (feat_agg)l->aggs[agg];

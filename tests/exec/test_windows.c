@@ -233,6 +233,12 @@ static void fixture_init(fixture *x, size_t n_branches) {
         if (random_below(4) == 0) made->otherwise = (slot + N_SLOTS / 2) % N_SLOTS;
         made->type = random_aggregate(slot_types[slot], &made->agg);
         if (random_below(50) == 0) made->offset = INT64_MAX;
+        if ((made->agg == FEAT_AGG_FIRST || made->agg == FEAT_AGG_LAST) && random_below(2)) {
+            made->n_order = 1 + random_below(2);
+            made->order = feat_arena_array(&x->arena, made->n_order, sizeof *made->order);
+            for (size_t k = 0; k < made->n_order; k++)
+                made->order[k] = (feat_order_key){(uint32_t)random_below(N_SLOTS), random_below(2), random_below(2)};
+        }
     }
     x->block = (feat_block){.branches = x->branches,
                             .n_branches = n_branches,
@@ -587,12 +593,45 @@ static feat_cell fold(const feat_aggregate *aggregate, feat_cell *cells, size_t 
 #endif
 }
 
+/* Whether row `i` comes before row `k` in the aggregate's own order. */
+static bool ordered_before(const feat_aggregate *a, const feat_events *events, size_t i, size_t k) {
+    for (size_t n = 0; n < a->n_order; n++) {
+        const feat_order_key *key = &a->order[n];
+        feat_cell x = event_cell(&events->slots[key->slot], i), y = event_cell(&events->slots[key->slot], k);
+        if (x.state == FEAT_STATE_SKIPPED) x.state = FEAT_STATE_NULL;
+        if (y.state == FEAT_STATE_SKIPPED) y.state = FEAT_STATE_NULL;
+        if (x.state != y.state) return (x.state == FEAT_STATE_NULL) == key->nulls_first;
+        int order = x.state == FEAT_STATE_VALUE ? order_cells(&x, &y, feat_class_of(slot_types[key->slot])) : 0;
+        if (order) return key->descending ? order > 0 : order < 0;
+    }
+    return a->order[0].descending ? i > k : i < k;
+}
+
+/* Sorts rows by insertion; false where a key is an error. */
+static bool sort_rows(const feat_aggregate *a, const feat_events *events, size_t *rows, feat_cell *cells, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < a->n_order; k++)
+            if (events->slots[a->order[k].slot].state[rows[i]] == FEAT_STATE_ERROR) return false;
+    for (size_t i = 1; i < n; i++) {
+        for (size_t k = i; k > 0 && ordered_before(a, events, rows[k], rows[k - 1]); k--) {
+            size_t row = rows[k];
+            feat_cell cell = cells[k];
+            rows[k] = rows[k - 1];
+            cells[k] = cells[k - 1];
+            rows[k - 1] = row;
+            cells[k - 1] = cell;
+        }
+    }
+    return true;
+}
+
 static feat_cell reference(const fixture *x, const feat_events *events, const answer *w, int64_t t, size_t number) {
     const feat_aggregate *a = &x->aggregates[number];
     bool in;
     if (w->failed || within(x, a->low, a->high, t, 0, &in) == BROKEN) return of_state(FEAT_STATE_ERROR);
     if (a->agg != FEAT_AGG_LAG && w->broken[a->window]) return of_state(FEAT_STATE_ERROR);
     feat_cell *cells = malloc((w->n + 1) * sizeof *cells), out;
+    size_t *rows = malloc((w->n + 1) * sizeof *rows);
     bool current_passes = false;
     size_t n = 0;
     for (size_t p = 0; p < w->n; p++) {
@@ -603,9 +642,12 @@ static feat_cell reference(const fixture *x, const feat_events *events, const an
         feat_cell cell = event_cell(&events->slots[in ? a->slot : a->otherwise], i);
         if (cell.state == FEAT_STATE_SKIPPED) continue;
         current_passes = p + 1 == w->n;
+        rows[n] = i;
         cells[n++] = cell;
     }
-    if (a->agg == FEAT_AGG_LAG) {
+    if (a->n_order && !sort_rows(a, events, rows, cells, n)) {
+        out = of_state(FEAT_STATE_ERROR);
+    } else if (a->agg == FEAT_AGG_LAG) {
         /* Of the rows before the current one the k-th that passes; the 0-th is the newest that passes at all. */
         if (current_passes && a->offset > 0) n--;
         size_t back = a->offset > 0 ? (size_t)a->offset : 1;
@@ -614,6 +656,7 @@ static feat_cell reference(const fixture *x, const feat_events *events, const an
         out = fold(a, cells, n);
     }
     free(cells);
+    free(rows);
     return out;
 }
 

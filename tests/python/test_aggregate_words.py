@@ -1,4 +1,4 @@
-"""DISTINCT inside aggregates: on both paths what DuckDB gives over the rows of the window."""
+"""DISTINCT and ORDER BY inside aggregates: on both paths what DuckDB gives over the rows of the window."""
 
 from __future__ import annotations
 
@@ -67,3 +67,45 @@ def test_distinct(tmp_path: Any, seed: int) -> None:
                 overflow = name == "sum_x" and want is not None and abs(want) >= 2**63 and got is None
                 assert same or overflow, (name, k, t, got, want)
                 assert repr(served[name][r]) == repr(got), name
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_order_by(tmp_path: Any, seed: int) -> None:
+    pa = pytest.importorskip("pyarrow")
+    rng = random.Random(seed)
+    n = rng.choice([1, 5, 60])
+    keys = {"x": "BIGINT", "y": "DOUBLE", "s": "TEXT", "m": "DECIMAL(12,2)", "b": "BOOLEAN", "d": "DATE"}
+    types = {"x": pa.int64(), "y": pa.float64(), "s": pa.string(), "m": pa.decimal128(12, 2), "b": pa.bool_(), "d": pa.date32()}
+    rows = {name: pa.array([values(rng, kind) for _ in range(n)], types[name]) for name, kind in keys.items()}
+    rows["y"] = pa.array([None if v is None else abs(v) for v in rows["y"].to_pylist()], pa.float64())  # DuckDB's order has one zero
+    rows["k"] = pa.array([rng.choice([1, 2]) for _ in range(n)], pa.int64())
+    rows["id"] = pa.array(rng.sample(range(1000), n), pa.int64())  # decides between equal keys
+    rows["ts"] = pa.array([int(DAY0.astype("int64")) + rng.randrange(20) for _ in range(n)], pa.timestamp("us"))
+    table = pa.table(rows)
+    items = []
+    for key in keys:
+        for function, way in (("first", ""), ("last", ""), ("first", " DESC"), ("last", " DESC NULLS FIRST"), ("first", " NULLS FIRST")):
+            items.append(f"{function}(s ORDER BY {key}{way}, id) {{}} AS f{len(items)}")
+            items.append(f"{function}(x ORDER BY {key}{way}, id DESC) FILTER (WHERE b) {{}} AS f{len(items)}")
+    window = "WINDOW w AS (PARTITION BY k ORDER BY ts RANGE BETWEEN INTERVAL '10 microseconds' PRECEDING AND CURRENT ROW)"
+    con = duckdb.connect()
+    con.register("rows", table)
+    con.execute("CREATE TABLE e AS FROM rows")
+    with libfeat.open(tmp_path / "s.feat") as store:
+        columns = ", ".join(f"{c} {t}" for c, t in keys.items())
+        store.define(
+            f"CREATE TABLE e ({columns}, k BIGINT, id BIGINT, ts TIMESTAMP NOT NULL, ENTITY KEY (k), EVENT TIME (ts));"
+            f"CREATE FEATURE VIEW v AS SELECT k, {', '.join(i.format('OVER w') for i in items)} FROM e {window};"
+            "CREATE FEATURE SERVICE s AS v;"
+        )
+        store.append("e", table)
+        times = [DAY0 + np.timedelta64(t, "us") for t in range(0, 35, 3)]
+        spine = {"k": np.repeat([1, 2, 3], len(times)), "t": np.array(times * 3)}
+        trained = store.training_set("s", spine, "t").to_dict()
+        store.deploy("s")
+        served = store.reader("s").get({"k": spine["k"]}, now=spine["t"].astype("int64")).to_dict()
+    for r, (k, t) in enumerate(zip(spine["k"], spine["t"])):
+        query = f"SELECT {', '.join(i.format('') for i in items)} FROM e WHERE k = {k} AND ts BETWEEN TIMESTAMP '{t}' - INTERVAL '10 microseconds' AND TIMESTAMP '{t}'"
+        for i, want in enumerate(con.execute(query).fetchone()):
+            assert trained[f"f{i}"][r] == want, (items[i], k, t)
+            assert repr(served[f"f{i}"][r]) == repr(trained[f"f{i}"][r]), items[i]
