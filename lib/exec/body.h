@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/scratch.h"
 #include "exec/body_number.h"
+#include "exec/body_print.h"
 #include "exec/body_text.h"
 #include "exec/body_time.h"
 #include "exec/exec.h"

@@ -34,10 +34,8 @@ feat_int128 feat_decimal_power(int n) {
 
 feat_int128 feat_decimal_drop(feat_int128 value, int digits) {
     if (digits <= 0) return value;
-    feat_int128 unit = feat_decimal_power(digits), rest = value % unit, whole = value / unit;
-    if (rest >= unit - rest) return whole + 1;
-    if (-rest >= unit + rest) return whole - 1;
-    return whole;
+    feat_int128 unit = feat_decimal_power(digits), rest = value % unit, whole = value / unit, half = unit / 2;
+    return whole + (rest >= half) - (rest <= -half);
 }
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -141,6 +139,17 @@ double feat_decimal_to_double(feat_int128 value, int scale) {
     return out;
 }
 
+float feat_decimal_to_real(feat_int128 value, int scale) {
+    /* As above, with 24 bits; 10^10 is the largest power that a float holds. */
+    const feat_int128 exact = (feat_int128)1 << 24;
+    if (value <= exact && value >= -exact && scale <= 10) return (float)value / (float)feat_decimal_power(scale);
+    if (scale == 0) return (float)value;
+    char text[FEAT_DECIMAL_TEXT_SIZE];
+    float out = 0.0F;
+    feat_number_parse_real(text, feat_decimal_format(value, scale, text), &out);
+    return out;
+}
+
 bool feat_decimal_of_double(double value, int precision, int scale, feat_int128 *out) {
     double scaled = value * (double)feat_decimal_power(scale), whole = trunc(scaled);
     if (fabs(scaled - whole) >= 0.5) whole += copysign(1.0, scaled);
@@ -173,26 +182,41 @@ bool feat_decimal_literal(double value, feat_int128 *out, int *precision, int *s
     return true;
 }
 
+/* inf, infinity and nan; text without blanks around it. */
+static bool read_special(const char *text, size_t length, double *out) {
+    bool negative = length > 0 && text[0] == '-', sign = length > 0 && (text[0] == '-' || text[0] == '+');
+    const char *word = text + sign;
+    size_t n = length - sign;
+    if (n == 3 && strncasecmp(word, "nan", 3) == 0) {
+        *out = feat_double_of_bits(FEAT_NAN_BITS);
+        return true;
+    }
+    if (!(n == 3 && strncasecmp(word, "inf", 3) == 0) && !(n == 8 && strncasecmp(word, "infinity", 8) == 0))
+        return false;
+    *out = negative ? -HUGE_VAL : HUGE_VAL;
+    return true;
+}
+
 bool feat_double_of_text(const char *text, size_t length, double *out) {
     trim(&text, &length);
     double value;
     feat_number_result result = feat_number_parse_double(text, length, &value);
-    if (result == FEAT_NUMBER_OK) {
-        *out = value;
+    if (result == FEAT_NUMBER_MALFORMED) return read_special(text, length, out);
+    *out = result == FEAT_NUMBER_OK ? value : text[0] == '-' ? -HUGE_VAL : HUGE_VAL;
+    return true;
+}
+
+bool feat_real_of_text(const char *text, size_t length, float *out) {
+    trim(&text, &length);
+    float value;
+    double special;
+    feat_number_result result = feat_number_parse_real(text, length, &value);
+    if (result == FEAT_NUMBER_MALFORMED) {
+        if (!read_special(text, length, &special)) return false;
+        *out = (float)special;
         return true;
     }
-    bool negative = length > 0 && text[0] == '-', sign = length > 0 && (text[0] == '-' || text[0] == '+');
-    if (result == FEAT_NUMBER_MALFORMED) {
-        const char *word = text + sign;
-        size_t n = length - sign;
-        if (n == 3 && strncasecmp(word, "nan", 3) == 0) {
-            *out = feat_double_of_bits(FEAT_NAN_BITS);
-            return true;
-        }
-        if (!(n == 3 && strncasecmp(word, "inf", 3) == 0) && !(n == 8 && strncasecmp(word, "infinity", 8) == 0))
-            return false;
-    }
-    *out = negative ? -HUGE_VAL : HUGE_VAL;
+    *out = result == FEAT_NUMBER_OK ? value : text[0] == '-' ? -(float)HUGE_VAL : (float)HUGE_VAL;
     return true;
 }
 

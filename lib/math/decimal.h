@@ -29,6 +29,7 @@ size_t feat_decimal_format(feat_int128 value, int scale, char text[FEAT_DECIMAL_
 
 /* The nearest double to value / 10^scale. */
 double feat_decimal_to_double(feat_int128 value, int scale);
+float feat_decimal_to_real(feat_int128 value, int scale);
 /* value * 10^scale, a half away from zero. False when it has more than `precision` digits or is no number. */
 bool feat_decimal_of_double(double value, int precision, int scale, feat_int128 *out);
 /* The shortest decimal that reads back as `value`, when it has at most 15 digits. */
@@ -37,6 +38,7 @@ bool feat_decimal_literal(double value, feat_int128 *out, int *precision, int *s
 /* Text as SQL casts it to DOUBLE: as feat_number_parse_double, and blanks around it, "inf", "infinity" and "nan" in any
  * case; too large a number is infinite. */
 bool feat_double_of_text(const char *text, size_t length, double *out);
+bool feat_real_of_text(const char *text, size_t length, float *out);
 
 /* "true", "t", "yes", "y", "1" and their opposites, in any case. */
 bool feat_boolean_of_text(const char *text, size_t length, bool *out);
