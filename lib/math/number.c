@@ -49,11 +49,13 @@ typedef struct decimal {
     bool negative;
 } decimal;
 
-static bool read_exponent(const char **at, const char *end, int64_t *exponent) {
+/* `groups`, here and below: '_' may stand between two digits. */
+static bool read_exponent(const char **at, const char *end, bool groups, int64_t *exponent) {
     bool negative = take_sign(at, end);
     if (*at == end) return false;
     int64_t value = 0;
-    for (; *at < end; (*at)++) {
+    for (const char *first = *at; *at < end; (*at)++) {
+        if (groups && feat_number_is_group(*at, first, end)) continue;
         if (!is_digit(**at)) return false;
         if (value < EXPONENT_CAP) value = value * 10 + (**at - '0');
     }
@@ -62,7 +64,7 @@ static bool read_exponent(const char **at, const char *end, int64_t *exponent) {
     return true;
 }
 
-static bool read_decimal(const char *text, size_t length, decimal *d) {
+static bool read_decimal(const char *text, size_t length, bool groups, decimal *d) {
     const char *at = text, *end = text + length;
     bool point = false, any = false, rest = false;
     d->negative = take_sign(&at, end);
@@ -73,6 +75,7 @@ static bool read_decimal(const char *text, size_t length, decimal *d) {
             point = true;
             continue;
         }
+        if (groups && feat_number_is_group(at, text, end)) continue;
         if (!is_digit(*at)) break;
         any = true;
         bool keep = d->count < KEPT_DIGITS;
@@ -89,7 +92,7 @@ static bool read_decimal(const char *text, size_t length, decimal *d) {
     if (at == end) return true;
     if (*at != 'e' && *at != 'E') return false;
     at++;
-    return read_exponent(&at, end, &d->exponent);
+    return read_exponent(&at, end, groups, &d->exponent);
 }
 
 /* Exact powers of ten, and so one correctly rounded operation from a whole number up to 2^53. */
@@ -127,7 +130,8 @@ typedef struct scan {
     bool negative, more; /* `more`: digits were left out that are not all zero */
 } scan;
 
-static bool scan_decimal(const char *at, const char *end, scan *s) {
+static bool scan_decimal(const char *at, const char *end, bool groups, scan *s) {
+    const char *first = at;
     bool point = false, any = false;
     int kept = 0;
     *s = (scan){0};
@@ -135,6 +139,7 @@ static bool scan_decimal(const char *at, const char *end, scan *s) {
     for (; at < end; at++) {
         unsigned digit = (unsigned)(*at - '0');
         if (digit > 9) {
+            if (groups && feat_number_is_group(at, first, end)) continue;
             if (*at != '.' || point) break;
             point = true;
             continue;
@@ -153,7 +158,7 @@ static bool scan_decimal(const char *at, const char *end, scan *s) {
     if (at == end) return true;
     if (*at != 'e' && *at != 'E') return false;
     at++;
-    return read_exponent(&at, end, &s->exponent);
+    return read_exponent(&at, end, groups, &s->exponent);
 }
 
 /* D. Lemire, "Number parsing at a gigabyte per second" (2021), after M. Eisel: the product of 64 bits of digits and of
@@ -202,41 +207,50 @@ static bool fast_bits(const scan *s, format f, uint64_t *bits) {
     return !s->more || (round_product(s->digits + 1, s->exponent, f, &next) && next == *bits);
 }
 
-static feat_number_result slow_double(const char *text, size_t length, double *out) {
+static feat_number_result slow_double(const char *text, size_t length, bool groups, double *out) {
     decimal d;
-    if (!read_decimal(text, length, &d)) return FEAT_NUMBER_MALFORMED;
+    if (!read_decimal(text, length, groups, &d)) return FEAT_NUMBER_MALFORMED;
     double value = value_of(&d, false);
     if (value == HUGE_VAL) return FEAT_NUMBER_TOO_LARGE;
     *out = d.negative ? -value : value;
     return FEAT_NUMBER_OK;
 }
 
-feat_number_result feat_number_parse_double(const char *text, size_t length, double *out) {
+static inline feat_number_result read_double(const char *text, size_t length, bool groups, double *out) {
     scan s;
     uint64_t bits;
-    if (!scan_decimal(text, text + length, &s)) return FEAT_NUMBER_MALFORMED;
+    if (!scan_decimal(text, text + length, groups, &s)) return FEAT_NUMBER_MALFORMED;
     if (!s.more && s.digits <= UINT64_C(1) << 53 && s.exponent >= -22 && s.exponent <= 22) {
         double value = (double)s.digits;
         value = s.exponent < 0 ? value / powers_of_ten[-s.exponent] : value * powers_of_ten[s.exponent];
         *out = s.negative ? -value : value;
         return FEAT_NUMBER_OK;
     }
-    if (!fast_bits(&s, binary64, &bits)) return slow_double(text, length, out);
+    if (!fast_bits(&s, binary64, &bits)) return slow_double(text, length, groups, out);
     *out = feat_double_of_bits(bits | (uint64_t)s.negative << 63);
     return FEAT_NUMBER_OK;
 }
 
-feat_number_result feat_number_parse_real(const char *text, size_t length, float *out) {
+feat_number_result feat_number_parse_double(const char *text, size_t length, double *out) {
+    return read_double(text, length, false, out);
+}
+
+feat_number_result feat_number_read_double(const char *text, size_t length, double *out) {
+    return read_double(text, length, true, out);
+}
+
+feat_number_result feat_number_read_real(const char *text, size_t length, float *out) {
+    const bool groups = true;
     scan s;
     uint64_t bits;
-    if (!scan_decimal(text, text + length, &s)) return FEAT_NUMBER_MALFORMED;
+    if (!scan_decimal(text, text + length, groups, &s)) return FEAT_NUMBER_MALFORMED;
     if (fast_bits(&s, binary32, &bits)) {
         uint32_t narrow = (uint32_t)bits | (uint32_t)s.negative << 31;
         memcpy(out, &narrow, sizeof narrow);
         return FEAT_NUMBER_OK;
     }
     decimal d;
-    if (!read_decimal(text, length, &d)) return FEAT_NUMBER_MALFORMED;
+    if (!read_decimal(text, length, groups, &d)) return FEAT_NUMBER_MALFORMED;
     double value = value_of(&d, true);
     if (value == HUGE_VAL) return FEAT_NUMBER_TOO_LARGE;
     *out = (float)(d.negative ? -value : value);

@@ -51,10 +51,13 @@ static uint32_t read_constant(feat_builder *b, uint32_t node, feat_type type) {
     bool truth;
     feat_int128 w;
     feat_interval p;
-    if (feat_is_integer(type) || feat_is_decimal(type)) {
+    if (feat_is_integer(type)) {
+        bool read = feat_integer_of_text(text.data, text.length, &w) && fits_integer(type, w);
+        return read ? integer_constant(b, type, w) : not_a(b, node, type);
+    }
+    if (feat_is_decimal(type)) {
         if (feat_decimal_parse(text.data, text.length, FEAT_TYPE_SCALE(type), &w) != FEAT_NUMBER_OK)
             return not_a(b, node, type);
-        if (feat_is_integer(type)) return fits_integer(type, w) ? integer_constant(b, type, w) : not_a(b, node, type);
         return feat_decimal_fits(w, FEAT_TYPE_PRECISION(type)) ? wide_constant(b, type, w) : not_a(b, node, type);
     }
     switch (FEAT_TYPE_BASE(type)) {
@@ -202,11 +205,8 @@ static uint32_t float_to(feat_builder *b, uint32_t node, feat_type to) {
 /* ---- Everything else. ---- */
 
 static uint32_t text_to(feat_builder *b, uint32_t node, feat_type to) {
-    if (feat_is_integer(to)) {
-        node = feat_build_op_with(b, FEAT_OP_READ_W, FEAT_TYPE_DECIMAL_OF(38, 0), node, 0);
-        if (to == FEAT_TYPE_UBIGINT) return feat_build_fit(b, node, to);
-        return feat_build_fit(b, feat_build_op1(b, FEAT_OP_CAST_WI, FEAT_TYPE_BIGINT, node), to);
-    }
+    if (to == FEAT_TYPE_UBIGINT) return feat_build_op1(b, FEAT_OP_READ_U64, to, node);
+    if (feat_is_integer(to)) return feat_build_fit(b, feat_build_op1(b, FEAT_OP_READ_I, FEAT_TYPE_BIGINT, node), to);
     switch (FEAT_TYPE_BASE(to)) {
     case FEAT_TYPE_DECIMAL:
         return feat_build_fit(b, feat_build_op_with(b, FEAT_OP_READ_W, to, node, FEAT_TYPE_SCALE(to)), to);

@@ -44,7 +44,7 @@ static void check_real(float value) {
     ck_assert(strpbrk(text, ".e"));
     ck_assert_msg(strtof(text, NULL) == value, "%a printed as %s", (double)value, text);
     float back = 0;
-    ck_assert(feat_number_parse_real(text, n, &back) == FEAT_NUMBER_OK && back == value);
+    ck_assert(feat_number_read_real(text, n, &back) == FEAT_NUMBER_OK && back == value);
     int count = feat_count_digits(s.digits);
     double nearest;
     if (count > 1) ck_assert_msg(!float_can_be_written(value, count - 1, &nearest), "%s is not the shortest", text);
@@ -75,7 +75,7 @@ static void check_reading(const char *text) {
     if (fabs(wanted) == HUGE_VAL) ck_assert_msg(result == FEAT_NUMBER_TOO_LARGE, "%s", text);
     else ck_assert_msg(result == FEAT_NUMBER_OK && feat_double_bits(got) == feat_double_bits(wanted), "%s", text);
     float narrow = strtof(text, NULL), real = 0;
-    result = feat_number_parse_real(text, strlen(text), &real);
+    result = feat_number_read_real(text, strlen(text), &real);
     if (fabs((double)narrow) == HUGE_VAL) ck_assert_msg(result == FEAT_NUMBER_TOO_LARGE, "%s", text);
     else ck_assert_msg(result == FEAT_NUMBER_OK && memcmp(&real, &narrow, sizeof real) == 0, "%s as REAL", text);
 }
