@@ -114,10 +114,17 @@ FEAT_CORE FEAT_U feat_exp_shift(FEAT_U n) { return (n & ~(uint64_t)(FEAT_EXP_CEL
 /* x 2^k, where both are normal. */
 FEAT_CORE FEAT_F feat_exp_scaled(FEAT_F x, FEAT_U n) { return feat_of_bits(feat_to_bits(x) + feat_exp_shift(n)); }
 
-/* e^r - 1 - r */
+/* e^r - 1 - r, near enough beside 1. */
 FEAT_CORE FEAT_F feat_exp_tail(FEAT_F r) {
     FEAT_F square = r * r;
     return square * (0.5 + r * ((FEAT_EXP_C3 + r * FEAT_EXP_C4) + square * (FEAT_EXP_C5 + r * FEAT_EXP_C6)));
+}
+
+/* The same, near enough beside r. */
+FEAT_CORE FEAT_F feat_exp_tail_near(FEAT_F r) {
+    FEAT_F square = r * r;
+    return square * (0.5 + r * ((FEAT_EXP_NEAR_C3 + r * FEAT_EXP_NEAR_C4) +
+                                square * ((FEAT_EXP_NEAR_C5 + r * FEAT_EXP_NEAR_C6) + square * FEAT_EXP_NEAR_C7)));
 }
 
 /* 2^(j/32) e^r: what 2^k is left out of. */
@@ -164,7 +171,7 @@ typedef struct feat_exp_terms {
 FEAT_CORE feat_exp_terms feat_exp_split(FEAT_F x) {
     feat_exp_parts e = feat_exp_reduce(x);
     FEAT_F scale = feat_of_bits(feat_exp_shift(e.n) + UINT64_C(0x3ff0000000000000));
-    FEAT_F tail = feat_exp_tail(e.r);
+    FEAT_F tail = feat_exp_tail_near(e.r);
     FEAT_F r_high = feat_upper_half(e.r);
     FEAT_F r_low = (e.r - r_high) + e.r_error;
     FEAT_F one = scale * e.high;
@@ -172,17 +179,16 @@ FEAT_CORE feat_exp_terms feat_exp_split(FEAT_F x) {
     return (feat_exp_terms){one, one * r_high, scale * rest};
 }
 
-/* e^x - 1. Of the terms the first is 1 (and goes) or differs from 1 by more than the second. */
-FEAT_CORE feat_dd feat_expm1_dd(FEAT_F x) {
-    feat_exp_terms t = feat_exp_split(x);
-    feat_dd a = feat_dd_sum(t.one, feat_all(-1.0));
+/* e^x - 1 with `a` the first term less 1. That term is 1 (and goes) or differs from 1 by more than the second. */
+FEAT_CORE feat_dd feat_expm1_dd(feat_exp_terms t, feat_dd a) {
     feat_dd b = feat_dd_fast(a.hi, t.linear);
     return feat_dd_fast(b.hi, t.rest + (a.lo + b.lo));
 }
 
 FEAT_CORE FEAT_U feat_expm1_special(FEAT_F x) { return feat_exp_special(x); }
 FEAT_CORE FEAT_F feat_expm1_core(FEAT_F x) {
-    feat_dd m = feat_expm1_dd(x);
+    feat_exp_terms t = feat_exp_split(x);
+    feat_dd m = feat_expm1_dd(t, feat_dd_sum(t.one, feat_all(-1.0)));
     return feat_with_sign(m.hi, x);
 }
 
@@ -195,28 +201,56 @@ FEAT_CORE feat_dd feat_dd_quotient(feat_dd a, feat_dd b) {
     return (feat_dd){head, (left + (a.lo - head * b.lo)) * reciprocal};
 }
 
-/* (e^|x| - e^-|x|) / 2 = (t + t / (1 + t)) / 2 with t = e^|x| - 1 */
+/* Half of e^|x| and of e^-|x| as it would be without r: U and V, each cut to 26 bits and the rest. Then
+ * sinh |x| = (U - V) cosh r + (U + V) sinh r and cosh x = (U + V) cosh r + (U - V) sinh r. */
+typedef struct feat_exp_pair {
+    FEAT_F r, r_error;
+    FEAT_F u_high, u_low, v_high, v_low;
+    FEAT_F sine, cosine; /* sinh r - r, cosh r - 1 */
+} feat_exp_pair;
+
+FEAT_CORE feat_exp_pair feat_exp_both(FEAT_F x) {
+    feat_exp_parts e = feat_exp_reduce(feat_magnitude(x));
+    FEAT_U opposite = feat_to_bits(feat_all(2.0 * FEAT_WHOLE_SHIFT) - feat_of_bits(e.n)); /* -n in the low bits */
+    FEAT_U j = opposite & (FEAT_EXP_CELLS - 1);
+    FEAT_F u = feat_of_bits(feat_exp_shift(e.n) + UINT64_C(0x3fe0000000000000));
+    FEAT_F v =
+        feat_of_bits(feat_exp_shift(opposite) + UINT64_C(0x3fe0000000000000)); /* 0 where it would be subnormal */
+    FEAT_F s = e.r * e.r;
+    return (feat_exp_pair){
+        .r = e.r,
+        .r_error = e.r_error,
+        .u_high = u * e.high,
+        .u_low = u * e.low,
+        .v_high = v * FEAT_EXP_LOOKUP(feat_exp2_high, j),
+        .v_low = v * FEAT_EXP_LOOKUP(feat_exp2_low, j),
+        .sine = (s * e.r) * ((FEAT_SINH_C3 + s * FEAT_SINH_C5) + (s * s) * FEAT_SINH_C7),
+        .cosine = s * (0.5 + s * (FEAT_COSH_C4 + s * FEAT_COSH_C6)),
+    };
+}
+
 FEAT_CORE FEAT_U feat_sinh_special(FEAT_F x) { return feat_exp_special(x); }
 FEAT_CORE FEAT_F feat_sinh_core(FEAT_F x) {
-    feat_exp_terms e = feat_exp_split(feat_magnitude(x));
-    feat_dd whole = feat_dd_fast(e.one, e.linear);
-    whole = feat_dd_fast(whole.hi, whole.lo + e.rest);
-    feat_dd a = feat_dd_sum(e.one, feat_all(-1.0));
-    feat_dd b = feat_dd_fast(a.hi, e.linear);
-    feat_dd t = feat_dd_fast(b.hi, e.rest + (a.lo + b.lo));
-    feat_dd q = feat_dd_quotient(t, whole);
-    feat_dd sum = feat_dd_fast(t.hi, q.hi);
-    return feat_with_sign(0.5 * (sum.hi + (sum.lo + (t.lo + q.lo))), x);
+    feat_exp_pair e = feat_exp_both(x);
+    feat_dd minus = feat_dd_fast(e.u_high, -e.v_high), plus = feat_dd_fast(e.u_high, e.v_high);
+    minus.lo += e.u_low - e.v_low;
+    plus.lo += e.u_low + e.v_low;
+    FEAT_F head = feat_upper_half(plus.hi), r_high = feat_upper_half(e.r);
+    FEAT_F r_rest = (e.r - r_high) + e.r_error;
+    feat_dd sum = feat_dd_fast(minus.hi, head * r_high); /* the first is 0 or greater */
+    FEAT_F rest = (plus.hi + plus.lo) * e.sine + (minus.hi + minus.lo) * e.cosine;
+    rest += head * r_rest + ((plus.hi - head) + plus.lo) * e.r;
+    return feat_with_sign(sum.hi + ((sum.lo + minus.lo) + rest), x);
 }
 
 FEAT_CORE FEAT_U feat_cosh_special(FEAT_F x) { return feat_exp_special(x); }
 FEAT_CORE FEAT_F feat_cosh_core(FEAT_F x) {
-    feat_exp_terms e = feat_exp_split(feat_magnitude(x));
-    feat_dd whole = feat_dd_fast(e.one, e.linear);
-    whole = feat_dd_fast(whole.hi, whole.lo + e.rest);
-    feat_dd q = feat_dd_quotient((feat_dd){feat_all(1.0), feat_all(0.0)}, whole);
-    feat_dd sum = feat_dd_fast(whole.hi, q.hi);
-    return 0.5 * (sum.hi + (sum.lo + (whole.lo + q.lo)));
+    feat_exp_pair e = feat_exp_both(x);
+    feat_dd plus = feat_dd_fast(e.u_high, e.v_high);
+    plus.lo += e.u_low + e.v_low;
+    FEAT_F minus = (e.u_high - e.v_high) + (e.u_low - e.v_low);
+    FEAT_F rest = (plus.hi + plus.lo) * e.cosine + minus * (e.r + e.sine);
+    return plus.hi + (plus.lo + rest);
 }
 
 /* -t / (2 + t) with t = e^(-2|x|) - 1 */
@@ -224,7 +258,8 @@ FEAT_CORE FEAT_F feat_cosh_core(FEAT_F x) {
 
 FEAT_CORE FEAT_U feat_tanh_special(FEAT_F x) { return feat_at_least(feat_magnitude_bits(x), FEAT_TANH_LIMIT); }
 FEAT_CORE FEAT_F feat_tanh_core(FEAT_F x) {
-    feat_dd t = feat_expm1_dd(-2.0 * feat_magnitude(x));
+    feat_exp_terms e = feat_exp_split(-2.0 * feat_magnitude(x));
+    feat_dd t = feat_expm1_dd(e, feat_dd_fast(feat_all(-1.0), e.one));
     feat_dd below = feat_dd_fast(feat_all(2.0), t.hi);
     below.lo += t.lo;
     feat_dd q = feat_dd_quotient(t, below);
@@ -267,9 +302,7 @@ FEAT_CORE feat_log_parts feat_log_reduce(FEAT_U bits, FEAT_F *scale) {
     FEAT_U k = from_start >> 52;
     FEAT_F exponent = feat_of_bits(k | UINT64_C(0x4330000000000000)) - (0x1p52 + 2048.0);
     FEAT_U z_bits = bits - (k << 52) + (UINT64_C(1) << 63);
-    FEAT_U rest = FEAT_LOG_LOOKUP(feat_log_rest, j);
-    FEAT_F c = feat_of_bits(rest & ~(uint64_t)UINT32_MAX);
-    FEAT_F low = feat_of_bits((rest & UINT32_MAX) | UINT64_C(0x3e90000000000000)) - 0x1p-22; /* rest * 2^-74 */
+    FEAT_F c = FEAT_LOG_LOOKUP(feat_log_inverse, j);
     FEAT_F z = feat_of_bits(z_bits);
     FEAT_F z_high = feat_of_bits((z_bits + (UINT64_C(1) << 27)) & ~((UINT64_C(1) << 28) - 1));
     feat_log_parts p;
@@ -277,8 +310,8 @@ FEAT_CORE feat_log_parts feat_log_reduce(FEAT_U bits, FEAT_F *scale) {
     p.low = (z - z_high) * c;
     *scale = feat_of_bits((UINT64_C(2048 + 1023) - k) << 52) * c;
     p.r = p.high + p.low;
-    p.first = (exponent * FEAT_LN2_HIGH + feat_of_bits(FEAT_LOG_LOOKUP(feat_log_high, j))) + p.high;
-    p.rest = exponent * FEAT_LN2_LOW + low;
+    p.first = (exponent * FEAT_LN2_HIGH + FEAT_LOG_LOOKUP(feat_log_high, j)) + p.high;
+    p.rest = exponent * FEAT_LN2_LOW + FEAT_LOG_LOOKUP(feat_log_low, j);
     return p;
 }
 
@@ -303,10 +336,8 @@ FEAT_CORE FEAT_F feat_log_bits(FEAT_U bits) {
 }
 FEAT_CORE FEAT_F feat_log_core(FEAT_F x) { return feat_log_bits(feat_to_bits(x)); }
 
-/* To about 68 bits. */
-FEAT_CORE feat_dd feat_log_dd(FEAT_U bits) {
-    FEAT_F scale;
-    feat_log_parts p = feat_log_reduce(bits, &scale);
+/* In two parts, the second below 2^-13 of the first or so, to about 67 bits. */
+FEAT_CORE feat_dd feat_log_near(feat_log_parts p) {
     FEAT_F r = p.r, square = r * r;
     FEAT_F half = 0.5 * p.high * p.high; /* exact */
     FEAT_F cubic = square * r *
@@ -315,8 +346,7 @@ FEAT_CORE feat_dd feat_log_dd(FEAT_U bits) {
                               square * ((FEAT_LOG_NEAR_C7 + r * FEAT_LOG_NEAR_C8) + square * FEAT_LOG_NEAR_C9)));
     feat_dd sum = feat_dd_fast(p.first, p.low);
     feat_dd more = feat_dd_fast(sum.hi, -half);
-    FEAT_F rest = (p.rest + (sum.lo + more.lo)) + (cubic - p.low * (p.high + 0.5 * p.low));
-    return feat_dd_fast(more.hi, rest);
+    return (feat_dd){more.hi, (p.rest + (sum.lo + more.lo)) + (cubic - p.low * (p.high + 0.5 * p.low))};
 }
 
 /* log x times the constant high + low, where high has 26 bits. */
@@ -376,11 +406,13 @@ FEAT_CORE FEAT_F feat_logit_core(FEAT_F x) {
 
 /* ---- powers: x^y = e^(y log x) ---- */
 
-/* y log x as a part with 52 bits and the rest, below 2^-25 of it or so. y is finite. */
+/* y log x as a part with 52 bits and the rest, below 2^-24 of it. y is finite. */
 FEAT_CORE feat_dd feat_pow_exponent(FEAT_U x_bits, FEAT_F y) {
-    feat_dd l = feat_log_dd(x_bits);
-    FEAT_F y_high = feat_upper_half(y), l_high = feat_upper_half(l.hi);
-    return (feat_dd){y_high * l_high, (y_high * (l.hi - l_high) + (y - y_high) * l.hi) + y * l.lo};
+    FEAT_F scale;
+    feat_dd l = feat_log_near(feat_log_reduce(x_bits, &scale));
+    FEAT_F l_high = feat_upper_half(l.hi + l.lo), y_high = feat_upper_half(y);
+    FEAT_F l_rest = (l.hi - l_high) + l.lo;
+    return (feat_dd){y_high * l_high, (y - y_high) * l_high + y * l_rest};
 }
 
 /* x positive and normal. Right where feat_pow_special says nothing about the exponent that comes out. */

@@ -46,36 +46,53 @@ const double feat_exp2_low[FEAT_EXP_CELLS] = {
     0x1.b722a033a7c26p-27,
 };
 
-/* -log c in cell j, down to a multiple of 2^-42: the bits of a double */
-const uint64_t feat_log_high[FEAT_LOG_CELLS] = {
-    0xbfd1c898c169a000, 0xbfd1058bf9ae5000, 0xbfd071b85fcd6000, 0xbfcfb9186d5e4000, 0xbfce27076e2b0000,
-    0xbfccf6354e09e000, 0xbfcbc286742da000, 0xbfca8becfc884000, 0xbfc9525a9cf46000, 0xbfc815c0a1436000,
-    0xbfc6d60fe719e000, 0xbfc59338d9984000, 0xbfc4ba36f39a6000, 0xbfc371fc201ea000, 0xbfc2266f190a6000,
-    0xbfc1478584676000, 0xbfbfec9131dc0000, 0xbfbd4313d66cc000, 0xbfbb78c82bb10000, 0xbfb8c345d631c000,
-    0xbfb6f0d28ae58000, 0xbfb51b073f064000, 0xbfb253f62f0a4000, 0xbfb0759835990000, 0xbfad276b8adb8000,
-    0xbfa95c830ec90000, 0xbfa39e87b9ff0000, 0xbf9f829b0e790000, 0xbf97b91b07d60000, 0xbf8fc0a8b0fe0000,
-    0xbf7fe02a6b140000, 0x0000000000000000, 0x3f90205658930000, 0x3fa0415d89e70000, 0x3fa788595a350000,
-    0x3faeea31c0068000, 0x3fb333d7f8180000, 0x3fb700d30aeac000, 0x3fba4e7640b18000, 0x3fbe3707ee304000,
-    0x3fc0ce7ecdccc000, 0x3fc28753bc11a000, 0x3fc4462b9dc9a000, 0x3fc60b3100b08000, 0x3fc7898d85444000,
-    0x3fc95a5adcf70000, 0x3fcae2ca6f672000, 0x3fcc6ffbc6f00000, 0x3fce020cc6234000, 0x3fcf991c6cb3a000,
-    0x3fd09aa572e6c000, 0x3fd16b5ccbacf000, 0x3fd214456d0eb000, 0x3fd2e9e2bce12000, 0x3fd396ce359bb000,
-    0x3fd4718dc271c000, 0x3fd522ae0738a000, 0x3fd5d5bddf595000, 0x3fd68ac83e9c6000, 0x3fd741d876c67000,
-    0x3fd7fafa3bd81000, 0x3fd8873658327000, 0x3fd9441434a03000, 0x3fda0325ed14f000,
+/* c, about 1 / z in cell j, of few bits */
+const double feat_log_inverse[FEAT_LOG_CELLS] = {
+    0x1.52p+0, 0x1.4ep+0, 0x1.4bp+0, 0x1.48p+0, 0x1.44p+0, 0x1.41p+0, 0x1.3ep+0, 0x1.3bp+0, 0x1.38p+0, 0x1.35p+0,
+    0x1.32p+0, 0x1.2fp+0, 0x1.2dp+0, 0x1.2ap+0, 0x1.27p+0, 0x1.25p+0, 0x1.22p+0, 0x1.1fp+0, 0x1.1dp+0, 0x1.1ap+0,
+    0x1.18p+0, 0x1.16p+0, 0x1.13p+0, 0x1.11p+0, 0x1.0fp+0, 0x1.0dp+0, 0x1.0ap+0, 0x1.08p+0, 0x1.06p+0, 0x1.04p+0,
+    0x1.02p+0, 0x1p+0,    0x1.f8p-1, 0x1.fp-1,  0x1.e9p-1, 0x1.e2p-1, 0x1.dbp-1, 0x1.d4p-1, 0x1.cep-1, 0x1.c7p-1,
+    0x1.c1p-1, 0x1.bbp-1, 0x1.b5p-1, 0x1.afp-1, 0x1.aap-1, 0x1.a4p-1, 0x1.9fp-1, 0x1.9ap-1, 0x1.95p-1, 0x1.9p-1,
+    0x1.8bp-1, 0x1.86p-1, 0x1.82p-1, 0x1.7dp-1, 0x1.79p-1, 0x1.74p-1, 0x1.7p-1,  0x1.6cp-1, 0x1.68p-1, 0x1.64p-1,
+    0x1.6p-1,  0x1.5dp-1, 0x1.59p-1, 0x1.55p-1,
 };
 
-/* c as the upper half of a double, and the rest of -log c in units of 2^-74 */
-const uint64_t feat_log_rest[FEAT_LOG_CELLS] = {
-    0x3ff5200060504397, 0x3ff4e00052ae7606, 0x3ff4b0006f2e2e90, 0x3ff480000eab9556, 0x3ff4400068d0b0ac,
-    0x3ff41000d11db8cc, 0x3ff3e000994eb032, 0x3ff3b0008739e8c3, 0x3ff380004a5c4df6, 0x3ff3500040a94be5,
-    0x3ff320006f1b955c, 0x3ff2f000fbd165d2, 0x3ff2d00050d52ed0, 0x3ff2a000845e2193, 0x3ff2700029a41571,
-    0x3ff25000ea9cbaf0, 0x3ff2200055155747, 0x3ff1f000328a86f2, 0x3ff1d000497bdef1, 0x3ff1a000937c294d,
-    0x3ff1800052d1906e, 0x3ff160009f025b62, 0x3ff13000afa41c12, 0x3ff110006e3b3f93, 0x3ff0f000e95bdc38,
-    0x3ff0d00038290530, 0x3ff0a0008540adfd, 0x3ff08000ccffb307, 0x3ff060004ee556d8, 0x3ff04000fe0e1831,
-    0x3ff02000e61dc0f2, 0x3ff0000000000000, 0x3fef8000584749f2, 0x3fef00008888e02e, 0x3fee9000ef74f2f8,
-    0x3fee200070f760d8, 0x3fedb000fd2da92b, 0x3fed40000383d1b5, 0x3fece000f0dea4a3, 0x3fec700021ed09cd,
-    0x3fec100014652dac, 0x3febb0005d2538d6, 0x3feb50009ede9d64, 0x3feaf000a3aea4da, 0x3feaa0006399ef8f,
-    0x3fea40000bf9142c, 0x3fe9f0005ea356b9, 0x3fe9a0007b84e34f, 0x3fe95000d5a9fea5, 0x3fe900009bcbecca,
-    0x3fe8b0006d428786, 0x3fe86000b7359bef, 0x3fe820008d43ef5d, 0x3fe7d00028601825, 0x3fe79000f53e31d5,
-    0x3fe7400041b063ed, 0x3fe700003d7ce103, 0x3fe6c000f2fa6afc, 0x3fe68000a141a64f, 0x3fe64000bb161294,
-    0x3fe6000051bede70, 0x3fe5d000ccee3bc1, 0x3fe5900025970393, 0x3fe55000da47be9e,
+/* -log c, to a multiple of 2^-42 */
+const double feat_log_high[FEAT_LOG_CELLS] = {
+    -0x1.1c898c169ap-2, -0x1.1058bf9ae5p-2, -0x1.071b85fcd6p-2, -0x1.fb9186d5e4p-3,
+    -0x1.e27076e2bp-3,  -0x1.cf6354e09cp-3, -0x1.bc286742d8p-3, -0x1.a8becfc882p-3,
+    -0x1.9525a9cf46p-3, -0x1.815c0a1436p-3, -0x1.6d60fe719ep-3, -0x1.59338d9982p-3,
+    -0x1.4ba36f39a6p-3, -0x1.371fc201e8p-3, -0x1.2266f190a6p-3, -0x1.1478584674p-3,
+    -0x1.fec9131dcp-4,  -0x1.d4313d66ccp-4, -0x1.b78c82bb1p-4,  -0x1.8c345d6318p-4,
+    -0x1.6f0d28ae58p-4, -0x1.51b073f06p-4,  -0x1.253f62f0ap-4,  -0x1.075983599p-4,
+    -0x1.d276b8adbp-5,  -0x1.95c830ec9p-5,  -0x1.39e87b9fe8p-5, -0x1.f829b0e78p-6,
+    -0x1.7b91b07d6p-6,  -0x1.fc0a8b0fcp-7,  -0x1.fe02a6b1p-8,   0x0p+0,
+    0x1.020565893p-6,   0x1.0415d89e78p-5,  0x1.788595a358p-5,  0x1.eea31c0068p-5,
+    0x1.333d7f8184p-4,  0x1.700d30aeacp-4,  0x1.a4e7640b1cp-4,  0x1.e3707ee304p-4,
+    0x1.0ce7ecdcccp-3,  0x1.28753bc11ap-3,  0x1.4462b9dc9cp-3,  0x1.60b3100b0ap-3,
+    0x1.7898d85444p-3,  0x1.95a5adcf7p-3,   0x1.ae2ca6f672p-3,  0x1.c6ffbc6fp-3,
+    0x1.e020cc6236p-3,  0x1.f991c6cb3cp-3,  0x1.09aa572e6cp-2,  0x1.16b5ccbadp-2,
+    0x1.214456d0ecp-2,  0x1.2e9e2bce12p-2,  0x1.396ce359bcp-2,  0x1.4718dc271cp-2,
+    0x1.522ae0738ap-2,  0x1.5d5bddf596p-2,  0x1.68ac83e9c7p-2,  0x1.741d876c68p-2,
+    0x1.7fafa3bd81p-2,  0x1.8873658328p-2,  0x1.9441434a03p-2,  0x1.a0325ed15p-2,
+};
+
+/* and the rest */
+const double feat_log_low[FEAT_LOG_CELLS] = {
+    0x1.81410e5c62affp-44,  0x1.4ab9d817d52cdp-44,  0x1.bcb8ba3e01a11p-44,  0x1.d572aab993c87p-47,
+    0x1.a342c2af0003cp-44,  -0x1.771239a07d55bp-45, -0x1.9ac53f39d121cp-44, -0x1.e3185cf21b9cfp-44,
+    0x1.297137d9f158fp-44,  0x1.02a52f9201ce8p-44,  0x1.bc6e557134767p-44,  -0x1.0ba68b7555d4ap-48,
+    0x1.4354bb3f219e5p-44,  -0x1.ee8779b2d8abcp-44, 0x1.4d20ab840e7f6p-45,  -0x1.563451027c75p-46,
+    0x1.54555d1ae6607p-44,  0x1.9454379135713p-45,  0x1.25ef7bc3987e7p-44,  -0x1.b20f5acb42a66p-44,
+    0x1.4b4641b664613p-44,  -0x1.83f69278e686ap-44, -0x1.416f8fb69a701p-44, 0x1.b8ecfe4b59987p-44,
+    -0x1.6a423c78a64bp-46,  0x1.c148297c5feb8p-45,  -0x1.eafd480ad9015p-44, -0x1.980267c7e09e4p-45,
+    0x1.3b955b602ace4p-44,  -0x1.f1e7cf6d3a69cp-50, -0x1.9e23f0dda40e4p-46, 0x0p+0,
+    0x1.611d27c8e8417p-44,  -0x1.dddc7f461c516p-44, -0x1.08b0d083b3a4cp-46, 0x1.c3dd83606d891p-44,
+    -0x1.692b6a81b8848p-49, 0x1.c1e8da99ded32p-49,  -0x1.e42b6b94407c8p-47, 0x1.0f684e6766abdp-45,
+    0x1.4652dabff5447p-46,  0x1.7494e359302e6p-44,  -0x1.84858a711b062p-44, -0x1.71456c988f814p-44,
+    0x1.8e67be3dbaf3fp-44,  0x1.7f22858a0ff6fp-47,  0x1.7a8d5ae54f55p-44,   0x1.ee138d3a69d43p-44,
+    -0x1.52b00adb91424p-45, -0x1.90d04cd7cc834p-44, 0x1.b50a1e1734342p-44,  -0x1.23299042d74bfp-44,
+    -0x1.caf0428b728a3p-44, 0x1.4300c128d1dc2p-45,  -0x1.5839c5663663dp-47, 0x1.06c18fb4c14c5p-44,
+    0x1.ebe708164c759p-45,  -0x1.a0b2a08a465dcp-47, -0x1.7af966c548a3p-44,  -0x1.13a7b5b11cfa7p-44,
+    0x1.46fb79bf6d4cbp-44,  -0x1.988e21f7fc497p-45, 0x1.2cb81c95fff43p-45,  -0x1.2dc20b0d5e095p-45,
 };

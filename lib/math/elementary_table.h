@@ -3,8 +3,6 @@
 #ifndef FEAT_LIB_MATH_ELEMENTARY_TABLE_H
 #define FEAT_LIB_MATH_ELEMENTARY_TABLE_H
 
-#include <stdint.h>
-
 #define FEAT_EXP_CELLS 32
 #define FEAT_LOG_CELLS 64
 
@@ -16,6 +14,18 @@
 #define FEAT_EXP_C4 0x1.5555555553d52p-5
 #define FEAT_EXP_C5 0x1.1111430bd0663p-7
 #define FEAT_EXP_C6 0x1.6c16f366d5278p-10
+/* The same, nearer. */
+#define FEAT_EXP_NEAR_C3 0x1.5555555555555p-3
+#define FEAT_EXP_NEAR_C4 0x1.555555555194dp-5
+#define FEAT_EXP_NEAR_C5 0x1.111111110f64dp-7
+#define FEAT_EXP_NEAR_C6 0x1.6c16ffe5856bcp-10
+#define FEAT_EXP_NEAR_C7 0x1.a01a39317ee05p-13
+/* (sinh r - r) / r^3 and (cosh r - 1 - r^2 / 2) / r^4 for the same r, as polynomials in r^2 */
+#define FEAT_SINH_C3 0x1.5555555555555p-3
+#define FEAT_SINH_C5 0x1.111111110e10ap-7
+#define FEAT_SINH_C7 0x1.a01a4443c2cbfp-13
+#define FEAT_COSH_C4 0x1.5555555553d52p-5
+#define FEAT_COSH_C6 0x1.6c16f366d5278p-10
 /* (2^r - 1) / r for |r| <= 1 / 64 */
 #define FEAT_EXP2_C1  0x1.62e42fefa39efp-1
 #define FEAT_EXP2_C2  0x1.ebfbdff82c58fp-3
@@ -47,7 +57,8 @@
 
 extern const double feat_exp2_high[FEAT_EXP_CELLS];
 extern const double feat_exp2_low[FEAT_EXP_CELLS];
-extern const uint64_t feat_log_high[FEAT_LOG_CELLS];
-extern const uint64_t feat_log_rest[FEAT_LOG_CELLS];
+extern const double feat_log_inverse[FEAT_LOG_CELLS];
+extern const double feat_log_high[FEAT_LOG_CELLS];
+extern const double feat_log_low[FEAT_LOG_CELLS];
 
 #endif

@@ -55,6 +55,6 @@ static inline __attribute__((always_inline)) __m512i feat_lookup64(const void *t
 
 _Static_assert(FEAT_EXP_CELLS == 32 && FEAT_LOG_CELLS == 64, "the lookups are made for tables of these sizes");
 #define FEAT_EXP_LOOKUP(table, j) (feat_double8) feat_lookup32(table, (__m512i)(j))
-#define FEAT_LOG_LOOKUP(table, j) (feat_uint64x8) feat_lookup64(table, (__m512i)(j))
+#define FEAT_LOG_LOOKUP(table, j) (feat_double8) feat_lookup64(table, (__m512i)(j))
 
 #endif
