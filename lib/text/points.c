@@ -68,6 +68,17 @@ size_t feat_points_decode(feat_text s, uint32_t *to) {
     return n;
 }
 
+uint32_t *feat_points_room(feat_scratch *scratch, size_t n, char **taken) {
+    *taken = NULL;
+    if (n > SIZE_MAX / 8) {
+        scratch->failed = true;
+        return NULL;
+    }
+    *taken = feat_scratch_take(scratch, n * sizeof(uint32_t) + 7);
+    /* Eight, for whoever puts larger things there. */
+    return *taken ? (uint32_t *)(void *)(*taken + (-(uintptr_t)*taken & 7)) : NULL;
+}
+
 /* By radix, seven bits at a time: linear, whatever the code points are. */
 size_t feat_points_sort(uint32_t *points, uint32_t *spare, size_t n) {
     for (int shift = 0; shift < 21; shift += 7) {

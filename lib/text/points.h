@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/scratch.h"
 #include "base/text.h"
 
 /* No function makes a longer text: a result that would be is an error value. */
@@ -94,6 +95,8 @@ size_t feat_points_skip_back(const char *p, size_t n, uint64_t k);
 
 /* Decodes `s`: one code point a number into `to`, which has room for s.length of them; how many. */
 size_t feat_points_decode(feat_text s, uint32_t *to);
+/* Room for `n` code points in the scratch, aligned; *taken is the piece that holds them. NULL when memory is out. */
+uint32_t *feat_points_room(feat_scratch *scratch, size_t n, char **taken);
 /* Sorts code points and drops duplicates; how many are left. `spare` has room for n. */
 size_t feat_points_sort(uint32_t *points, uint32_t *spare, size_t n);
 

@@ -8,7 +8,11 @@
 #include <string.h>
 
 #include "text/case.h"
+#include "text/checksum.h"
+#include "text/distance.h"
 #include "text/like.h"
+#include "text/make.h"
+#include "text/piece.h"
 #include "text/points.h"
 #include "text/search.h"
 
@@ -338,6 +342,406 @@ START_TEST(damaged_programs_are_harmless) {
 }
 END_TEST
 
+/* ---- pieces ---- */
+
+static const struct {
+    const char *text, *trim, *left, *right;
+} trims[] = {
+    {"", "", "", ""},
+    {"   ", "", "", ""},
+    {"a", "a", "a", "a"},
+    {"  a b  ", "a b", "a b  ", "  a b"},
+    {"\ta\n", "\ta\n", "\ta\n", "\ta\n"}, /* spaces alone */
+    {" \u00a0\u3000é\u2003\u205f", "é", "é\u2003\u205f", " \u00a0\u3000é"},
+    {"\u200b a \u2028", "\u200b a \u2028", "\u200b a \u2028", "\u200b a \u2028"}, /* no space separators */
+    {"\u1680\u2000\u200a\u202fx", "x", "x", "\u1680\u2000\u200a\u202fx"},
+};
+
+static const struct {
+    const char *text, *set, *trim;
+} set_trims[] = {
+    {"", "", ""},
+    {"  a  ", "", "  a  "},
+    {"xxaxx", "x", "a"},
+    {"xyaxyyx", "yx", "a"},
+    {"ééxéaé", "éa", "x"},
+    {"e\u0301xe", "e", "\u0301x"},
+    {"xxx", "x", ""},
+    {"漢字a字漢", "字漢", "a"},
+    {"àáâãäåæçèéêëìíîïðñòóôõaáâ", "áâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿà", "a"}, /* a large set */
+    {"aàb", "áâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿb", "aà"},
+};
+
+START_TEST(texts_are_trimmed) {
+    feat_scratch scratch;
+    feat_scratch_init(&scratch);
+    for (size_t i = 0; i < COUNT(trims); i++) {
+        check_text(feat_text_trim(text_of(trims[i].text), FEAT_TRIM_BOTH), trims[i].trim);
+        check_text(feat_text_trim(text_of(trims[i].text), FEAT_TRIM_LEFT), trims[i].left);
+        check_text(feat_text_trim(text_of(trims[i].text), FEAT_TRIM_RIGHT), trims[i].right);
+    }
+    for (size_t i = 0; i < COUNT(set_trims); i++)
+        check_text(feat_text_trim_set(&scratch, text_of(set_trims[i].text), text_of(set_trims[i].set), FEAT_TRIM_BOTH),
+                   set_trims[i].trim);
+    check_text(feat_text_trim_set(&scratch, text_of("xax"), text_of("x"), FEAT_TRIM_LEFT), "ax");
+    check_text(feat_text_trim_set(&scratch, text_of("xax"), text_of("x"), FEAT_TRIM_RIGHT), "xa");
+    check_text(feat_text_trim((feat_text){NULL, 0}, FEAT_TRIM_BOTH), "");
+    feat_scratch_done(&scratch);
+}
+END_TEST
+
+#define NO_LENGTH INT64_C(999)
+static const struct {
+    const char *text;
+    int64_t start, length;
+    const char *expected;
+} substrings[] = {
+    {"hello", 1, NO_LENGTH, "hello"},
+    {"hello", 0, NO_LENGTH, "hello"},
+    {"hello", 2, NO_LENGTH, "ello"},
+    {"hello", 6, NO_LENGTH, ""},
+    {"hello", -1, NO_LENGTH, "o"},
+    {"hello", -10, NO_LENGTH, "hello"},
+    {"hello", INT64_MIN, NO_LENGTH, "hello"},
+    {"hello", INT64_MAX, NO_LENGTH, ""},
+    {"hello", 0, 2, "h"},
+    {"hello", 0, 1, ""},
+    {"hello", -3, 2, "ll"},
+    {"hello", -10, 7, "he"},
+    {"hello", 2, -1, "h"},
+    {"hello", 3, -2, "he"},
+    {"hello", 3, -5, "he"},
+    {"hello", -2, -2, "el"},
+    {"hello", 10, -8, "ello"},
+    {"hello", 0, -1, ""},
+    {"hello", 7, -3, "lo"},
+    {"hello", 2, 0, ""},
+    {"hello", 2, INT64_MAX, "ello"},
+    {"hello", INT64_MIN, INT64_MAX, ""},
+    {"hello", INT64_MAX, INT64_MIN, "hello"},
+    {"hello", INT64_MIN, INT64_MIN, ""},
+    {"hello", INT64_MAX, INT64_MAX, ""},
+    {"", 1, 1, ""},
+    {"é漢😀x", 2, 2, "漢😀"},
+    {"é漢😀x", -2, 1, "😀"},
+    {"é漢😀x", 4, -2, "漢😀"},
+};
+
+static const struct {
+    const char *text;
+    int64_t n;
+    const char *left, *right;
+} ends[] = {
+    {"héllo", 2, "hé", "lo"},
+    {"héllo", -2, "hél", "llo"},
+    {"héllo", 0, "", ""},
+    {"héllo", -7, "", ""},
+    {"héllo", 100, "héllo", "héllo"},
+    {"héllo", INT64_MIN, "", ""},
+    {"héllo", INT64_MAX, "héllo", "héllo"},
+    {"", 1, "", ""},
+    {"", -1, "", ""},
+    {"ee\u0301", 1, "e", "\u0301"},
+};
+
+static const struct {
+    const char *text, *separator;
+    int64_t n;
+    const char *expected;
+} splits[] = {
+    {"a,b,c", ",", 1, "a"},    {"a,b,c", ",", 3, "c"},    {"a,b,c", ",", 4, ""},    {"a,b,c", ",", 0, ""},
+    {"a,b,c", ",", -1, "c"},   {"a,b,c", ",", -3, "a"},   {"a,b,c", ",", -4, ""},   {"a,,b", ",", 2, ""},
+    {",", ",", 1, ""},         {"", "", 1, ""},           {"", ",", 1, ""},         {"abc", ",", 1, "abc"},
+    {"abc", ",", -1, "abc"},   {"aaa", "aa", 1, ""},      {"aaa", "aa", 2, "a"},    {"aaa", "aa", -1, "a"},
+    {"aaa", "aa", -2, ""},     {"a,b,c", "", 1, "a"},     {"aéb", "", 2, "é"},      {"aéb", "", 4, ""},
+    {"aéb", "", -1, "b"},      {"aéb", "", -2, "é"},      {"aéb", "", -4, ""},      {"a::b::漢", "::", 3, "漢"},
+    {"a", ",", INT64_MIN, ""}, {"a", ",", INT64_MAX, ""}, {"a", "", INT64_MIN, ""}, {"a", "", INT64_MAX, ""},
+};
+
+START_TEST(pieces_are_taken) {
+    for (size_t i = 0; i < COUNT(substrings); i++) {
+        feat_text s = text_of(substrings[i].text);
+        int64_t start = substrings[i].start, length = substrings[i].length;
+        check_text(length == NO_LENGTH ? feat_text_substring_from(s, start) : feat_text_substring(s, start, length),
+                   substrings[i].expected);
+    }
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        check_text(feat_text_left(text_of(ends[i].text), ends[i].n), ends[i].left);
+        check_text(feat_text_right(text_of(ends[i].text), ends[i].n), ends[i].right);
+    }
+    for (size_t i = 0; i < COUNT(splits); i++)
+        check_text(feat_text_split_part(text_of(splits[i].text), text_of(splits[i].separator), splits[i].n),
+                   splits[i].expected);
+}
+END_TEST
+
+/* Every start and length near a text, against counting one code point after the other. */
+START_TEST(substrings_of_random_texts) {
+    uint64_t state = 7;
+    for (int round = 0; round < 300; round++) {
+        char bytes[200], expected[200];
+        int64_t n = (int64_t)(next_random(&state) % 30);
+        feat_text s = random_text(&state, bytes, (size_t)n, round % 3 == 0);
+        for (int64_t start = -n - 3; start <= n + 3; start++) {
+            for (int64_t length = -n - 3; length <= n + 3; length++) {
+                int64_t from = start > 0 ? start - 1 : start < 0 ? n + start : -1, to = from + length, place = 0;
+                if (to < from) to = from, from = from + length;
+                size_t size = 0;
+                for (size_t at = 0; at < s.length; place++) {
+                    size_t point = feat_point_size(s.data[at], s.length - at);
+                    if (place >= from && place < to) memcpy(expected + size, s.data + at, point), size += point;
+                    at += point;
+                }
+                expected[size] = 0;
+                check_text(feat_text_substring(s, start, length), expected);
+            }
+        }
+    }
+}
+END_TEST
+
+/* ---- texts that are made ---- */
+
+static const struct {
+    const char *text, *part, *by, *expected;
+} replacements[] = {
+    {"aaa", "aa", "b", "ba"},
+    {"abc", "", "x", "abc"},
+    {"", "", "x", ""},
+    {"", "a", "x", ""},
+    {"abc", "b", "", "ac"},
+    {"abcabc", "c", "déf", "abdéfabdéf"},
+    {"漢字漢", "漢", "x", "x字x"},
+    {"aXbXc", "X", "XX", "aXXbXXc"},
+    {"aaaa", "a", "aa", "aaaaaaaa"},
+};
+
+static const struct {
+    const char *text;
+    int64_t n;
+    const char *fill, *left, *right; /* NULL: an error */
+} pads[] = {
+    {"hi", 5, "xy", "xyxhi", "hixyx"},
+    {"hi", 1, "xy", "h", "h"},
+    {"hi", 2, "xy", "hi", "hi"},
+    {"hi", 0, "xy", "", ""},
+    {"hi", -1, "xy", "", ""},
+    {"hi", INT64_MIN, "xy", "", ""},
+    {"hi", 5, "", NULL, NULL},
+    {"hi", 2, "", "hi", "hi"},
+    {"hi", 1, "", "h", "h"},
+    {"", 3, "é", "ééé", "ééé"},
+    {"hé", 5, "漢é", "漢é漢hé", "hé漢é漢"},
+    {"hé", 9, "漢éx", "漢éx漢éx漢hé", "hé漢éx漢éx漢"},
+    {"hi", INT64_C(1) << 31, "x", NULL, NULL},
+    {"hi", INT64_MAX, "x", NULL, NULL},
+    {"hi", INT64_MAX, "xyz", NULL, NULL},
+};
+
+START_TEST(texts_are_made) {
+    feat_scratch scratch;
+    feat_scratch_init(&scratch);
+    feat_text out;
+    for (size_t i = 0; i < COUNT(replacements); i++) {
+        ck_assert(feat_text_replace(&scratch, text_of(replacements[i].text), text_of(replacements[i].part),
+                                    text_of(replacements[i].by), &out));
+        check_text(out, replacements[i].expected);
+    }
+    for (size_t i = 0; i < COUNT(pads); i++) {
+        feat_text s = text_of(pads[i].text), fill = text_of(pads[i].fill);
+        ck_assert_int_eq(feat_text_lpad(&scratch, s, pads[i].n, fill, &out), pads[i].left != NULL);
+        if (pads[i].left) check_text(out, pads[i].left);
+        ck_assert_int_eq(feat_text_rpad(&scratch, s, pads[i].n, fill, &out), pads[i].right != NULL);
+        if (pads[i].right) check_text(out, pads[i].right);
+    }
+    ck_assert(feat_text_repeat(&scratch, text_of("ab"), 3, &out));
+    check_text(out, "ababab");
+    ck_assert(feat_text_repeat(&scratch, text_of("é"), 7, &out));
+    check_text(out, "ééééééé");
+    ck_assert(feat_text_repeat(&scratch, text_of("ab"), 0, &out));
+    check_text(out, "");
+    ck_assert(feat_text_repeat(&scratch, text_of("ab"), INT64_MIN, &out));
+    check_text(out, "");
+    ck_assert(feat_text_repeat(&scratch, text_of(""), INT64_MAX, &out));
+    check_text(out, "");
+    ck_assert(!feat_text_repeat(&scratch, text_of("ab"), INT64_MAX, &out));
+    ck_assert(!feat_text_repeat(&scratch, text_of("ab"), (INT64_C(1) << 29) + 1, &out));
+    ck_assert(feat_text_concat(&scratch, text_of("a"), text_of("é"), &out));
+    check_text(out, "aé");
+    ck_assert(feat_text_concat(&scratch, (feat_text){NULL, 0}, (feat_text){NULL, 0}, &out));
+    check_text(out, "");
+    ck_assert(feat_text_concat3(&scratch, text_of("a"), text_of(", "), text_of("b"), &out));
+    check_text(out, "a, b");
+    check_text(feat_text_reverse(&scratch, text_of("")), "");
+    check_text(feat_text_reverse(&scratch, text_of("abé漢😀")), "😀漢éba");
+    check_text(feat_text_reverse(&scratch, text_of("0123456789abcdefé01234567")), "76543210éfedcba9876543210");
+    check_text(feat_text_reverse(&scratch, text_of("xe\u0301")), "\u0301ex"); /* code points, not what is seen */
+    ck_assert(feat_text_chr(&scratch, 65, &out));
+    check_text(out, "A");
+    ck_assert(feat_text_chr(&scratch, 0, &out) && out.length == 1 && out.data[0] == 0);
+    ck_assert(feat_text_chr(&scratch, 8364, &out));
+    check_text(out, "€");
+    ck_assert(feat_text_chr(&scratch, 0x10ffff, &out));
+    check_text(out, "\xf4\x8f\xbf\xbf");
+    ck_assert(feat_text_chr(&scratch, 0xd7ff, &out) && feat_text_chr(&scratch, 0xe000, &out));
+    ck_assert(!feat_text_chr(&scratch, -1, &out) && !feat_text_chr(&scratch, 0x110000, &out));
+    ck_assert(!feat_text_chr(&scratch, 0xd800, &out) && !feat_text_chr(&scratch, 0xdfff, &out));
+    ck_assert_int_eq(feat_text_first(text_of("é"), 0), 233);
+    ck_assert_int_eq(feat_text_first(text_of("😀x"), 0), 128512);
+    ck_assert_int_eq(feat_text_first(text_of(""), -1), -1);
+    feat_scratch_done(&scratch);
+}
+END_TEST
+
+START_TEST(hexadecimal) {
+    feat_scratch scratch;
+    feat_scratch_init(&scratch);
+    feat_text out;
+    ck_assert(feat_text_hex(&scratch, text_of("aé"), &out));
+    check_text(out, "61C3A9");
+    ck_assert(feat_text_hex(&scratch, text_of(""), &out));
+    check_text(out, "");
+    check_text(feat_text_hex_number(&scratch, 0), "0");
+    check_text(feat_text_hex_number(&scratch, 255), "FF");
+    check_text(feat_text_hex_number(&scratch, 4096), "1000");
+    check_text(feat_text_hex_number(&scratch, UINT64_MAX), "FFFFFFFFFFFFFFFF");
+    ck_assert(feat_text_unhex(&scratch, text_of("6A6b"), &out));
+    check_text(out, "jk");
+    ck_assert(feat_text_unhex(&scratch, text_of("6a6"), &out));
+    check_text(out, "\006\xa6");
+    ck_assert(feat_text_unhex(&scratch, text_of(""), &out));
+    check_text(out, "");
+    ck_assert(!feat_text_unhex(&scratch, text_of("6g"), &out));
+    ck_assert(!feat_text_unhex(&scratch,
+                               text_of("6"
+                                       "6 "),
+                               &out));
+    ck_assert(!feat_text_unhex(&scratch, text_of("é"), &out));
+    feat_scratch_done(&scratch);
+}
+END_TEST
+
+/* ---- distances ---- */
+
+static int64_t levenshtein_plainly(feat_text a, feat_text b) {
+    uint32_t x[400], y[400];
+    static int64_t row[401];
+    size_t n = feat_points_decode(a, x), m = feat_points_decode(b, y);
+    for (size_t j = 0; j <= m; j++) row[j] = (int64_t)j;
+    for (size_t i = 1; i <= n; i++) {
+        int64_t corner = row[0];
+        row[0] = (int64_t)i;
+        for (size_t j = 1; j <= m; j++) {
+            int64_t least = corner + (x[i - 1] != y[j - 1]);
+            if (row[j] + 1 < least) least = row[j] + 1;
+            if (row[j - 1] + 1 < least) least = row[j - 1] + 1;
+            corner = row[j];
+            row[j] = least;
+        }
+    }
+    return row[m];
+}
+
+START_TEST(distances) {
+    static const struct {
+        const char *a, *b;
+        int64_t levenshtein, hamming; /* -1: an error */
+        double jaccard;
+    } known[] = {
+        {"", "", 0, -1, -1.0},       {"", "abc", 3, -1, -1.0},
+        {"abc", "", 3, -1, -1.0},    {"kitten", "sitting", 3, -1, 3.0 / 7.0},
+        {"duck", "luck", 1, 1, 0.6}, {"flaw", "lawn", 2, 4, 0.6},
+        {"abc", "abc", 0, 0, 1.0},   {"aaa", "a", 2, -1, 1.0},
+        {"é", "e", 1, 1, 0.0},       {"é", "è", 1, 1, 0.0},
+        {"漢字", "漢", 1, -1, 0.5},  {"aé漢😀", "😀漢éa", 4, 4, 1.0},
+        {"ab", "xaby", 2, -1, 0.5},
+    };
+    feat_scratch scratch;
+    feat_scratch_init(&scratch);
+    for (size_t i = 0; i < COUNT(known); i++) {
+        feat_text a = text_of(known[i].a), b = text_of(known[i].b);
+        int64_t hamming;
+        double jaccard;
+        ck_assert_int_eq(feat_text_levenshtein(&scratch, a, b), known[i].levenshtein);
+        ck_assert_int_eq(feat_text_hamming(a, b, &hamming) ? hamming : -1, known[i].hamming);
+        ck_assert(feat_text_jaccard(&scratch, a, b, &jaccard) == (known[i].jaccard >= 0));
+        if (known[i].jaccard >= 0) ck_assert_double_eq(jaccard, known[i].jaccard);
+    }
+    uint64_t state = 8;
+    for (int round = 0; round < 3000; round++) {
+        char x[1200], y[1200];
+        size_t most = round % 3 ? 20 : 300;
+        feat_text a = random_text(&state, x, next_random(&state) % most, round % 2);
+        feat_text b = random_text(&state, y, next_random(&state) % most, round % 2);
+        if (round % 5 == 0) { /* two texts that are near: b is a with some bytes of it gone */
+            b.length = 0;
+            for (size_t at = 0; at < a.length;) {
+                size_t size = feat_point_size(a.data[at], a.length - at);
+                if (next_random(&state) % 10) memcpy(y + b.length, a.data + at, size), b.length += size;
+                at += size;
+            }
+        }
+        ck_assert_int_eq(feat_text_levenshtein(&scratch, a, b), levenshtein_plainly(a, b));
+        double jaccard;
+        if (feat_text_jaccard(&scratch, a, b, &jaccard)) {
+            uint32_t p[300], q[300];
+            size_t n = feat_points_decode(a, p), m = feat_points_decode(b, q);
+            bool in_a[0x10500 / 8 + 0x10000] = {false}, in_b[COUNT(in_a)] = {false};
+            for (size_t i = 0; i < n; i++) in_a[p[i] % COUNT(in_a)] = true;
+            for (size_t i = 0; i < m; i++) in_b[q[i] % COUNT(in_a)] = true;
+            int both = 0, either = 0;
+            for (size_t i = 0; i < COUNT(in_a); i++) both += in_a[i] && in_b[i], either += in_a[i] || in_b[i];
+            ck_assert_double_eq(jaccard, (double)both / (double)either);
+        }
+        feat_scratch_reset(&scratch);
+    }
+    feat_scratch_done(&scratch);
+}
+END_TEST
+
+/* ---- sums ---- */
+
+START_TEST(sums) {
+    static const struct {
+        const char *text, *md5;
+        uint32_t crc;
+    } known[] = {
+        {"", "d41d8cd98f00b204e9800998ecf8427e", 0},
+        {"a", "0cc175b9c0f1b6a831c399e269772661", 0xe8b7be43},
+        {"abc", "900150983cd24fb0d6963f7d28e17f72", 0x352441c2},
+        {"message digest", "f96b697d7cb7938d525a2f31aaf161d0", 0x20159d7f},
+        {"123456789", "25f9e794323b453885f5181f1b624d0b", 0xcbf43926},
+        {"12345678901234567890123456789012345678901234567890123456789012345678901234567890",
+         "57edf4a22be3c955ac49da2e2107b67a", 0x7ca94a72},
+    };
+    feat_scratch scratch;
+    feat_scratch_init(&scratch);
+    for (size_t i = 0; i < COUNT(known); i++) {
+        check_text(feat_text_md5(&scratch, text_of(known[i].text)), known[i].md5);
+        ck_assert_uint_eq(feat_text_crc32(text_of(known[i].text)), known[i].crc);
+    }
+    feat_scratch_done(&scratch);
+}
+END_TEST
+
+START_TEST(hashes) {
+    ck_assert_uint_eq(feat_hash_bytes(text_of("")), UINT64_C(3244421341483603138));
+    ck_assert_uint_eq(feat_hash_bytes(text_of("abc")), UINT64_C(8696274497037089104));
+    ck_assert_uint_eq(feat_hash_integer(1), UINT64_C(3439722301264460078));
+    ck_assert_uint_eq(feat_hash_integer((uint64_t)-2), UINT64_C(8645101703549425753));
+    ck_assert_uint_eq(feat_hash_double(1.5), UINT64_C(2693614958850487384));
+    ck_assert_uint_eq(feat_hash_double(-0.0), feat_hash_double(0.0));
+    ck_assert_uint_eq(feat_hash_double(-__builtin_nan("1")), UINT64_C(767333564151873895));
+    ck_assert_uint_eq(feat_hash_boolean(true), UINT64_C(16226181191752404715));
+    ck_assert_uint_eq(feat_hash_decimal(150, 2), UINT64_C(7345618359479353359));
+    ck_assert_uint_eq(feat_hash_decimal(15, 1), feat_hash_decimal(1500, 3));
+    ck_assert_uint_eq(feat_hash_decimal(1000, 3), feat_hash_integer(1));
+    ck_assert_uint_eq(feat_hash_decimal(0, 3), feat_hash_integer(0));
+    ck_assert_uint_eq(feat_hash_decimal(-2, 0), feat_hash_integer((uint64_t)-2));
+    ck_assert_uint_eq(feat_hash_length((feat_hash_wide)86400000000), UINT64_C(1698039493801369977));
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("text/text");
     struct {
@@ -352,6 +756,14 @@ int main(void) {
         {"like", patterns_match},
         {"random_like", random_patterns_match},
         {"damaged", damaged_programs_are_harmless},
+        {"trim", texts_are_trimmed},
+        {"pieces", pieces_are_taken},
+        {"random_pieces", substrings_of_random_texts},
+        {"make", texts_are_made},
+        {"hex", hexadecimal},
+        {"distance", distances},
+        {"sums", sums},
+        {"hash", hashes},
     };
     for (size_t i = 0; i < COUNT(tests); i++) {
         TCase *group = tcase_create(tests[i].name);
