@@ -65,6 +65,10 @@ bool feat_text_replace(feat_scratch *scratch, feat_text s, feat_text part, feat_
 static void fill_with(char *to, size_t n, feat_text s) {
     size_t done = s.length < n ? s.length : n;
     if (done == 0) return;
+    if (s.length == 1) {
+        memset(to, s.data[0], n);
+        return;
+    }
     memcpy(to, s.data, done);
     while (done < n) {
         size_t more = done < n - done ? done : n - done;

@@ -115,6 +115,13 @@ feat_text feat_text_trim_set(feat_scratch *scratch, feat_text s, feat_text chara
 
 /* ---- substring ---- */
 
+static feat_text first(feat_text s, uint64_t n) {
+    return n >= s.length ? s : part_of(s, 0, feat_points_skip(s.data, s.length, n));
+}
+static feat_text all_but_last(feat_text s, uint64_t n) {
+    return n >= s.length ? (feat_text){s.data, 0} : part_of(s, 0, feat_points_skip_back(s.data, s.length, n));
+}
+
 /* Between two places, counted from 0, that may lie outside. */
 static feat_text between(feat_text s, int64_t from, int64_t to) {
     if (to <= from || to <= 0 || s.length == 0) return (feat_text){s.data, 0};
@@ -141,16 +148,14 @@ feat_text feat_text_substring(feat_text s, int64_t start, int64_t length) {
     const int64_t far = INT64_C(1) << 62;
     if (length > far) length = far;
     if (length < -far) length = -far;
+    if (start < 0 && length >= 0 && -(uint64_t)start < s.length) {
+        /* Nothing needs counting when so many code points are there, and one before them shows that they are. */
+        size_t from = feat_points_skip_back(s.data, s.length, -(uint64_t)start);
+        if (from > 0) return first(part_of(s, from, s.length), (uint64_t)length);
+    }
     int64_t place = place_of(s, start), other;
     if (__builtin_add_overflow(place, length, &other)) other = length < 0 ? INT64_MIN : INT64_MAX;
     return length < 0 ? between(s, other, place) : between(s, place, other);
-}
-
-static feat_text first(feat_text s, uint64_t n) {
-    return n >= s.length ? s : part_of(s, 0, feat_points_skip(s.data, s.length, n));
-}
-static feat_text all_but_last(feat_text s, uint64_t n) {
-    return n >= s.length ? (feat_text){s.data, 0} : part_of(s, 0, feat_points_skip_back(s.data, s.length, n));
 }
 
 feat_text feat_text_left(feat_text s, int64_t n) {

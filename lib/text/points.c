@@ -10,8 +10,19 @@ bool feat_points_ascii(const char *p, size_t n) {
         if (all & HIGH) return false;
     }
     for (; n - at >= 8; at += 8) all |= feat_load8(p + at);
+    if (at < n && n >= 8) return ((all | feat_load8(p + n - 8)) & HIGH) == 0;
     for (; at < n; at++) all |= (unsigned char)p[at];
     return (all & HIGH) == 0;
+}
+
+/* The last `n` bytes before `end`, of which there are 1 to 7 and eight may be read; the other bytes are 0. */
+static inline uint64_t load_last(const char *end, size_t n) {
+    uint64_t eight = feat_load8(end - 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return eight & (UINT64_MAX >> 8 * (8 - n));
+#else
+    return eight >> 8 * (8 - n);
+#endif
 }
 
 /* Bytes less those that continue. */
@@ -25,11 +36,18 @@ size_t feat_points_count(const char *p, size_t n) {
                        ((c >> 7) & ~(c >> 6) & FEAT_EIGHT(1)) + ((d >> 7) & ~(d >> 6) & FEAT_EIGHT(1));
         continuing += (size_t)(sum * FEAT_EIGHT(1) >> 56);
     }
+    if (n < 8) {
+        for (; at < n; at++) continuing += feat_point_continues(p[at]);
+        return n - continuing;
+    }
     for (; n - at >= 8; at += 8) {
         uint64_t eight = feat_load8(p + at);
         if (eight & HIGH) continuing += feat_continuing(eight);
     }
-    for (; at < n; at++) continuing += feat_point_continues(p[at]);
+    if (at < n) {
+        uint64_t rest = load_last(p + n, n - at);
+        if (rest & HIGH) continuing += feat_continuing(rest);
+    }
     return n - continuing;
 }
 
