@@ -404,6 +404,21 @@ FEAT_CORE FEAT_F feat_logit_core(FEAT_F x) {
     return l.hi + l.lo;
 }
 
+/* log x / log base */
+FEAT_CORE feat_dd feat_log_base_bits(FEAT_U base, FEAT_U x, FEAT_U *zero) {
+    FEAT_F scale;
+    feat_dd above = feat_log_finish(feat_log_reduce(x, &scale));
+    feat_dd below = feat_log_finish(feat_log_reduce(base, &scale));
+    *zero = (feat_magnitude_bits(above.hi) - 1) | (feat_magnitude_bits(below.hi) - 1);
+    return feat_dd_quotient(feat_dd_fast(above.hi, above.lo), feat_dd_fast(below.hi, below.lo));
+}
+/* Special are what is special to the logarithm, and 1. */
+FEAT_CORE FEAT_F feat_log_base_core(FEAT_F base, FEAT_F x, FEAT_U *special) {
+    feat_dd q = feat_log_base_bits(feat_to_bits(base), feat_to_bits(x), special);
+    *special |= feat_log_special(base) | feat_log_special(x);
+    return q.hi + q.lo;
+}
+
 /* ---- powers: x^y = e^(y log x) ---- */
 
 /* y log x as a part with 52 bits and the rest, below 2^-24 of it. y is finite. */
@@ -415,13 +430,10 @@ FEAT_CORE feat_dd feat_pow_exponent(FEAT_U x_bits, FEAT_F y) {
     return (feat_dd){y_high * l_high, (y - y_high) * l_high + y * l_rest};
 }
 
-/* x positive and normal. Right where feat_pow_special says nothing about the exponent that comes out. */
-FEAT_CORE FEAT_U feat_pow_special(FEAT_F x, FEAT_F exponent) {
-    return feat_log_special(x) | feat_exp_special(exponent);
-}
-FEAT_CORE FEAT_F feat_pow_core(FEAT_F x, FEAT_F y, FEAT_F *exponent) {
+/* Special is what is special to the logarithm of x, and where the result may leave the normal range. */
+FEAT_CORE FEAT_F feat_pow_core(FEAT_F x, FEAT_F y, FEAT_U *special) {
     feat_dd p = feat_pow_exponent(feat_to_bits(x), y);
-    *exponent = p.hi;
+    *special = feat_log_special(x) | feat_exp_special(p.hi);
     feat_exp_parts e = feat_exp_reduce(p.hi);
     feat_dd m = feat_exp_mantissa(e, e.r + p.lo);
     return feat_exp_scaled(m.hi + m.lo, e.n);
