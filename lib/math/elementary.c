@@ -198,9 +198,8 @@ static double pow_rare(double x, double y) {
 }
 
 double feat_pow(double x, double y) {
-    uint64_t special;
-    double result = feat_pow_core(x, y, &special);
-    return RARELY(FEAT_IS_SPECIAL(special)) ? pow_rare(x, y) : result;
+    feat_dd exponent = feat_pow_exponent(feat_double_bits(x), y);
+    return RARELY(FEAT_IS_SPECIAL(feat_pow_special(x, exponent))) ? pow_rare(x, y) : feat_pow_finish(exponent);
 }
 
 /* ---- arrays ---- */

@@ -55,18 +55,47 @@ LANES1(tanh)
 LANES1(sigmoid)
 LANES1(logit)
 
+static NOT_INLINE uint64_t log_base_block(const double *restrict x, const double *restrict y, double *restrict out,
+                                          uint64_t *restrict specials) {
+    FEAT_U any = {0};
+    for (size_t i = 0; i < LANES; i += FEAT_F_LANES) {
+        FEAT_U special;
+        feat_store(out + i, feat_log_base_core(feat_load(x + i), feat_load(y + i), &special));
+        feat_store_words(specials + i, special);
+        any |= special;
+    }
+    return FEAT_IS_SPECIAL(feat_any(any));
+}
+
+/* In two loops: together their tables and constants are more than there are registers. */
+static NOT_INLINE uint64_t pow_exponents(const double *restrict x, const double *restrict y, double *restrict high,
+                                         double *restrict low, uint64_t *restrict specials) {
+    FEAT_U any = {0};
+    for (size_t i = 0; i < LANES; i += FEAT_F_LANES) {
+        FEAT_F a = feat_load(x + i);
+        feat_dd exponent = feat_pow_exponent(feat_to_bits(a), feat_load(y + i));
+        feat_store(high + i, exponent.hi);
+        feat_store(low + i, exponent.lo);
+        FEAT_U special = feat_pow_special(a, exponent);
+        feat_store_words(specials + i, special);
+        any |= special;
+    }
+    return FEAT_IS_SPECIAL(feat_any(any));
+}
+
+static NOT_INLINE void pow_finish(const double *restrict high, const double *restrict low, double *restrict out) {
+    for (size_t i = 0; i < LANES; i += FEAT_F_LANES)
+        feat_store(out + i, feat_pow_finish((feat_dd){feat_load(high + i), feat_load(low + i)}));
+}
+
+static uint64_t pow_block(const double *x, const double *y, double *out, uint64_t *specials) {
+    double high[LANES], low[LANES];
+    uint64_t any = pow_exponents(x, y, high, low, specials);
+    pow_finish(high, low, out);
+    return any;
+}
+
 #define LANES2(name)                                                                                                   \
-    static NOT_INLINE uint64_t name##_block(const double *restrict x, const double *restrict y, double *restrict out,  \
-                                            uint64_t *restrict specials) {                                             \
-        FEAT_U any = {0};                                                                                              \
-        for (size_t i = 0; i < LANES; i += FEAT_F_LANES) {                                                             \
-            FEAT_U special;                                                                                            \
-            feat_store(out + i, feat_##name##_core(feat_load(x + i), feat_load(y + i), &special));                     \
-            feat_store_words(specials + i, special);                                                                   \
-            any |= special;                                                                                            \
-        }                                                                                                              \
-        return FEAT_IS_SPECIAL(feat_any(any));                                                                         \
-    }                                                                                                                  \
     static void name##_lanes(const double *x, const double *y, double *out) {                                          \
         uint64_t special[LANES];                                                                                       \
         if (!name##_block(x, y, out, special)) return;                                                                 \
