@@ -314,26 +314,52 @@ uint32_t feat_build_list_concat(feat_builder *b, uint32_t left, uint32_t right) 
     return left == FEAT_NO_NODE || right == FEAT_NO_NODE ? FEAT_NO_NODE : concat_two(b, left, right);
 }
 
-/* NULLs do not count. */
-static uint32_t build_concat(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
-    uint32_t all = FEAT_NO_NODE;
+/* The type of elements that lists have in common; literals among them adapt. Bare NULLs are left out. */
+static feat_type common_element(feat_builder *b, const char *what, uint32_t *lists, size_t n) {
+    feat_type element = FEAT_TYPE_UNKNOWN;
+    uint32_t before = FEAT_NO_NODE;
     for (size_t i = 0; i < n; i++) {
-        feat_type type = feat_build_type(b, args[i]);
+        feat_type type = feat_build_type(b, lists[i]);
         if (type == FEAT_TYPE_UNKNOWN) continue;
-        if (!feat_is_list(type)) return needs_list(b, function->name, args[i]);
-        if (all == FEAT_NO_NODE) {
-            all = feat_build_convert(b, args[i], FEAT_TYPE_LIST_OF(feat_nested_element(type)));
-        } else {
-            uint32_t both = concat_two(b, all, args[i]);
-            if (both == FEAT_NO_NODE) return both;
-            type = feat_build_type(b, both);
-            uint32_t left = feat_build_convert(b, all, type), right = feat_build_convert(b, args[i], type);
-            right = feat_build_named(b, "coalesce", type, (uint32_t[]){left, right}, 2);
-            all = feat_build_named(b, "coalesce", type, (uint32_t[]){both, right}, 2);
+        if (!feat_is_list(type)) {
+            needs_list(b, what, lists[i]);
+            return FEAT_TYPE_UNKNOWN;
         }
-        if (all == FEAT_NO_NODE) return all;
+        element = feat_nested_element(type);
+        if (before == FEAT_NO_NODE) {
+            before = lists[i];
+            continue;
+        }
+        if (!feat_build_adapt(b, &before, &lists[i])) return FEAT_TYPE_UNKNOWN;
+        feat_type left = feat_build_type(b, before), right = feat_build_type(b, lists[i]);
+        element = feat_type_common(feat_nested_element(left), feat_nested_element(right));
+        if (element == FEAT_TYPE_UNKNOWN) {
+            cannot_convert(b, right, left);
+            return element;
+        }
+        before = feat_build_null(b, FEAT_TYPE_LIST_OF(element));
+        if (before == FEAT_NO_NODE) return FEAT_TYPE_UNKNOWN;
     }
-    return all == FEAT_NO_NODE ? feat_build_null(b, FEAT_TYPE_LIST_OF(FEAT_TYPE_BIGINT)) : all;
+    return element;
+}
+
+/* NULLs do not count: a list that is one has no elements. */
+static uint32_t build_concat(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
+    b->reason[0] = 0;
+    feat_type element = common_element(b, function->name, args, n);
+    if (element == FEAT_TYPE_UNKNOWN && (b->reason[0] || b->no_memory)) return FEAT_NO_NODE;
+    if (element == FEAT_TYPE_UNKNOWN) return feat_build_null(b, FEAT_TYPE_LIST_OF(FEAT_TYPE_BIGINT));
+    feat_type type = FEAT_TYPE_LIST_OF(element);
+    uint32_t empty = encode(b, type, NULL, 0);
+    if (empty == FEAT_NO_NODE) return empty;
+    for (size_t i = 0; i < n; i++) {
+        args[i] = feat_build_convert(b, args[i], type);
+        if (args[i] == FEAT_NO_NODE) return args[i];
+        if (!is_constant_list(b, args[i]))
+            args[i] = feat_build_named(b, "coalesce", type, (uint32_t[]){args[i], empty}, 2);
+        if (args[i] == FEAT_NO_NODE) return args[i];
+    }
+    return joined(b, type, args, n);
 }
 
 /* list_append(list, x), list_prepend(x, list): `parameter` says where the list is. */
@@ -513,10 +539,10 @@ const feat_function feat_list_functions[] = {
     {"list_element", 2, 2, false, build_extract, 0},
     {"array_extract", 2, 2, false, build_extract, 0},
     {"array_length", 1, 1, false, build_length, 0},
-    {"list_concat", 2, ANY_NUMBER, false, build_concat, 0},
-    {"list_cat", 2, ANY_NUMBER, false, build_concat, 0},
-    {"array_concat", 2, ANY_NUMBER, false, build_concat, 0},
-    {"array_cat", 2, ANY_NUMBER, false, build_concat, 0},
+    {"list_concat", 1, ANY_NUMBER, false, build_concat, 0},
+    {"list_cat", 1, ANY_NUMBER, false, build_concat, 0},
+    {"array_concat", 1, ANY_NUMBER, false, build_concat, 0},
+    {"array_cat", 1, ANY_NUMBER, false, build_concat, 0},
     {"list_append", 2, 2, false, build_append, 0},
     {"array_append", 2, 2, false, build_append, 0},
     {"list_prepend", 2, 2, false, build_append, 1},
