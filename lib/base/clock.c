@@ -2,6 +2,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 int64_t feat_clock_now(void) {
@@ -144,15 +145,29 @@ static void trim(const char **at, const char **end) {
     while (*at < *end && is_blank((*end)[-1])) (*end)--;
 }
 
+/* " (BC)", in any case. */
+static bool take_era(const char **at, const char *end) {
+    if (end - *at < 5 || memcmp(*at, " (", 2) != 0 || (*at)[4] != ')') return false;
+    if (((*at)[2] | 32) != 'b' || ((*at)[3] | 32) != 'c') return false;
+    *at += 5;
+    return true;
+}
+
 static bool read_civil(const char **at, const char *end, int64_t *days) {
+    const int64_t most = 5900000; /* years; what 32 bits of days hold ends before it */
     int64_t year, month, day;
     bool negative = *at < end && **at == '-';
     if (negative) (*at)++;
-    if (!digits(at, end, 1, 6, &year) || *at == end || (**at != '-' && **at != '/')) return false;
+    if (!digits(at, end, 1, 18, &year) || *at == end || (**at != '-' && **at != '/')) return false;
     char mark = *(*at)++;
     if (!digits(at, end, 1, 2, &month) || *at == end || *(*at)++ != mark || !digits(at, end, 1, 2, &day)) return false;
-    if (negative) year = -year;
-    if (year > 290000 || year < -290000 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, (int)month))
+    if (take_era(at, end)) { /* there is no year 0: 1 BC is the year before 1 */
+        if (negative || year == 0) return false;
+        year = 1 - year;
+    } else if (negative) {
+        year = -year;
+    }
+    if (year > most || year < -most || month < 1 || month > 12 || day < 1 || day > days_in_month(year, (int)month))
         return false;
     *days = feat_days_from_civil(year, (int)month, (int)day);
     return true;
@@ -216,6 +231,8 @@ static bool read_time(const char *at, const char *end, int64_t *days, int64_t *o
 bool feat_read_date(const char *text, size_t length, int32_t *days) {
     int64_t d, of_day;
     if (!read_time(text, text + length, &d, &of_day)) return false;
+    /* The two ends of 32 bits stand for infinities elsewhere. */
+    if (d >= INT32_MAX || d <= -INT32_MAX) return false;
     *days = (int32_t)d;
     return true;
 }

@@ -24,7 +24,8 @@ bool feat_add_months(int64_t us, int64_t months, int64_t *out);
  * range. */
 bool feat_parse_date(const char *text, size_t length, int32_t *days);
 bool feat_parse_timestamp(const char *text, size_t length, int64_t *us);
-/* The same as SQL casts text: with blanks around it, years, months, days and hours of any width, '/' for '-', an offset
+/* The same as SQL casts text: with blanks around it, years, months, days and hours of any width, '/' for '-',
+ * " (BC)" behind the day, an offset
  * such as +02:00 or " UTC" behind the time (the result is the instant), more than six digits of a second (cut), and for
  * a date a time behind it, which is dropped. */
 bool feat_read_date(const char *text, size_t length, int32_t *days);

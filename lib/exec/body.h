@@ -14,6 +14,7 @@
 #include "exec/body_math.h"
 #include "exec/body_list.h"
 #include "exec/body_number.h"
+#include "exec/body_print.h"
 #include "exec/body_text.h"
 #include "exec/body_time.h"
 #include "exec/exec.h"
