@@ -123,6 +123,15 @@ static uint32_t *elements_of(feat_builder *b, uint32_t node, size_t *n) {
     return nodes;
 }
 
+bool feat_is_untyped_list(const feat_builder *b, uint32_t node) {
+    feat_nested_layout list;
+    feat_element e;
+    if (!is_constant_list(b, node) || !layout_of(b, node, &list)) return false;
+    for (size_t i = 0; i < list.n; i++)
+        if (feat_list_get(&list, i, &e)) return false;
+    return true;
+}
+
 /* ---- Conversion. ---- */
 
 feat_type feat_list_common(feat_type a, feat_type b) {
@@ -205,6 +214,13 @@ uint32_t feat_build_list_adapt(feat_builder *b, uint32_t node, feat_type other) 
     return encode(b, vector ? other : FEAT_TYPE_LIST_OF(element), nodes, n);
 }
 
+/* Equal doubles are not always equal bytes: -0 equals 0. */
+uint32_t feat_build_list_compared(feat_builder *b, uint32_t node) {
+    feat_type type = feat_build_type(b, node);
+    if (!feat_is_list(type) || !feat_is_float(feat_nested_element(type))) return node;
+    return list_op2(b, FEAT_OP_LIST_COMPARED, type, node, type);
+}
+
 /* ---- Literals. ---- */
 
 /* A list of one element, which may be NULL. */
@@ -268,6 +284,10 @@ static uint32_t needs_list(feat_builder *b, const char *what, uint32_t node) {
 uint32_t feat_build_list_at(feat_builder *b, uint32_t list, uint32_t index) {
     feat_type type = feat_build_type(b, list), at = feat_build_type(b, index);
     if (type == FEAT_TYPE_UNKNOWN) return feat_build_null(b, FEAT_TYPE_BIGINT);
+    if (type == FEAT_TYPE_TEXT) {
+        uint32_t args[] = {list, index, feat_build_int(b, FEAT_TYPE_BIGINT, 1)};
+        return args[2] == FEAT_NO_NODE ? args[2] : feat_build_call(b, "substring", args, 3);
+    }
     if (!feat_is_list(type)) return needs_list(b, "[ ]", list);
     if (!feat_is_integer(at) && at != FEAT_TYPE_UNKNOWN)
         return feat_build_refuse(b, "the number of an element is an integer, found %s", feat_build_type_name(at));
@@ -380,16 +400,6 @@ static uint32_t build_append(feat_builder *b, const feat_function *function, uin
 
 /* ---- Searching. ---- */
 
-/* Whether no element of a constant list is a value. */
-static bool says_nothing(const feat_builder *b, uint32_t node) {
-    feat_nested_layout list;
-    feat_element e;
-    if (!is_constant_list(b, node) || !layout_of(b, node, &list)) return false;
-    for (size_t i = 0; i < list.n; i++)
-        if (feat_list_get(&list, i, &e)) return false;
-    return true;
-}
-
 /* Brings a list and what is compared with its elements to one type of elements. The list becomes a LIST. */
 static bool unify_element(feat_builder *b, const char *what, uint32_t *list, uint32_t *x) {
     if (feat_build_type(b, *list) == FEAT_TYPE_UNKNOWN) {
@@ -403,7 +413,7 @@ static bool unify_element(feat_builder *b, const char *what, uint32_t *list, uin
     feat_type own = feat_build_type(b, *x);
     if (own != FEAT_TYPE_UNKNOWN && !element_type(b, own)) return false;
     /* Of a literal and a list of them the list has the say, unless nothing is in it that has a type. */
-    bool adapts = own != FEAT_TYPE_UNKNOWN && (!feat_build_is_constant(b, *x) || says_nothing(b, *list));
+    bool adapts = own != FEAT_TYPE_UNKNOWN && (!feat_build_is_constant(b, *x) || feat_is_untyped_list(b, *list));
     if (adapts && is_constant_list(b, *list)) {
         *list = feat_build_list_adapt(b, *list, FEAT_TYPE_LIST_OF(own));
         if (*list == FEAT_NO_NODE) return false;
