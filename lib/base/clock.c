@@ -21,7 +21,27 @@ int64_t feat_days_from_civil(int64_t year, int month, int day) {
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
+/* The same for days of which 4 times their count fits 32 bits, which all TIMESTAMPs are, as affine functions with one
+ * division each: Neri and Schneider, "Euclidean affine functions and their application to calendar algorithms" (2022).
+ */
+enum { ERAS = 1000, DAYS_BEFORE = 719468 + 146097 * ERAS, YEARS_BEFORE = 400 * ERAS };
+
+static void civil_from_count(uint32_t n, int64_t *year, int *month, int *day) {
+    uint32_t quarters = 4 * n + 3, century = quarters / 146097, of_century = quarters % 146097 / 4;
+    uint64_t product = UINT64_C(2939745) * (4 * of_century + 3);
+    uint32_t of_year = (uint32_t)product / 2939745 / 4;
+    uint32_t months = 2141 * of_year + 197913;
+    bool next = of_year >= 306; /* January and February */
+    *year = (int64_t)(100 * century + (uint32_t)(product >> 32)) - YEARS_BEFORE + next;
+    *month = (int)(months >> 16) - (next ? 12 : 0);
+    *day = (int)((months & 0xffff) / 2141) + 1;
+}
+
 void feat_civil_from_days(int64_t days, int64_t *year, int *month, int *day) {
+    if (days >= -DAYS_BEFORE && days < (INT64_C(1) << 30) - DAYS_BEFORE) {
+        civil_from_count((uint32_t)(days + DAYS_BEFORE), year, month, day);
+        return;
+    }
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
     int64_t of_era = days - era * 146097;
@@ -31,11 +51,6 @@ void feat_civil_from_days(int64_t days, int64_t *year, int *month, int *day) {
     *day = (int)(of_year - (153 * shifted + 2) / 5 + 1);
     *month = (int)(shifted < 10 ? shifted + 3 : shifted - 9);
     *year = year_of_era + era * 400 + (*month <= 2);
-}
-
-int64_t feat_day_of(int64_t us) {
-    int64_t q = us / FEAT_US_PER_DAY;
-    return us % FEAT_US_PER_DAY < 0 ? q - 1 : q;
 }
 
 static int days_in_month(int64_t year, int month) {

@@ -16,7 +16,7 @@ int64_t feat_clock_now(void);
 int64_t feat_days_from_civil(int64_t year, int month, int day);
 void feat_civil_from_days(int64_t days, int64_t *year, int *month, int *day);
 /* Floored: the UTC day that holds the instant. */
-int64_t feat_day_of(int64_t us);
+static inline int64_t feat_day_of(int64_t us) { return us / FEAT_US_PER_DAY - (us % FEAT_US_PER_DAY < 0); }
 /* t + months (negative: earlier); a day past the month's end becomes its last day. False on overflow. */
 bool feat_add_months(int64_t us, int64_t months, int64_t *out);
 

@@ -16,7 +16,25 @@ feat_type feat_nested_element(feat_type type) { return (feat_type)FEAT_TYPE_ELEM
 feat_type feat_nested_key(feat_type type) { return (feat_type)FEAT_TYPE_MAP_KEY(type); }
 
 static bool is_text(feat_type element) { return element == FEAT_TYPE_TEXT || element == FEAT_TYPE_BLOB; }
-static size_t width_of(feat_type element) { return element == FEAT_TYPE_BOOLEAN ? 1 : feat_type_size(element); }
+
+size_t feat_nested_width(feat_type element) {
+    switch (FEAT_TYPE_BASE(element)) {
+    case FEAT_TYPE_BOOLEAN:
+    case FEAT_TYPE_TINYINT:
+    case FEAT_TYPE_UTINYINT: return 1;
+    case FEAT_TYPE_SMALLINT:
+    case FEAT_TYPE_USMALLINT: return 2;
+    case FEAT_TYPE_INTEGER:
+    case FEAT_TYPE_UINTEGER:
+    case FEAT_TYPE_DATE:
+    case FEAT_TYPE_REAL: return 4;
+    case FEAT_TYPE_DECIMAL:
+    case FEAT_TYPE_INTERVAL: return 16;
+    case FEAT_TYPE_TEXT:
+    case FEAT_TYPE_BLOB: return 0;
+    default: return 8;
+    }
+}
 
 /* ---- Writing. ---- */
 
@@ -54,7 +72,7 @@ static feat_status put_texts(const feat_column *c, const uint32_t *order, size_t
 static feat_status put_elements(const feat_column *c, const uint32_t *order, size_t start, size_t n, feat_buffer *out,
                                 feat_error *err) {
     if (is_text(c->type)) return put_texts(c, order, start, n, out, err);
-    size_t width = width_of(c->type);
+    size_t width = feat_nested_width(c->type);
     if (n == 0) return FEAT_OK;
     if (n > SIZE_MAX / 32) return feat_fail_memory(err);
     uint8_t *to = feat_buffer_extend(out, n * width);
@@ -159,26 +177,15 @@ feat_status feat_nested_encode(feat_type type, const feat_column *keys, const fe
 
 /* ---- The layout. ---- */
 
-/* Values that follow each other: `width` bytes each at `values`; or with width 0 lengths, and the bytes at `values`. */
-typedef struct part {
-    feat_type type;
-    size_t width;
-    const uint8_t *lengths, *values;
-    size_t size; /* of `values` */
-} part;
-
-typedef struct layout {
-    size_t n;
-    part keys, elements;
-    const uint8_t *present; /* bitmap; NULL: no element is NULL */
-} layout;
+typedef feat_nested_part part;
+typedef feat_nested_layout layout;
 
 static uint32_t load_u32(const uint8_t *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
 static bool read_part(feat_cursor *in, feat_type type, size_t n, part *p) {
-    size_t left = (size_t)(in->end - in->at), width = is_text(type) ? 0 : width_of(type);
+    size_t left = (size_t)(in->end - in->at), width = feat_nested_width(type);
     *p = (part){.type = type, .width = width};
     if (n > left / (width ? width : 4)) return false;
     if (width) {
@@ -196,7 +203,7 @@ static bool read_part(feat_cursor *in, feat_type type, size_t n, part *p) {
     return !in->failed;
 }
 
-static bool read_layout(feat_type type, const void *bytes, size_t size, layout *l) {
+bool feat_nested_read_layout(feat_type type, const void *bytes, size_t size, feat_nested_layout *l) {
     feat_cursor in;
     feat_cursor_init(&in, bytes, size);
     memset(l, 0, sizeof *l);
@@ -244,7 +251,7 @@ static int compare_bytes(const void *a, size_t n, const void *b, size_t m) {
 
 static int order_reals(float x, float y) { return feat_double_order((double)x, (double)y); }
 
-static int compare_fixed(feat_type type, const uint8_t *a, const uint8_t *b) {
+int feat_nested_compare_fixed(feat_type type, const uint8_t *a, const uint8_t *b) {
     switch (FEAT_TYPE_BASE(type)) {
     case FEAT_TYPE_TINYINT: COMPARE_AS(int8_t);
     case FEAT_TYPE_SMALLINT: COMPARE_AS(int16_t);
@@ -265,7 +272,7 @@ static int compare_fixed(feat_type type, const uint8_t *a, const uint8_t *b) {
 
 /* Value `i` of one and `j` of the other; of texts *at is where their bytes start, and moves on. */
 static int compare_values(const part *a, size_t *at_a, size_t i, const part *b, size_t *at_b, size_t j) {
-    if (a->width) return compare_fixed(a->type, a->values + i * a->width, b->values + j * b->width);
+    if (a->width) return feat_nested_compare_fixed(a->type, a->values + i * a->width, b->values + j * b->width);
     size_t n = load_u32(a->lengths + 4 * i), m = load_u32(b->lengths + 4 * j);
     int order = compare_bytes(a->values + *at_a, n, b->values + *at_b, m);
     *at_a += n;
@@ -275,7 +282,8 @@ static int compare_values(const part *a, size_t *at_a, size_t i, const part *b, 
 
 int feat_nested_compare(feat_type type, feat_text a, feat_text b) {
     layout x, y;
-    bool good_x = read_layout(type, a.data, a.length, &x), good_y = read_layout(type, b.data, b.length, &y);
+    bool good_x = feat_nested_read_layout(type, a.data, a.length, &x),
+         good_y = feat_nested_read_layout(type, b.data, b.length, &y);
     if (!good_x || !good_y) /* damaged bytes are in some order, before all others */
         return good_x != good_y ? good_x - good_y : compare_bytes(a.data, a.length, b.data, b.length);
     size_t n = x.n < y.n ? x.n : y.n, key_x = 0, key_y = 0, at_x = 0, at_y = 0;
@@ -353,7 +361,7 @@ static bool ascending(const part *p, size_t n) {
 }
 
 static bool read_value(feat_type type, const void *bytes, size_t size, layout *l) {
-    if (!read_layout(type, bytes, size, l) || !nulls_are_zero(l)) return false;
+    if (!feat_nested_read_layout(type, bytes, size, l) || !nulls_are_zero(l)) return false;
     if (!canonical(&l->elements, l->n) || !texts_valid(&l->elements, l->n)) return false;
     return !l->keys.type || (texts_valid(&l->keys, l->n) && ascending(&l->keys, l->n));
 }

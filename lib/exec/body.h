@@ -11,6 +11,8 @@
 
 #include "base/clock.h"
 #include "base/scratch.h"
+#include "exec/body_math.h"
+#include "exec/body_list.h"
 #include "exec/body_number.h"
 #include "exec/body_print.h"
 #include "exec/body_text.h"

@@ -97,8 +97,13 @@ static feat_status bind_binary(feat_binder *b, const feat_ast_expr *expr, uint32
         if (strcmp(expr->name, known[i]) == 0) op = known[i];
     uint32_t left, right;
     bool bit_not = strcmp(expr->name, "~") == 0 && expr->n_args == 1;
-    if (!op && !bit_not) return feat_bind_fail(b, expr->offset, "the operator '%s' is not supported", expr->name);
+    if (!op && !bit_not && strcmp(expr->name, "[]") != 0)
+        return feat_bind_fail(b, expr->offset, "the operator '%s' is not supported", expr->name);
     FEAT_TRY(feat_bind_expr(b, expr->args[0], &left));
+    if (strcmp(expr->name, "[]") == 0) {
+        FEAT_TRY(feat_bind_expr(b, expr->args[1], &right));
+        return built(b, expr, feat_build_list_at(&b->build, left, right), node);
+    }
     if (bit_not) return built(b, expr, feat_build_bit_not(&b->build, left), node);
     for (size_t i = 1; i < expr->n_args; i++) {
         FEAT_TRY(feat_bind_expr(b, expr->args[i], &right));

@@ -47,6 +47,8 @@ uint32_t feat_build_is_null(feat_builder *b, uint32_t node);
 uint32_t feat_build_is_truth(feat_builder *b, uint32_t node, bool truth);
 /* conditions[i] chooses results[i]; otherwise `otherwise` (FEAT_NO_NODE: NULL). The arrays are overwritten. */
 uint32_t feat_build_case(feat_builder *b, uint32_t *conditions, uint32_t *results, size_t n, uint32_t otherwise);
+/* x[i] of a list or vector. */
+uint32_t feat_build_list_at(feat_builder *b, uint32_t list, uint32_t index);
 /* ~x of an integer. */
 uint32_t feat_build_bit_not(feat_builder *b, uint32_t node);
 

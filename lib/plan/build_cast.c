@@ -272,6 +272,7 @@ uint32_t feat_build_convert(feat_builder *b, uint32_t node, feat_type type) {
         uint32_t made = number_constant(b, node, type);
         if (made != FEAT_NO_NODE) return made;
     }
+    if (feat_is_list(before)) return feat_build_list_convert(b, node, type);
     b->reason[0] = 0;
     uint32_t made = converted(b, node, before, type);
     if (made != FEAT_NO_NODE || b->reason[0] != 0 || b->no_memory) return made;
@@ -286,6 +287,7 @@ static bool unasked(feat_type from, feat_type to) {
     }
     if (feat_is_integer(from)) return feat_is_decimal(to) || feat_is_float(to);
     if (feat_is_decimal(from)) return feat_is_decimal(to) || feat_is_float(to);
+    if (feat_is_list(from) && feat_is_list(to)) return feat_list_common(from, to) == to;
     return (from == FEAT_TYPE_REAL && to == FEAT_TYPE_DOUBLE) || (from == FEAT_TYPE_DATE && to == FEAT_TYPE_TIMESTAMP);
 }
 
@@ -347,6 +349,9 @@ static uint32_t adapted(feat_builder *b, uint32_t node, uint32_t other) {
     if (feat_build_is_literal(b, node, FEAT_TYPE_BIGINT)) return adapt_integer(b, node, type);
     if (feat_build_is_literal(b, node, FEAT_TYPE_DOUBLE)) return adapt_decimal(b, node, type);
     if (feat_build_is_literal(b, node, FEAT_TYPE_TEXT)) return read_constant(b, node, type);
+    bool list = feat_is_list(type) && feat_is_list(feat_build_type(b, node));
+    if (list && feat_build_is_constant(b, node) && !feat_build_at(b, node)->is_null)
+        return feat_build_list_adapt(b, node, type);
     return node;
 }
 

@@ -68,6 +68,20 @@ uint32_t feat_build_arithmetic(feat_builder *b, const char *sql, uint32_t left, 
 uint32_t feat_build_bits(feat_builder *b, const char *sql, uint32_t left, uint32_t right);
 uint32_t feat_build_time_arithmetic(feat_builder *b, const char *sql, uint32_t left, uint32_t right);
 
+/* ---- Lists and vectors (build_list.c). ---- */
+
+bool feat_is_list(feat_type type); /* LIST, VECTOR */
+/* The list or vector that two have in common, or FEAT_TYPE_UNKNOWN. */
+feat_type feat_list_common(feat_type a, feat_type b);
+/* From one list or vector to another, as feat_build_convert. */
+uint32_t feat_build_list_convert(feat_builder *b, uint32_t node, feat_type type);
+/* A constant list whose literals have taken the type of the elements of `other`; as it was when they cannot. */
+uint32_t feat_build_list_adapt(feat_builder *b, uint32_t node, feat_type other);
+/* x || y. */
+uint32_t feat_build_list_concat(feat_builder *b, uint32_t left, uint32_t right);
+uint32_t feat_build_list_length(feat_builder *b, uint32_t list);
+extern const feat_function feat_list_functions[];
+
 /* ---- Functions of times, for the table in build_call.c. ---- */
 
 typedef uint32_t feat_function_build(feat_builder *b, const feat_function *function, uint32_t *args, size_t n);
