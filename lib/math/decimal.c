@@ -32,6 +32,17 @@ feat_int128 feat_decimal_power(int n) {
     return (feat_int128)powers[low] * powers[n - low];
 }
 
+double feat_double_power(int64_t n) {
+    static const double small[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    if (n <= 22) return small[n < 0 ? 0 : n];
+    if (n > 308) return HUGE_VAL;
+    char text[] = {'1', 'e', (char)('0' + n / 100), (char)('0' + n / 10 % 10), (char)('0' + n % 10)};
+    double out = HUGE_VAL;
+    feat_number_parse_double(text, sizeof text, &out);
+    return out;
+}
+
 feat_int128 feat_decimal_drop(feat_int128 value, int digits) {
     if (digits <= 0) return value;
     feat_int128 unit = feat_decimal_power(digits), rest = value % unit, whole = value / unit, half = unit / 2;
