@@ -41,7 +41,8 @@ static inline double feat_round_to(double a, int64_t n, bool whole_only) {
     double unit = feat_double_power(n < 0 ? -n : n), scaled = n < 0 ? a / unit : a * unit;
     double whole = whole_only ? trunc(scaled) : feat_body_round_f(scaled), out = n < 0 ? whole * unit : whole / unit;
     if (out - out == 0.0) return out;
-    return n < 0 ? 0.0 : a;
+    /* Not finite before, or 10^n too large: then all digits stay, or none does. */
+    return n < 0 && a - a == 0.0 ? 0.0 : a;
 }
 static inline double feat_body_round_to_f(double a, int64_t n) { return feat_round_to(a, n, false); }
 static inline double feat_body_trunc_to_f(double a, int64_t n) { return feat_round_to(a, n, true); }
