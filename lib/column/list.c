@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bitmap.h"
+#include "base/little.h"
 #include "math/decimal.h"
 #include "math/number.h"
 
@@ -24,13 +25,13 @@ static bool is_null(const feat_nested_layout *list, size_t i) {
 #define LOAD_AS(type, member)                                                                                          \
     {                                                                                                                  \
         type v;                                                                                                        \
-        memcpy(&v, at, sizeof v);                                                                                      \
+        feat_little_copy(&v, at, sizeof v, 1);                                                                         \
         out->member = v;                                                                                               \
         return;                                                                                                        \
     }
 
-static void load(feat_type type, const uint8_t *at, feat_element *out) {
-    switch (FEAT_TYPE_BASE(type)) {
+static void load(feat_type element, const uint8_t *at, feat_element *out) {
+    switch (FEAT_TYPE_BASE(element)) {
     case FEAT_TYPE_BOOLEAN: out->b = *at != 0; return;
     case FEAT_TYPE_TINYINT: LOAD_AS(int8_t, i)
     case FEAT_TYPE_SMALLINT: LOAD_AS(int16_t, i)
@@ -42,27 +43,27 @@ static void load(feat_type type, const uint8_t *at, feat_element *out) {
     case FEAT_TYPE_UBIGINT: LOAD_AS(uint64_t, w)
     case FEAT_TYPE_REAL: {
         float v;
-        memcpy(&v, at, sizeof v);
+        feat_little_copy(&v, at, sizeof v, 1);
         out->f = (double)v;
         return;
     }
     case FEAT_TYPE_DOUBLE: LOAD_AS(double, f)
     case FEAT_TYPE_DECIMAL: LOAD_AS(feat_int128, w)
-    case FEAT_TYPE_INTERVAL: LOAD_AS(feat_interval, p)
+    case FEAT_TYPE_INTERVAL: feat_nested_copy(element, &out->p, at, 1); return;
     default: LOAD_AS(int64_t, i) /* BIGINT, TIMESTAMP */
     }
 }
 
 #define STORE_AS(type, member)                                                                                         \
     {                                                                                                                  \
-        type v = (type)element->member;                                                                                \
-        memcpy(at, &v, sizeof v);                                                                                      \
+        type v = (type)value->member;                                                                                  \
+        feat_little_copy(at, &v, sizeof v, 1);                                                                         \
         return;                                                                                                        \
     }
 
-static void store(feat_type type, const feat_element *element, uint8_t *at) {
-    switch (FEAT_TYPE_BASE(type)) {
-    case FEAT_TYPE_BOOLEAN: *at = element->b != 0; return;
+static void store(feat_type element, const feat_element *value, uint8_t *at) {
+    switch (FEAT_TYPE_BASE(element)) {
+    case FEAT_TYPE_BOOLEAN: *at = value->b != 0; return;
     case FEAT_TYPE_TINYINT:
     case FEAT_TYPE_UTINYINT: STORE_AS(uint8_t, i)
     case FEAT_TYPE_SMALLINT:
@@ -72,17 +73,17 @@ static void store(feat_type type, const feat_element *element, uint8_t *at) {
     case FEAT_TYPE_DATE: STORE_AS(uint32_t, i)
     case FEAT_TYPE_UBIGINT: STORE_AS(uint64_t, w)
     case FEAT_TYPE_REAL: {
-        float v = (float)feat_double_canonical(element->f);
-        memcpy(at, &v, sizeof v);
+        float v = (float)feat_double_canonical(value->f);
+        feat_little_copy(at, &v, sizeof v, 1);
         return;
     }
     case FEAT_TYPE_DOUBLE: {
-        double v = feat_double_canonical(element->f);
-        memcpy(at, &v, sizeof v);
+        double v = feat_double_canonical(value->f);
+        feat_little_copy(at, &v, sizeof v, 1);
         return;
     }
     case FEAT_TYPE_DECIMAL: STORE_AS(feat_int128, w)
-    case FEAT_TYPE_INTERVAL: memcpy(at, &element->p, sizeof element->p); return;
+    case FEAT_TYPE_INTERVAL: feat_nested_copy(element, at, &value->p, 1); return;
     default: STORE_AS(int64_t, i)
     }
 }

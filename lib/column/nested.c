@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/bitmap.h"
+#include "base/little.h"
 #include "column/bits.h"
 #include "column/utf8.h"
 #include "math/decimal.h"
@@ -38,16 +39,39 @@ size_t feat_nested_width(feat_type element) {
 
 /* ---- Writing. ---- */
 
-static uint32_t real_bits(const void *at) {
-    uint32_t bits;
-    memcpy(&bits, at, sizeof bits);
-    return (bits & 0x7fffffff) > 0x7f800000 ? 0x7fc00000 : bits; /* one NaN */
+void feat_nested_copy(feat_type element, void *to, const void *from, size_t n) {
+    if (element != FEAT_TYPE_INTERVAL) {
+        feat_little_copy(to, from, feat_nested_width(element), n);
+        return;
+    }
+    char *t = to;
+    const char *f = from;
+    for (size_t i = 0; i < n; i++, t += 16, f += 16) {
+        feat_little_copy(t, f, 4, 2); /* months and days */
+        feat_little_copy(t + 8, f + 8, 8, 1);
+    }
 }
 
-static uint64_t double_bits(const void *at) {
-    double v;
-    memcpy(&v, at, sizeof v);
-    return feat_double_bits(feat_double_canonical(v));
+/* One NaN. The bits are those of a REAL, of a DOUBLE. */
+static uint32_t real_bits(uint32_t bits) { return (bits & 0x7fffffff) > 0x7f800000 ? 0x7fc00000 : bits; }
+static uint64_t double_bits(uint64_t bits) {
+    return feat_double_bits(feat_double_canonical(feat_double_of_bits(bits)));
+}
+
+static void canonical_reals(uint8_t *at, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        feat_little_copy(&bits, at + 4 * i, 4, 1);
+        bits = real_bits(bits);
+        feat_little_copy(at + 4 * i, &bits, 4, 1);
+    }
+}
+
+static void canonical_doubles(uint8_t *at, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bits = double_bits(feat_bits_load(at + 8 * i));
+        feat_little_copy(at + 8 * i, &bits, 8, 1);
+    }
 }
 
 /* Rows order[0..n), or [start, start + n) when `order` is NULL. */
@@ -81,14 +105,13 @@ static feat_status put_elements(const feat_column *c, const uint32_t *order, siz
     if (c->type == FEAT_TYPE_BOOLEAN) {
         for (size_t i = 0; i < n; i++) to[i] = feat_bit_get(c->values, row_at(order, start, i));
     } else if (!order) {
-        memcpy(to, from + start * width, n * width);
+        feat_nested_copy(c->type, to, from + start * width, n);
     } else {
-        for (size_t i = 0; i < n; i++) memcpy(to + i * width, from + row_at(order, start, i) * width, width);
+        for (size_t i = 0; i < n; i++)
+            feat_nested_copy(c->type, to + i * width, from + row_at(order, start, i) * width, 1);
     }
-    if (c->type == FEAT_TYPE_REAL)
-        for (size_t i = 0; i < n; i++) memcpy(to + 4 * i, &(uint32_t){real_bits(to + 4 * i)}, 4);
-    if (c->type == FEAT_TYPE_DOUBLE)
-        for (size_t i = 0; i < n; i++) memcpy(to + 8 * i, &(uint64_t){double_bits(to + 8 * i)}, 8);
+    if (c->type == FEAT_TYPE_REAL) canonical_reals(to, n);
+    if (c->type == FEAT_TYPE_DOUBLE) canonical_doubles(to, n);
     return FEAT_OK;
 }
 
@@ -233,19 +256,19 @@ static int compare_bytes(const void *a, size_t n, const void *b, size_t m) {
     return order ? (order > 0) - (order < 0) : (n > m) - (n < m);
 }
 
-#define COMPARE_AS(type)                                                                                               \
+#define COMPARE_AS(ctype)                                                                                              \
     do {                                                                                                               \
-        type x, y;                                                                                                     \
-        memcpy(&x, a, sizeof x);                                                                                       \
-        memcpy(&y, b, sizeof y);                                                                                       \
+        ctype x, y;                                                                                                    \
+        feat_little_copy(&x, a, sizeof x, 1);                                                                          \
+        feat_little_copy(&y, b, sizeof y, 1);                                                                          \
         return (x > y) - (x < y);                                                                                      \
     } while (0)
 
-#define COMPARE_WITH(type, ORDER)                                                                                      \
+#define COMPARE_WITH(ctype, ORDER)                                                                                     \
     do {                                                                                                               \
-        type x, y;                                                                                                     \
-        memcpy(&x, a, sizeof x);                                                                                       \
-        memcpy(&y, b, sizeof y);                                                                                       \
+        ctype x, y;                                                                                                    \
+        feat_little_copy(&x, a, sizeof x, 1);                                                                          \
+        feat_little_copy(&y, b, sizeof y, 1);                                                                          \
         return ORDER(x, y);                                                                                            \
     } while (0)
 
@@ -265,7 +288,12 @@ int feat_nested_compare_fixed(feat_type type, const uint8_t *a, const uint8_t *b
     case FEAT_TYPE_DECIMAL: COMPARE_AS(feat_int128);
     case FEAT_TYPE_REAL: COMPARE_WITH(float, order_reals);
     case FEAT_TYPE_DOUBLE: COMPARE_WITH(double, feat_double_order);
-    case FEAT_TYPE_INTERVAL: COMPARE_WITH(feat_interval, feat_interval_order);
+    case FEAT_TYPE_INTERVAL: {
+        feat_interval x, y;
+        feat_nested_copy(type, &x, a, 1);
+        feat_nested_copy(type, &y, b, 1);
+        return feat_interval_order(x, y);
+    }
     default: COMPARE_AS(uint8_t); /* BOOLEAN, UTINYINT */
     }
 }
@@ -315,16 +343,16 @@ static bool canonical(const part *p, size_t n) {
         return true;
     case FEAT_TYPE_REAL:
         for (size_t i = 0; i < n; i++)
-            if (real_bits(p->values + 4 * i) != load_u32(p->values + 4 * i)) return false;
+            if (real_bits(load_u32(p->values + 4 * i)) != load_u32(p->values + 4 * i)) return false;
         return true;
     case FEAT_TYPE_DOUBLE:
         for (size_t i = 0; i < n; i++)
-            if (double_bits(p->values + 8 * i) != feat_bits_load(p->values + 8 * i)) return false;
+            if (double_bits(feat_bits_load(p->values + 8 * i)) != feat_bits_load(p->values + 8 * i)) return false;
         return true;
     case FEAT_TYPE_DECIMAL:
         for (size_t i = 0; i < n; i++) {
             feat_int128 v;
-            memcpy(&v, p->values + 16 * i, sizeof v);
+            feat_nested_copy(p->type, &v, p->values + 16 * i, 1);
             if (!feat_decimal_fits(v, FEAT_TYPE_PRECISION(p->type))) return false;
         }
         return true;
@@ -386,7 +414,7 @@ static feat_status take_part(const part *p, size_t n, const uint8_t *present, fe
     if (!p->width) FEAT_TRY(take_texts(p, n, to, err));
     else if (to->type == FEAT_TYPE_BOOLEAN)
         for (size_t i = 0; i < n; i++) feat_bit_put(to->values, to->length + i, p->values[i]);
-    else if (n > 0) memcpy((char *)to->values + to->length * p->width, p->values, p->size);
+    else if (n > 0) feat_nested_copy(p->type, (char *)to->values + to->length * p->width, p->values, n);
     return feat_column_commit(to, n, present, 0) == 0 ? FEAT_OK : feat_fail_memory(err);
 }
 

@@ -46,6 +46,8 @@ typedef struct feat_nested_layout {
 
 /* Bytes of an element, 0 of TEXT and BLOB. */
 size_t feat_nested_width(feat_type element);
+/* Copies elements of a type of fixed width from a column into a value, or back: values are little-endian. */
+void feat_nested_copy(feat_type element, void *to, const void *from, size_t n);
 /* Where the parts of a value are; false when bytes of that size cannot be one. Says nothing of the values in them. */
 bool feat_nested_read_layout(feat_type type, const void *bytes, size_t size, feat_nested_layout *layout);
 /* Total order of two elements of a type of fixed width. */

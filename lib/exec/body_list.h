@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/little.h"
 #include "column/list.h"
 #include "exec/exec.h"
 #include "math/vector.h"
@@ -159,7 +160,7 @@ static inline bool feat_list_pair(feat_text a, feat_text b, int64_t type, feat_e
 static inline double feat_body_list_dot(feat_scratch *scratch, feat_text a, feat_text b, int64_t type, uint8_t *state) {
     feat_elements v;
     (void)scratch;
-    return feat_list_pair(a, b, type, &v, state) ? feat_dot_product(feat_simd_best(), &v) : 0.0;
+    return feat_list_pair(a, b, type, &v, state) ? feat_dot_product(feat_math_level_best(), &v) : 0.0;
 }
 
 static inline double feat_body_list_cosine(feat_scratch *scratch, feat_text a, feat_text b, int64_t type,
@@ -168,14 +169,14 @@ static inline double feat_body_list_cosine(feat_scratch *scratch, feat_text a, f
     (void)scratch;
     if (!feat_list_pair(a, b, type, &v, state)) return 0.0;
     if (v.n == 0) *state = FEAT_STATE_NULL;
-    return feat_cosine_similarity(feat_simd_best(), &v);
+    return feat_cosine_similarity(feat_math_level_best(), &v);
 }
 
 static inline double feat_body_list_distance(feat_scratch *scratch, feat_text a, feat_text b, int64_t type,
                                              uint8_t *state) {
     feat_elements v;
     (void)scratch;
-    return feat_list_pair(a, b, type, &v, state) ? feat_l2_distance(feat_simd_best(), &v) : 0.0;
+    return feat_list_pair(a, b, type, &v, state) ? feat_l2_distance(feat_math_level_best(), &v) : 0.0;
 }
 
 static inline feat_text feat_body_list_normalize(feat_scratch *scratch, feat_text a, int64_t type, uint8_t *state) {
@@ -183,7 +184,7 @@ static inline feat_text feat_body_list_normalize(feat_scratch *scratch, feat_tex
     feat_text out = {"", 0};
     if (!feat_list_numbers(a, type, &v, state)) return out;
     char *room = feat_list_room(scratch, (feat_type)type, v.n, &out);
-    if (room) feat_l2_normalize(feat_simd_best(), &v, room);
+    if (room) feat_l2_normalize(feat_math_level_best(), &v, room);
     return out;
 }
 
@@ -205,7 +206,7 @@ static inline feat_text feat_body_list_one_hot(feat_scratch *scratch, feat_text 
     if (!room) return out;
     memset(room, 0, list.n * sizeof(double));
     size_t at = feat_list_find(&list, &one);
-    if (at < list.n) memcpy(room + at * sizeof(double), &(double){1.0}, sizeof(double));
+    if (at < list.n) feat_little_copy(room + at * sizeof(double), &(double){1.0}, sizeof(double), 1);
     return out;
 }
 

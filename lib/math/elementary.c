@@ -26,7 +26,7 @@ static double scaled(feat_dd m, int k) {
 }
 
 /* k: 12 bits of it hold any exponent here. */
-static int exponent_of(uint64_t n) { return (int)((n / FEAT_ELEMENTARY_CELLS + 2048) % 4096) - 2048; }
+static int exponent_of(uint64_t n) { return (int)((n / FEAT_EXP_CELLS + 2048) % 4096) - 2048; }
 
 /* e^(x + tail) 2^more for 700 < |x| < 800 or so. */
 static double exp_scaled(double x, double tail, int more) {

@@ -2,8 +2,11 @@
 #include <string.h>
 
 #include "math/elementary_level.h"
+#include "math/number.h"
 
 #ifdef FEAT_MATH_X86
+
+#include <immintrin.h>
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512vl"))), apply_to = function)
@@ -13,7 +16,10 @@
 #endif
 
 #define FEAT_MATH_TABLE feat_math_avx512
+/* clang-format off: the order matters */
+#include "math/elementary_vector.h"
 #include "math/elementary_lanes.h"
+/* clang-format on */
 
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -2,8 +2,8 @@
  * has named the table FEAT_MATH_TABLE.
  *
  * A block of lanes goes through the core whatever it holds; then, if any lane was special, those lanes are computed
- * again one by one. Both loops of the common case have a constant number of turns and no branch, and become vector code
- * at -O2 too. */
+ * again one by one. The loops of the common case have a constant number of turns and no branch: where a value of the
+ * core is one double, compilers make vector code of them at -O2 too. */
 #include <string.h>
 
 #include "math/elementary.h"
@@ -16,17 +16,21 @@
 
 #define LANES1(name)                                                                                                   \
     static NOT_INLINE uint64_t name##_block(const double *restrict x, double *restrict out) {                          \
-        uint64_t special = 0;                                                                                          \
-        for (size_t i = 0; i < LANES; i++) {                                                                           \
-            out[i] = feat_##name##_core(x[i]);                                                                         \
-            special |= feat_##name##_special(x[i]);                                                                    \
+        FEAT_U special = {0};                                                                                          \
+        for (size_t i = 0; i < LANES; i += FEAT_F_LANES) {                                                             \
+            FEAT_F a = feat_load(x + i);                                                                               \
+            feat_store(out + i, feat_##name##_core(a));                                                                \
+            special |= feat_##name##_special(a);                                                                       \
         }                                                                                                              \
-        return FEAT_IS_SPECIAL(special);                                                                               \
+        return FEAT_IS_SPECIAL(feat_any(special));                                                                     \
     }                                                                                                                  \
     static void name##_lanes(const double *x, double *out) {                                                           \
         if (!name##_block(x, out)) return;                                                                             \
+        uint64_t special[LANES];                                                                                       \
+        for (size_t i = 0; i < LANES; i += FEAT_F_LANES)                                                               \
+            feat_store_words(special + i, feat_##name##_special(feat_load(x + i)));                                    \
         for (size_t i = 0; i < LANES; i++)                                                                             \
-            if (FEAT_IS_SPECIAL(feat_##name##_special(x[i]))) out[i] = feat_##name(x[i]);                              \
+            if (FEAT_IS_SPECIAL(special[i])) out[i] = feat_##name(x[i]);                                               \
     }                                                                                                                  \
     static void name##_array(const double *x, double *out, size_t n) {                                                 \
         size_t i = 0;                                                                                                  \
@@ -52,22 +56,23 @@ LANES1(sigmoid)
 LANES1(logit)
 
 static NOT_INLINE uint64_t pow_block(const double *restrict x, const double *restrict y, double *restrict out,
-                                     double *restrict exponents) {
-    uint64_t special = 0;
-    for (size_t i = 0; i < LANES; i++) {
-        double exponent;
-        out[i] = feat_pow_core(x[i], y[i], &exponent);
-        exponents[i] = exponent;
-        special |= feat_pow_special(x[i], exponent);
+                                     uint64_t *restrict specials) {
+    FEAT_U special = {0};
+    for (size_t i = 0; i < LANES; i += FEAT_F_LANES) {
+        FEAT_F a = feat_load(x + i), b = feat_load(y + i), exponent;
+        feat_store(out + i, feat_pow_core(a, b, &exponent));
+        FEAT_U here = feat_pow_special(a, exponent);
+        feat_store_words(specials + i, here);
+        special |= here;
     }
-    return FEAT_IS_SPECIAL(special);
+    return FEAT_IS_SPECIAL(feat_any(special));
 }
 
 static void pow_lanes(const double *x, const double *y, double *out) {
-    double exponents[LANES];
-    if (!pow_block(x, y, out, exponents)) return;
+    uint64_t special[LANES];
+    if (!pow_block(x, y, out, special)) return;
     for (size_t i = 0; i < LANES; i++)
-        if (FEAT_IS_SPECIAL(feat_pow_special(x[i], exponents[i]))) out[i] = feat_pow(x[i], y[i]);
+        if (FEAT_IS_SPECIAL(special[i])) out[i] = feat_pow(x[i], y[i]);
 }
 
 static void pow_array(const double *x, const double *y, double *out, size_t n) {

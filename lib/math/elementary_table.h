@@ -3,48 +3,62 @@
 #ifndef FEAT_LIB_MATH_ELEMENTARY_TABLE_H
 #define FEAT_LIB_MATH_ELEMENTARY_TABLE_H
 
-#define FEAT_ELEMENTARY_CELLS 128
+#define FEAT_EXP_CELLS 32
+#define FEAT_LOG_CELLS 64
 
-#define FEAT_EXP_PER_STEP  0x1.71547652b82fep+7 /* 128 / ln 2 */
-#define FEAT_EXP_STEP_HIGH 0x1.62e42fefcp-8     /* ln 2 / 128: 35 bits, so that up to 18 bits times it are exact */
-#define FEAT_EXP_STEP_LOW  -0x1.c610ca86c3899p-44
-/* (e^r - 1 - r - r^2 / 2) / r^3 for |r| <= ln 2 / 256 */
-#define FEAT_EXP_C3 0x1.5555555555525p-3
-#define FEAT_EXP_C4 0x1.555555555553dp-5
-#define FEAT_EXP_C5 0x1.11111430bcc06p-7
-#define FEAT_EXP_C6 0x1.6c16c48bc26fcp-10
-/* (2^r - 1) / r for |r| <= 1 / 256 */
+#define FEAT_EXP_PER_STEP  0x1.71547652b82fep+5 /* 32 / ln 2 */
+#define FEAT_EXP_STEP_HIGH 0x1.62e42fefcp-6     /* ln 2 / 32: 35 bits, so that up to 18 bits times it are exact */
+#define FEAT_EXP_STEP_LOW  -0x1.c610ca86c3899p-42
+/* (e^r - 1 - r - r^2 / 2) / r^3 for |r| <= ln 2 / 64 */
+#define FEAT_EXP_C3 0x1.555555555254fp-3
+#define FEAT_EXP_C4 0x1.5555555553d52p-5
+#define FEAT_EXP_C5 0x1.1111430bd0663p-7
+#define FEAT_EXP_C6 0x1.6c16f366d5278p-10
+/* The same, nearer. */
+#define FEAT_EXP_NEAR_C3 0x1.5555555555555p-3
+#define FEAT_EXP_NEAR_C4 0x1.555555555194dp-5
+#define FEAT_EXP_NEAR_C5 0x1.111111110f64dp-7
+#define FEAT_EXP_NEAR_C6 0x1.6c16ffe5856bcp-10
+#define FEAT_EXP_NEAR_C7 0x1.a01a39317ee05p-13
+/* (sinh r - r) / r^3 and (cosh r - 1 - r^2 / 2) / r^4 for the same r, as polynomials in r^2 */
+#define FEAT_SINH_C3 0x1.5555555555555p-3
+#define FEAT_SINH_C5 0x1.111111110e10ap-7
+#define FEAT_SINH_C7 0x1.a01a4443c2cbfp-13
+#define FEAT_COSH_C4 0x1.5555555553d52p-5
+#define FEAT_COSH_C6 0x1.6c16f366d5278p-10
+/* (2^r - 1) / r for |r| <= 1 / 64 */
 #define FEAT_EXP2_C1  0x1.62e42fefa39efp-1
 #define FEAT_EXP2_C2  0x1.ebfbdff82c58fp-3
-#define FEAT_EXP2_C3  0x1.c6b08d7049fap-5
-#define FEAT_EXP2_C4  0x1.3b2ab6fba4e13p-7
-#define FEAT_EXP2_C5  0x1.5d8804780a73ap-10
-#define FEAT_EXP2_C6  0x1.43091720ace59p-13
+#define FEAT_EXP2_C3  0x1.c6b08d70380ddp-5
+#define FEAT_EXP2_C4  0x1.3b2ab6fb9eab1p-7
+#define FEAT_EXP2_C5  0x1.5d885e6ef14a6p-10
+#define FEAT_EXP2_C6  0x1.4309557c7947ap-13
 #define FEAT_LN2_HIGH 0x1.62e42fefa38p-1 /* a multiple of 2^-42 */
 #define FEAT_LN2_LOW  0x1.ef35793c7673p-45
-/* (log(1 + r) - r + r^2 / 2) / r^3 for -0.004089 <= r <= 0.004269 */
-#define FEAT_LOG_C3 0x1.5555555555542p-2
-#define FEAT_LOG_C4 -0x1.ffffffff97d0ap-3
-#define FEAT_LOG_C5 0x1.999999b269babp-3
-#define FEAT_LOG_C6 -0x1.5556c22e0b65bp-3
-#define FEAT_LOG_C7 0x1.2476305083923p-3
+/* (log(1 + r) - r + r^2 / 2) / r^3 for -0.008545 <= r <= 0.008087 */
+#define FEAT_LOG_C3 0x1.555555555556ap-2
+#define FEAT_LOG_C4 -0x1.00000000009adp-2
+#define FEAT_LOG_C5 0x1.9999998f71ce7p-3
+#define FEAT_LOG_C6 -0x1.555553e20d2bbp-3
+#define FEAT_LOG_C7 0x1.2498492735427p-3
+#define FEAT_LOG_C8 -0x1.0055817d21371p-3
 /* The same, nearer. */
 #define FEAT_LOG_NEAR_C3 0x1.5555555555555p-2
-#define FEAT_LOG_NEAR_C4 -0x1.0000000000001p-2
-#define FEAT_LOG_NEAR_C5 0x1.999999999989ap-3
-#define FEAT_LOG_NEAR_C6 -0x1.555555546cd24p-3
-#define FEAT_LOG_NEAR_C7 0x1.24924952b3ba2p-3
-#define FEAT_LOG_NEAR_C8 -0x1.000197dfb14cap-3
-#define FEAT_LOG_NEAR_C9 0x1.c6dd93be4a33dp-4
+#define FEAT_LOG_NEAR_C4 -0x1.000000000004p-2
+#define FEAT_LOG_NEAR_C5 0x1.999999999c25bp-3
+#define FEAT_LOG_NEAR_C6 -0x1.5555554728b21p-3
+#define FEAT_LOG_NEAR_C7 0x1.2492473c80a64p-3
+#define FEAT_LOG_NEAR_C8 -0x1.00064a5d81e0ep-3
+#define FEAT_LOG_NEAR_C9 0x1.c7d024c4c1afep-4
 #define FEAT_LOG2E_HIGH  0x1.7154768p+0 /* 26 bits */
 #define FEAT_LOG2E_LOW   -0x1.6a3e80f444178p-27
 #define FEAT_LOG10E_HIGH 0x1.bcb7b18p-2 /* 26 bits */
 #define FEAT_LOG10E_LOW  -0x1.6c8d78e6acaa4p-29
 
-extern const double feat_exp2_high[FEAT_ELEMENTARY_CELLS];
-extern const double feat_exp2_low[FEAT_ELEMENTARY_CELLS];
-extern const double feat_log_inverse[FEAT_ELEMENTARY_CELLS];
-extern const double feat_log_high[FEAT_ELEMENTARY_CELLS];
-extern const double feat_log_low[FEAT_ELEMENTARY_CELLS];
+extern const double feat_exp2_high[FEAT_EXP_CELLS];
+extern const double feat_exp2_low[FEAT_EXP_CELLS];
+extern const double feat_log_inverse[FEAT_LOG_CELLS];
+extern const double feat_log_high[FEAT_LOG_CELLS];
+extern const double feat_log_low[FEAT_LOG_CELLS];
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/little.h"
 #include "math/number.h"
 
 enum { PARTIAL_SUMS = 16, MOST_TERMS = 3 };
@@ -76,49 +77,38 @@ typedef void adder(const feat_elements *v, double *sums);
 
 #endif
 
-feat_simd feat_simd_best(void) {
+static void add(feat_math_level level, const feat_elements *v, int terms, double *sums) {
 #ifdef HAVE_AVX
-    if (__builtin_cpu_supports("avx512f")) return FEAT_SIMD_AVX512;
-    if (__builtin_cpu_supports("avx2")) return FEAT_SIMD_AVX2;
-#endif
-    return FEAT_SIMD_BASELINE;
-}
-
-static void add(feat_simd simd, const feat_elements *v, int terms, double *sums) {
-#ifdef HAVE_AVX
-    if (simd == FEAT_SIMD_AVX512) {
+    if (level == FEAT_MATH_AVX512) {
         adders_8[terms][v->real](v, sums);
         return;
     }
-    if (simd == FEAT_SIMD_AVX2) {
+    if (level == FEAT_MATH_AVX2) {
         adders_4[terms][v->real](v, sums);
         return;
     }
 #endif
-    (void)simd;
+    (void)level;
     adders_2[terms][v->real](v, sums);
 }
 
 /* ---- Elements one at a time. ---- */
 
 static double element(const void *at, size_t i, bool real) {
-    if (real) {
-        float f;
-        memcpy(&f, (const char *)at + i * sizeof f, sizeof f);
-        return (double)f;
-    }
     double d;
-    memcpy(&d, (const char *)at + i * sizeof d, sizeof d);
-    return d;
+    float f;
+    if (!real) {
+        feat_little_copy(&d, (const char *)at + i * sizeof d, sizeof d, 1);
+        return d;
+    }
+    feat_little_copy(&f, (const char *)at + i * sizeof f, sizeof f, 1);
+    return (double)f;
 }
 
 static void put_element(void *at, size_t i, bool real, double value) {
-    if (real) {
-        float f = (float)value;
-        memcpy((char *)at + i * sizeof f, &f, sizeof f);
-    } else {
-        memcpy((char *)at + i * sizeof value, &value, sizeof value);
-    }
+    float f = (float)value;
+    if (real) feat_little_copy((char *)at + i * sizeof f, &f, sizeof f, 1);
+    else feat_little_copy((char *)at + i * sizeof value, &value, sizeof value, 1);
 }
 
 /* 2^e for -1022 <= e <= 1023. */
@@ -165,9 +155,9 @@ static bool in_range(double squares) { return squares >= 0x1p-500 && squares <= 
 
 /* ---- The functions. ---- */
 
-double feat_dot_product(feat_simd simd, const feat_elements *v) {
+double feat_dot_product(feat_math_level level, const feat_elements *v) {
     double sums[MOST_TERMS];
-    add(simd, v, TERMS_DOT, sums);
+    add(level, v, TERMS_DOT, sums);
     return sums[0];
 }
 
@@ -188,9 +178,9 @@ static double distance_scaled(const feat_elements *v) {
     return sqrt(combine(partial)) * power_of_two(half) * power_of_two(s.exponent - half);
 }
 
-double feat_l2_distance(feat_simd simd, const feat_elements *v) {
+double feat_l2_distance(feat_math_level level, const feat_elements *v) {
     double sums[MOST_TERMS];
-    add(simd, v, TERMS_GAP, sums);
+    add(level, v, TERMS_GAP, sums);
     return in_range(sums[0]) ? sqrt(sums[0]) : distance_scaled(v);
 }
 
@@ -215,18 +205,18 @@ static double cosine_scaled(const feat_elements *v) {
     return cosine(sums);
 }
 
-double feat_cosine_similarity(feat_simd simd, const feat_elements *v) {
+double feat_cosine_similarity(feat_math_level level, const feat_elements *v) {
     double sums[MOST_TERMS];
-    add(simd, v, TERMS_ANGLE, sums);
+    add(level, v, TERMS_ANGLE, sums);
     return in_range(sums[1]) && in_range(sums[2]) ? cosine(sums) : cosine_scaled(v);
 }
 
-void feat_l2_normalize(feat_simd simd, const feat_elements *v, void *out) {
+void feat_l2_normalize(feat_math_level level, const feat_elements *v, void *out) {
     const feat_elements self = {v->a, v->a, v->n, v->real};
     const scale none = {1.0, 1.0, 0};
     double squares, largest = 1.0;
     scale s = none;
-    add(simd, &self, TERMS_DOT, &squares);
+    add(level, &self, TERMS_DOT, &squares);
     if (!in_range(squares)) {
         double partial[PARTIAL_SUMS] = {0};
         largest = largest_of(v->a, v->n, v->real);

@@ -8,18 +8,14 @@
  * where every + and * is one rounded operation of IEEE 754. Registers of 2, 4 or 8 doubles add in just that order, so
  * that all of them give the same bits. The error is at most (n / 16 + 5) * 2^-53 times the sum of magnitudes.
  *
- * Elements may lie at any address, in the machine's byte order. A NaN among the results may have any bits. */
+ * Elements may lie at any address, and are little-endian. A NaN among the results may have any bits. */
 #ifndef FEAT_LIB_VECTOR_H
 #define FEAT_LIB_VECTOR_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Instructions to add with. */
-typedef enum feat_simd { FEAT_SIMD_BASELINE = 0, FEAT_SIMD_AVX2 = 1, FEAT_SIMD_AVX512 = 2 } feat_simd;
-
-/* The best that this processor has. The functions below must not be asked for more. */
-feat_simd feat_simd_best(void);
+#include "math/elementary.h"
 
 typedef struct feat_elements {
     const void *a, *b; /* b: of functions of two vectors */
@@ -27,14 +23,14 @@ typedef struct feat_elements {
     bool real; /* float, else double */
 } feat_elements;
 
-/* The sum of a[i] * b[i]; 0 when there is none. */
-double feat_dot_product(feat_simd simd, const feat_elements *v);
+/* The sum of a[i] * b[i]; 0 when there is none. `level`, here and below, is one that the processor has. */
+double feat_dot_product(feat_math_level level, const feat_elements *v);
 /* The square root of the sum of (a[i] - b[i])^2. Neither overflows nor underflows on the way. */
-double feat_l2_distance(feat_simd simd, const feat_elements *v);
+double feat_l2_distance(feat_math_level level, const feat_elements *v);
 /* a.b / sqrt(a.a * b.b), brought into [-1, 1]: 1 of two equal vectors. NaN when either has length 0 or an element that
  * is not finite. Neither overflows nor underflows on the way. */
-double feat_cosine_similarity(feat_simd simd, const feat_elements *v);
+double feat_cosine_similarity(feat_math_level level, const feat_elements *v);
 /* `a` divided by its length, into `out` (of the type of `a`, at any address); a vector of length 0 as it is. */
-void feat_l2_normalize(feat_simd simd, const feat_elements *v, void *out);
+void feat_l2_normalize(feat_math_level level, const feat_elements *v, void *out);
 
 #endif

@@ -8,10 +8,10 @@ enum { NAME(REGISTERS) = PARTIAL_SUMS / WIDTH };
 static inline __attribute__((always_inline)) void NAME(load)(NAME(lanes) * to, const char *at, size_t i, bool real) {
     if (real) {
         NAME(halves) half;
-        memcpy(&half, at + i * sizeof(float), sizeof half);
+        feat_little_copy(&half, at + i * sizeof(float), sizeof(float), WIDTH);
         *to = __builtin_convertvector(half, NAME(lanes));
     } else {
-        memcpy(to, at + i * sizeof(double), sizeof *to);
+        feat_little_copy(to, at + i * sizeof(double), sizeof(double), WIDTH);
     }
 }
 

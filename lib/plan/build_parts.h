@@ -82,6 +82,11 @@ uint32_t feat_build_list_concat(feat_builder *b, uint32_t left, uint32_t right);
 uint32_t feat_build_list_length(feat_builder *b, uint32_t list);
 extern const feat_function feat_list_functions[];
 
+/* ---- Texts (build_text.c). ---- */
+
+extern const feat_function feat_text_functions[]; /* the last has no name */
+uint32_t feat_build_join(feat_builder *b, uint32_t left, uint32_t right);
+
 /* ---- Functions of times, for the table in build_call.c. ---- */
 
 typedef uint32_t feat_function_build(feat_builder *b, const feat_function *function, uint32_t *args, size_t n);

@@ -180,7 +180,7 @@ static int part_argument(feat_op op) {
 }
 
 static bool is_infix(const feat_op_info *op) {
-    static const char *const words[] = {"and", "or", "is distinct from", "xor"};
+    static const char *const words[] = {"and", "or", "is distinct from", "xor", "like"};
     if (op->n_args != 2) return false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(op->sql, words[i]) == 0) return true;

@@ -47,7 +47,7 @@ static const struct {
 /* ---- accuracy -------------------------------------------------------------------------------------------------- */
 
 /* What elementary.h promises. */
-#define WORST 0.53
+#define WORST 0.54
 
 #ifdef HAVE_MPFR
 
@@ -595,7 +595,7 @@ END_TEST
 
 /* Of results over fixed arguments: a processor, compiler or flag that changes a bit changes it. It changes with every
  * intended change of a function, too; then take the new one. */
-#define DIGEST UINT64_C(0x21476c5627511244)
+#define DIGEST UINT64_C(0x8d9c11d346ddf681)
 
 static void digest(uint64_t *state, double value) {
     *state = (*state ^ feat_double_bits(value)) * UINT64_C(0x100000001b3);

@@ -39,9 +39,9 @@ static double plain_cosine(const double *a, const double *b, size_t n) {
     return c > 1.0 ? 1.0 : c < -1.0 ? -1.0 : c;
 }
 
-static void assert_same(double got, double expected, const char *what, size_t n, int simd) {
+static void assert_same(double got, double expected, const char *what, size_t n, int level) {
     ck_assert_msg(feat_double_bits(feat_double_canonical(got)) == feat_double_bits(feat_double_canonical(expected)),
-                  "%s of %zu elements with instructions %d: %a, not %a", what, n, simd, got, expected);
+                  "%s of %zu elements with instructions %d: %a, not %a", what, n, level, got, expected);
 }
 
 static bool ordinary(double squares) { return squares >= 0x1p-500 && squares <= 0x1p500; }
@@ -87,29 +87,29 @@ START_TEST(test_all_instructions_give_the_bits_of_the_plain_order) {
         double squares_a = plain_sum(p.a, p.a, n, false), squares_b = plain_sum(p.b, p.b, n, false),
                gaps = plain_sum(p.a, p.b, n, true);
         double cosine = 0, distance = 0;
-        for (int simd = 0; simd <= (int)feat_simd_best(); simd++) {
-            feat_simd level = (feat_simd)simd;
-            assert_same(feat_dot_product(level, &v), plain_sum(p.a, p.b, n, false), "dot", n, simd);
+        for (int l = 0; l <= (int)feat_math_level_best(); l++) {
+            feat_math_level level = (feat_math_level)l;
+            assert_same(feat_dot_product(level, &v), plain_sum(p.a, p.b, n, false), "dot", n, level);
             double c = feat_cosine_similarity(level, &v), d = feat_l2_distance(level, &v);
             if (ordinary(squares_a) && ordinary(squares_b))
-                assert_same(c, plain_cosine(p.a, p.b, n), "cosine", n, simd);
-            if (ordinary(gaps)) assert_same(d, sqrt(gaps), "distance", n, simd);
-            if (simd > 0) {
-                assert_same(c, cosine, "cosine", n, simd);
-                assert_same(d, distance, "distance", n, simd);
+                assert_same(c, plain_cosine(p.a, p.b, n), "cosine", n, level);
+            if (ordinary(gaps)) assert_same(d, sqrt(gaps), "distance", n, level);
+            if (level > 0) {
+                assert_same(c, cosine, "cosine", n, level);
+                assert_same(d, distance, "distance", n, level);
             }
             cosine = c;
             distance = d;
             static char normal[2][8 * MOST + 1];
-            feat_l2_normalize(level, &v, normal[simd > 0] + 1);
+            feat_l2_normalize(level, &v, normal[level > 0] + 1);
             size_t size = n * (real ? 4 : 8);
-            if (simd > 0) ck_assert_int_eq(memcmp(normal[0] + 1, normal[1] + 1, size), 0);
-            for (size_t i = 0; i < n && simd == 0 && ordinary(squares_a); i++) {
+            if (level > 0) ck_assert_int_eq(memcmp(normal[0] + 1, normal[1] + 1, size), 0);
+            for (size_t i = 0; i < n && level == 0 && ordinary(squares_a); i++) {
                 double expected = feat_double_canonical(p.a[i] / sqrt(squares_a)), x;
                 float f;
                 memcpy(&f, normal[0] + 1 + 4 * i, 4);
                 if (!real) memcpy(&x, normal[0] + 1 + 8 * i, 8);
-                assert_same(real ? (double)f : x, real ? (double)(float)expected : expected, "element", n, simd);
+                assert_same(real ? (double)f : x, real ? (double)(float)expected : expected, "element", n, level);
             }
         }
     }
@@ -132,7 +132,7 @@ START_TEST(test_sums_are_close_to_exact_ones) {
             feat_exact_add(&sum, p.a[i] * p.b[i]);
             magnitudes += fabs(p.a[i] * p.b[i]);
         }
-        double exact = feat_exact_round(&sum), error = fabs(feat_dot_product(feat_simd_best(), &v) - exact);
+        double exact = feat_exact_round(&sum), error = fabs(feat_dot_product(feat_math_level_best(), &v) - exact);
         ck_assert_msg(error <= ((double)(n / 16) + 6) * 0x1p-53 * magnitudes, "%zu: off by %g", n, error);
     }
 }
@@ -145,44 +145,44 @@ static const feat_elements *doubles(const double *a, const double *b, size_t n) 
 }
 
 START_TEST(test_by_hand) {
-    for (int i = 0; i <= (int)feat_simd_best(); i++) {
-        feat_simd simd = (feat_simd)i;
+    for (int i = 0; i <= (int)feat_math_level_best(); i++) {
+        feat_math_level level = (feat_math_level)i;
         const double a[] = {3, 4}, b[] = {0, 0}, minus[] = {-3, -4}, tenths[] = {0.1, 0.2, 0.3};
         const float f[] = {1, 2, 3};
         const feat_elements reals = {f, f, 3, true};
-        ck_assert_double_eq(feat_dot_product(simd, doubles(a, a, 2)), 25);
-        ck_assert_double_eq(feat_dot_product(simd, &reals), 14);
-        ck_assert_double_eq(feat_l2_distance(simd, doubles(a, b, 2)), 5);
-        ck_assert_double_eq(feat_cosine_similarity(simd, doubles(a, a, 2)), 1);
-        ck_assert_double_eq(feat_cosine_similarity(simd, doubles(a, minus, 2)), -1);
-        ck_assert_double_eq(feat_cosine_similarity(simd, doubles(tenths, tenths, 3)), 1);
-        ck_assert_double_nan(feat_cosine_similarity(simd, doubles(a, b, 2)));
-        ck_assert_double_eq(feat_l2_distance(simd, doubles(a, a, 2)), 0);
+        ck_assert_double_eq(feat_dot_product(level, doubles(a, a, 2)), 25);
+        ck_assert_double_eq(feat_dot_product(level, &reals), 14);
+        ck_assert_double_eq(feat_l2_distance(level, doubles(a, b, 2)), 5);
+        ck_assert_double_eq(feat_cosine_similarity(level, doubles(a, a, 2)), 1);
+        ck_assert_double_eq(feat_cosine_similarity(level, doubles(a, minus, 2)), -1);
+        ck_assert_double_eq(feat_cosine_similarity(level, doubles(tenths, tenths, 3)), 1);
+        ck_assert_double_nan(feat_cosine_similarity(level, doubles(a, b, 2)));
+        ck_assert_double_eq(feat_l2_distance(level, doubles(a, a, 2)), 0);
         /* No elements, at no address. */
-        ck_assert_double_eq(feat_dot_product(simd, doubles(NULL, NULL, 0)), 0);
-        ck_assert_double_eq(feat_l2_distance(simd, doubles(NULL, NULL, 0)), 0);
-        ck_assert_double_nan(feat_cosine_similarity(simd, doubles(NULL, NULL, 0)));
+        ck_assert_double_eq(feat_dot_product(level, doubles(NULL, NULL, 0)), 0);
+        ck_assert_double_eq(feat_l2_distance(level, doubles(NULL, NULL, 0)), 0);
+        ck_assert_double_nan(feat_cosine_similarity(level, doubles(NULL, NULL, 0)));
         double out[2];
-        feat_l2_normalize(simd, doubles(a, NULL, 2), out);
+        feat_l2_normalize(level, doubles(a, NULL, 2), out);
         ck_assert(out[0] == 0.6 && out[1] == 0.8);
         const double zeros[] = {0.0, -0.0};
-        feat_l2_normalize(simd, doubles(zeros, NULL, 2), out);
+        feat_l2_normalize(level, doubles(zeros, NULL, 2), out);
         ck_assert_int_eq(memcmp(out, zeros, sizeof out), 0);
         const double infinite[] = {HUGE_VAL, 1};
-        feat_l2_normalize(simd, doubles(infinite, NULL, 2), out);
+        feat_l2_normalize(level, doubles(infinite, NULL, 2), out);
         ck_assert(feat_double_bits(out[0]) == FEAT_NAN_BITS && out[1] == 0);
-        ck_assert_double_nan(feat_cosine_similarity(simd, doubles(infinite, a, 2)));
-        ck_assert(feat_l2_distance(simd, doubles(infinite, a, 2)) == HUGE_VAL);
-        ck_assert_double_nan(feat_l2_distance(simd, doubles(infinite, infinite, 2)));
+        ck_assert_double_nan(feat_cosine_similarity(level, doubles(infinite, a, 2)));
+        ck_assert(feat_l2_distance(level, doubles(infinite, a, 2)) == HUGE_VAL);
+        ck_assert_double_nan(feat_l2_distance(level, doubles(infinite, infinite, 2)));
         const double huge[] = {3e300, 4e300}, tiny[] = {3 * 0x1p-1070, 4 * 0x1p-1070};
-        ck_assert_double_eq(feat_cosine_similarity(simd, doubles(huge, huge, 2)), 1);
-        ck_assert_double_eq(feat_cosine_similarity(simd, doubles(huge, tiny, 2)), 1);
-        ck_assert_double_eq(feat_l2_distance(simd, doubles(tiny, b, 2)), 5 * 0x1p-1070);
-        ck_assert(fabs(feat_l2_distance(simd, doubles(huge, b, 2)) / 5e300 - 1) < 1e-15);
-        feat_l2_normalize(simd, doubles(tiny, NULL, 2), out);
+        ck_assert_double_eq(feat_cosine_similarity(level, doubles(huge, huge, 2)), 1);
+        ck_assert_double_eq(feat_cosine_similarity(level, doubles(huge, tiny, 2)), 1);
+        ck_assert_double_eq(feat_l2_distance(level, doubles(tiny, b, 2)), 5 * 0x1p-1070);
+        ck_assert(fabs(feat_l2_distance(level, doubles(huge, b, 2)) / 5e300 - 1) < 1e-15);
+        feat_l2_normalize(level, doubles(tiny, NULL, 2), out);
         ck_assert(out[0] == 0.6 && out[1] == 0.8);
         const double most[] = {1.7e308, 1.7e308};
-        feat_l2_normalize(simd, doubles(most, NULL, 2), out);
+        feat_l2_normalize(level, doubles(most, NULL, 2), out);
         ck_assert(fabs(out[0] - sqrt(0.5)) < 1e-15);
     }
 }
@@ -208,14 +208,14 @@ START_TEST(test_beside_mpfr) {
             mpfr_sub(x, x, y, MPFR_RNDN), mpfr_fma(gg, x, x, gg, MPFR_RNDN);
         }
         mpfr_sqrt(gg, gg, MPFR_RNDN);
-        double distance = mpfr_get_d(gg, MPFR_RNDN), got = feat_l2_distance(feat_simd_best(), &v);
+        double distance = mpfr_get_d(gg, MPFR_RNDN), got = feat_l2_distance(feat_math_level_best(), &v);
         ck_assert_msg(got == distance || fabs(got - distance) <= 0x1p-48 * distance ||
                           fabs(got - distance) <= 0x1p-1074,
                       "distance %a, not %a", got, distance);
         if (mpfr_zero_p(aa) || mpfr_zero_p(bb)) continue;
         mpfr_mul(aa, aa, bb, MPFR_RNDN), mpfr_sqrt(aa, aa, MPFR_RNDN), mpfr_div(ab, ab, aa, MPFR_RNDN);
         double cosine = mpfr_get_d(ab, MPFR_RNDN);
-        got = feat_cosine_similarity(feat_simd_best(), &v);
+        got = feat_cosine_similarity(feat_math_level_best(), &v);
         ck_assert_msg(fabs(got - cosine) <= 0x1p-48, "cosine %a, not %a", got, cosine);
     }
     mpfr_clears(x, y, ab, aa, bb, gg, (mpfr_ptr)NULL);
