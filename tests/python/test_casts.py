@@ -54,7 +54,7 @@ def number_text(rng: random.Random) -> str:
     return rng.choice(["", "", "", "-", "-", "+", " ", "  -", "\\t"]).replace("\\t", "") + text + rng.choice(["", "", "", "", " "])
 
 
-WORDS = ["", " ", "a", "true", "TRUE", "f", "yes", "No", "1", "0", "t ", "on", "nan", "NaN", "inf", "-Infinity", "+inf", "- inf", "0x1F", "0b101", "-0x1f", "0X1f",
+WORDS = ["", " ", "a", "true", "TRUE", "f", "yes", "No", "1", "0", "t ", "null", "NULL", "a b", "a=b", "[a]", "it's", '\"q\"', "(c)", "k: v", "on", "nan", "NaN", "inf", "-Infinity", "+inf", "- inf", "0x1F", "0b101", "-0x1f", "0X1f",
          "0x", "1e5", "1E-2", "1.e2", ".e2", "5.", ".5", ".", "-.5", "1_000", "1__0", "_1", "1_", "1_000.5_0", "1e1_0", "'5'", "1,5", "½", "é", "a\\x41",
          "\\x00\\xFF", "\\x", "\\xg0", "\\", "x'00'", "2024-02-29", "2023-02-29", "2024-1-5 10:00", "1999-12-31 23:59:59.999999", "1 day", "1.5 hours",
          "01:30:00", "1 year 2 months", "0044-03-15 (BC)", "290000-01-01", "10000-01-01 00:00:00", "1e400", "-1e400", "1e39", "1e-400"]  # fmt: skip
@@ -266,3 +266,13 @@ def excused(expression: str, values: list[Any], ours: str, theirs: str) -> bool:
 @pytest.mark.parametrize("name", TYPES)
 def test_all_pairs(both: Both, name: str) -> None:
     assert compare(both, pairs("CAST", name) + pairs("TRY_CAST", name), excused) >= 4
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_lists(both: Both, name: str) -> None:
+    """A list as text; of texts, what has to be quoted."""
+    forms = [f"CAST([{name}] AS TEXT)", f"CAST([{name}, NULL, {name}] AS TEXT)"]
+    if name == "t":
+        forms += [f"CAST([CAST({c} AS TEXT), t] AS TEXT)" for c in ("iv", "ts", "f64", "b")]
+        forms += ["CAST([TRY_CAST(t AS BLOB)] AS TEXT)", "CAST([TRY_CAST(t AS BLOB), CAST('\\x00' AS BLOB)] AS TEXT)"]
+    assert compare(both, forms, lambda e, values, ours, theirs: name == "f32" and len(ours) <= len(theirs)) == len(forms)
