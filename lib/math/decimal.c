@@ -73,6 +73,16 @@ static bool read_exponent(const char *at, const char *end, int64_t *exponent) {
     return true;
 }
 
+/* value * 10^count + digits; false when that has more than 38 digits. */
+static bool append_digits(feat_int128 *value, uint64_t digits, int count) {
+    feat_int128 out;
+    if (__builtin_mul_overflow(*value, feat_decimal_power(count), &out) ||
+        __builtin_add_overflow(out, (feat_int128)digits, &out) || !feat_decimal_fits(out, FEAT_DECIMAL_DIGITS))
+        return false;
+    *value = out;
+    return true;
+}
+
 feat_number_result feat_decimal_parse(const char *text, size_t length, int scale, feat_int128 *out) {
     trim(&text, &length);
     const char *at = text, *end = text + length, *mantissa_end = end;
@@ -102,29 +112,21 @@ feat_number_result feat_decimal_parse(const char *text, size_t length, int scale
     int64_t keep = point + exponent + scale, number = 0;
     feat_int128 value = 0;
     bool up = false;
-    at = first;
-    /* The first digits go into 64 bits. */
-    uint64_t low = 0;
-    for (; at < mantissa_end && number < keep && number < 18; at++) {
-        if (*at == '.' || *at == '_') continue;
-        low = low * 10 + (uint64_t)(*at - '0');
-        number++;
-    }
-    for (value = (feat_int128)low; at < mantissa_end; at++) {
-        if (*at == '.' || *at == '_') continue;
-        if (number < keep) {
-            large = large || !feat_decimal_fits(value, FEAT_DECIMAL_DIGITS - 1);
-            value = large ? 0 : value * 10 + (*at - '0');
-        } else if (number == keep) {
-            up = *at >= '5';
+    for (at = first; at < mantissa_end && number < keep;) {
+        uint64_t chunk = 0;
+        int count = 0;
+        for (; at < mantissa_end && number < keep && count < 18; at++) {
+            if (*at == '.' || *at == '_') continue;
+            chunk = chunk * 10 + (uint64_t)(*at - '0');
+            count++;
+            number++;
         }
-        number++;
+        large = large || !append_digits(&value, chunk, count);
     }
-    if (value != 0 && keep - number > FEAT_DECIMAL_DIGITS) large = true;
-    for (; value != 0 && !large && number < keep; number++) {
-        large = !feat_decimal_fits(value, FEAT_DECIMAL_DIGITS - 1);
-        if (!large) value *= 10;
-    }
+    while (at < mantissa_end && !is_digit(*at)) at++;
+    if (at < mantissa_end && number == keep) up = *at >= '5';
+    if (value != 0 && number < keep)
+        large = large || keep - number > FEAT_DECIMAL_DIGITS || !append_digits(&value, 0, (int)(keep - number));
     value += up;
     if (large || !feat_decimal_fits(value, FEAT_DECIMAL_DIGITS)) return FEAT_NUMBER_TOO_LARGE;
     *out = negative ? -value : value;
