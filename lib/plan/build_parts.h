@@ -96,5 +96,7 @@ uint32_t feat_build_join(feat_builder *b, uint32_t left, uint32_t right);
 typedef uint32_t feat_function_build(feat_builder *b, const feat_function *function, uint32_t *args, size_t n);
 feat_function_build feat_build_date_part, feat_build_one_part, feat_build_date_trunc, feat_build_date_diff,
     feat_build_to_interval, feat_build_date_add, feat_build_last_day, feat_build_make_date;
+/* floor, ceil, round, trunc (build_round.c). */
+feat_function_build feat_build_whole;
 
 #endif
