@@ -119,8 +119,8 @@ static const feat_function functions[] = {
     {"xor", 2, 2, false, build_xor, 0},
     {"date_part", 2, 2, true, feat_build_date_part, 0},
     {"datepart", 2, 2, true, feat_build_date_part, 0},
-    {"date_trunc", 2, 2, true, feat_build_date_trunc, 0},
-    {"datetrunc", 2, 2, true, feat_build_date_trunc, 0},
+    {"date_trunc", 2, 3, true, feat_build_date_trunc, 0},
+    {"datetrunc", 2, 3, true, feat_build_date_trunc, 0},
     {"date_diff", 3, 3, true, feat_build_date_diff, 0},
     {"datediff", 3, 3, true, feat_build_date_diff, 0},
     {"date_add", 2, 3, true, feat_build_date_add, 0},
@@ -175,7 +175,7 @@ static const struct {
 };
 enum { N_ALIASES = sizeof aliases / sizeof *aliases };
 
-static const feat_function *const tables[] = {functions};
+static const feat_function *const tables[] = {functions, feat_zone_functions};
 enum { N_TABLES = sizeof tables / sizeof *tables };
 
 static const char *name_of(const char *name) {
