@@ -83,6 +83,8 @@ static const struct {
     {"isoyear", FEAT_PART_ISOYEAR},
     {"yearweek", FEAT_PART_YEARWEEK},
     {"epoch", FEAT_PART_EPOCH},
+    {"era", FEAT_PART_ERA},
+    {"julian", FEAT_PART_JULIAN},
 };
 
 feat_part feat_part_find(const char *name, size_t length) {
@@ -122,6 +124,7 @@ int64_t feat_part_of_day(int64_t day, feat_part part) {
     case FEAT_PART_ISODOW: return weekday(day) + 1;
     case FEAT_PART_DOY: return day - feat_days_from_civil(year, 1, 1) + 1;
     case FEAT_PART_ISOYEAR: iso_week(day, &iso_year); return iso_year;
+    case FEAT_PART_ERA: return year > 0;
     case FEAT_PART_YEARWEEK: week = iso_week(day, &iso_year); return iso_year * 100 + (iso_year > 0 ? week : -week);
     case FEAT_PART_NONE:
     case FEAT_PART_MICROSECOND:
@@ -129,6 +132,7 @@ int64_t feat_part_of_day(int64_t day, feat_part part) {
     case FEAT_PART_SECOND:
     case FEAT_PART_MINUTE:
     case FEAT_PART_HOUR:
+    case FEAT_PART_JULIAN:
     case FEAT_PART_EPOCH: break;
     }
     return 0;

@@ -151,6 +151,8 @@ static const feat_function functions[] = {
     {"isoyear", 1, 1, false, feat_build_one_part, FEAT_PART_ISOYEAR},
     {"yearweek", 1, 1, false, feat_build_one_part, FEAT_PART_YEARWEEK},
     {"epoch", 1, 1, false, feat_build_one_part, FEAT_PART_EPOCH},
+    {"era", 1, 1, false, feat_build_one_part, FEAT_PART_ERA},
+    {"julian", 1, 1, false, feat_build_one_part, FEAT_PART_JULIAN},
     {"to_microseconds", 1, 1, false, feat_build_to_interval, FEAT_PART_MICROSECOND},
     {"to_milliseconds", 1, 1, false, feat_build_to_interval, FEAT_PART_MILLISECOND},
     {"to_seconds", 1, 1, false, feat_build_to_interval, FEAT_PART_SECOND},

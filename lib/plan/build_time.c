@@ -95,6 +95,8 @@ static uint32_t part_of(feat_builder *b, feat_part part, uint32_t node) {
         if (type == FEAT_TYPE_INTERVAL) return feat_build_refuse(b, "an INTERVAL with months has no length in seconds");
         return feat_build_op1(b, FEAT_OP_EPOCH, FEAT_TYPE_DOUBLE, feat_build_convert(b, node, FEAT_TYPE_TIMESTAMP));
     }
+    if (part == FEAT_PART_JULIAN && type != FEAT_TYPE_INTERVAL)
+        return feat_build_op1(b, FEAT_OP_JULIAN, FEAT_TYPE_DOUBLE, feat_build_convert(b, node, FEAT_TYPE_TIMESTAMP));
     if (type == FEAT_TYPE_INTERVAL && part > FEAT_PART_MILLENNIUM)
         return feat_build_refuse(b, "an INTERVAL has no such part");
     return feat_build_op_with(b,
@@ -107,7 +109,7 @@ static uint32_t part_of(feat_builder *b, feat_part part, uint32_t node) {
 uint32_t feat_build_date_part(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
     feat_part part;
     (void)function, (void)n;
-    return feat_build_read_part(b, args[0], FEAT_PART_EPOCH, &part) ? part_of(b, part, args[1]) : FEAT_NO_NODE;
+    return feat_build_read_part(b, args[0], FEAT_PART_JULIAN, &part) ? part_of(b, part, args[1]) : FEAT_NO_NODE;
 }
 
 /* year(x) and its like: the part is the function's parameter. */

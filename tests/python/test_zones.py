@@ -25,7 +25,7 @@ DRIVER = Path(os.environ.get("FEAT_LIBRARY", "")).parent.parent / "tests" / "exp
 TABLE = (ROOT / "lib" / "time" / "zones_table.c").read_text(encoding="utf-8")
 VERSION = re.search(r'feat_zones_version\[\] = "(\w+)"', TABLE)[1]  # type: ignore[index]
 NAMES = re.findall(r'^    "(.+)\\0"$', TABLE, re.M)
-COUNT = int(os.environ.get("FEAT_INSTANTS", "400"))
+COUNT = int(os.environ.get("FEAT_INSTANTS", "200"))
 EPOCH = dt.datetime(1970, 1, 1)
 UTC = dt.timezone.utc
 SECOND = 1_000_000
@@ -151,7 +151,7 @@ def test_frames(tmp_path: Path, name: str, first: str, last: str) -> None:
             CREATE FEATURE VIEW v AS SELECT {items} FROM e GROUP BY k;
             CREATE FEATURE SERVICE s AS SELECT v.* FROM REQUEST (k BIGINT) AS r LEFT JOIN v USING (k)"""
         )
-        store.write("e", {"k": [1] * len(events), "at": np.array(events, dtype="datetime64[us]")})
+        store.append("e", {"k": [1] * len(events), "at": np.array(events, dtype="datetime64[us]")})
         spine = {"k": [1] * len(times), "at": np.array(times, dtype="datetime64[us]")}
         trained = store.training_set("s", spine, "at").to_dict()
         store.deploy("s")
