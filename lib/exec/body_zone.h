@@ -72,7 +72,7 @@ static inline int64_t feat_body_to_timestamp(double a, uint8_t *state) {
     if (!feat_time_of_seconds(a, &out)) *state = FEAT_STATE_ERROR;
     return out;
 }
-static inline int64_t feat_body_epoch_ms(int64_t a) { return a / 1000 - (a % 1000 < 0); }
+static inline int64_t feat_body_epoch_ms(int64_t a) { return a / 1000 + (a % 1000 >= 500) - (a % 1000 <= -500); }
 static inline int64_t feat_body_epoch_us(int64_t a) { return a; }
 static inline int64_t feat_body_epoch_ns(int64_t a, uint8_t *state) {
     int64_t out;

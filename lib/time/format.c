@@ -244,6 +244,12 @@ static bool read_month(reading *r, const char *const *names) {
     return month >= 0;
 }
 
+static bool read_weekday(reading *r, const char *const *names) {
+    int weekday = name_of(r, names, 7);
+    r->weekday = weekday;
+    return weekday >= 0;
+}
+
 static bool two_digits(reading *r, int64_t greatest, int64_t *value) {
     const char *first = r->at;
     return number(r, 2, 0, greatest, value) && r->at - first == 2;
@@ -285,8 +291,8 @@ static bool read_items(reading *r, feat_text format);
 static bool read_item(reading *r, const item *next) {
     r->ways |= way_of(next->specifier);
     switch (next->specifier) {
-    case 'a': return name_of(r, feat_weekday_abbreviations, 7) >= 0;
-    case 'A': return name_of(r, feat_weekday_names, 7) >= 0;
+    case 'a': return read_weekday(r, feat_weekday_abbreviations);
+    case 'A': return read_weekday(r, feat_weekday_names);
     case 'w': return number(r, 1, 0, 6, &r->weekday);
     case 'u': return number(r, 1, 1, 7, &r->weekday);
     case 'd': return number(r, 2, 1, 31, &r->day);

@@ -33,8 +33,8 @@ bool feat_format_time(feat_scratch *scratch, int64_t us, feat_text format, feat_
  * Numbers have at most the digits that writing them takes (a year four), and may have fewer. Blanks in the format stand
  * for one or more of any kind; those around the text do not count. What the format leaves out is that of 1900-01-01
  * 00:00:00; %y below 69 is of 2000. A date is that of month and day if there is one of them, else of the day of the
- * year, of week and weekday, or of ISO year, week and weekday (without a weekday, the first one of the week). Names of
- * weekdays are read and change nothing. With %p the hour is at most 12. The result is the instant: an offset (%z: +02,
+ * year, of week and weekday, or of ISO year, week and weekday (without a weekday, the first one of the week); what
+ * else is read of it changes nothing. With %p the hour is at most 12. The result is the instant: an offset (%z: +02,
  * +0230, +02:30, +02:30:15), or else a zone (%Z: a name that feat_zone_find knows), is taken off. */
 bool feat_parse_time(feat_text text, feat_text format, int64_t *us);
 

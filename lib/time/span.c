@@ -52,8 +52,9 @@ int64_t feat_part_whole_between(int64_t from, int64_t to, feat_part part) {
 bool feat_make_time(int64_t hour, int64_t minute, double second, int64_t *us) {
     if (hour < 0 || hour > 24 || minute < 0 || minute > 59 || !(second > -1.0 && second < 61.0)) return false;
     double whole = trunc(second);
-    int64_t fraction = (int64_t)rint((second - whole) * 1e6);
-    int64_t of_minute = (int64_t)whole * FEAT_US_PER_SECOND + fraction;
+    double us_of_second = (second - whole) * 1e6, fraction = trunc(us_of_second);
+    if (fabs(us_of_second - fraction) >= 0.5) fraction += copysign(1.0, us_of_second);
+    int64_t of_minute = (int64_t)whole * FEAT_US_PER_SECOND + (int64_t)fraction;
     if (of_minute < 0 || (hour == 24 && (minute != 0 || of_minute != 0))) return false;
     *us = (hour * 60 + minute) * 60 * FEAT_US_PER_SECOND + of_minute;
     return true;

@@ -19,7 +19,8 @@ bool feat_time_bucket(int32_t months, int32_t days, int64_t us, int64_t time, in
  * (months end at the last day of a shorter one). Negative when `to` is before. Units up to FEAT_PART_MILLENNIUM. */
 int64_t feat_part_whole_between(int64_t from, int64_t to, feat_part part);
 
-/* µs of a day. The seconds may be 60 and a fraction, to the nearest µs, and 24:00:00 is the day's end. */
+/* µs of a day. The seconds may be 60 and a fraction, to the nearest µs (a half away from zero), and 24:00:00 is the
+ * day's end. */
 bool feat_make_time(int64_t hour, int64_t minute, double second, int64_t *us);
 /* The instant so many seconds after 1970, to the nearest µs, of two the even one. */
 bool feat_time_of_seconds(double seconds, int64_t *us);
