@@ -32,11 +32,14 @@ bool feat_time_bucket(int32_t months, int32_t days, int64_t us, int64_t time, in
     return !__builtin_sub_overflow(time, rest < 0 ? rest + width : rest, out);
 }
 
-/* Months from an earlier time to a later one. */
+/* Months from an earlier time to a later one. Days and times of day are compared apart: near the ends of the range the
+ * moved time may lie outside. */
 static int64_t whole_months(int64_t from, int64_t to) {
-    int64_t start_from, start_to, moved;
+    int64_t start_from, start_to, moved = 0, day = feat_day_of(to);
     int64_t months = month_of(to, &start_to) - month_of(from, &start_from);
-    return feat_add_months(from, months, &moved) && moved <= to ? months : months - 1;
+    if (!feat_day_add_months(feat_day_of(from), months, &moved)) return 0; /* days are in range: never */
+    bool passed = moved != day ? moved > day : from - feat_day_of(from) * FEAT_US_PER_DAY > to - day * FEAT_US_PER_DAY;
+    return passed ? months - 1 : months;
 }
 
 int64_t feat_part_whole_between(int64_t from, int64_t to, feat_part part) {

@@ -38,10 +38,10 @@ START_TEST(test_names) {
     }
     ck_assert_int_ge(feat_zone_names_count(), 590);
     ck_assert_int_ge((int)strlen(feat_zone_version()), 5);
-    static const char *const none[] = {
-        "",        "Europe",   "Europe/Berlin ", " UTC",       "CEST", "Z",     "GMT+",  "GMT+24",
-        "GMT+2:0", "GMT+2:60", "GMT+123",        "UTC+02:00x", "+2",   "02:00", "+02:0", "+2400",
-        "-",       "+",        "GMT 2",           "\xff"};
+    static const char *const none[] = {"",      "Europe", "Europe/Berlin ", " UTC",     "CEST",    "Z",
+                                       "GMT+",  "GMT+24", "GMT+2:0",        "GMT+2:60", "GMT+123", "UTC+02:00x",
+                                       "+2",    "02:00",  "+02:0",          "+2400",    "-",       "+",
+                                       "GMT 2", "\xff"};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) ck_assert_msg(zone(none[i]) == -1, "%s", none[i]);
     ck_assert_int_eq(feat_zone_find("GMT+2\0", 6), -1);
     ck_assert_int_eq(feat_zone_find(NULL, 0), -1);
