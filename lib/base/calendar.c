@@ -110,32 +110,26 @@ static int64_t iso_week(int64_t day, int64_t *iso_year) {
 int64_t feat_part_of_day(int64_t day, feat_part part) {
     int64_t year, iso_year, week;
     int month, of_month;
-    feat_civil_from_days(day, &year, &month, &of_month);
+    switch (part) {
+    case FEAT_PART_WEEK: return iso_week(day, &iso_year);
+    case FEAT_PART_DOW: return (weekday(day) + 1) % 7;
+    case FEAT_PART_ISODOW: return weekday(day) + 1;
+    case FEAT_PART_ISOYEAR: iso_week(day, &iso_year); return iso_year;
+    case FEAT_PART_YEARWEEK: week = iso_week(day, &iso_year); return iso_year * 100 + (iso_year > 0 ? week : -week);
+    default: feat_civil_from_days(day, &year, &month, &of_month);
+    }
     switch (part) {
     case FEAT_PART_DAY: return of_month;
-    case FEAT_PART_WEEK: return iso_week(day, &iso_year);
     case FEAT_PART_MONTH: return month;
     case FEAT_PART_QUARTER: return (month - 1) / 3 + 1;
     case FEAT_PART_YEAR: return year;
     case FEAT_PART_DECADE: return year / 10;
     case FEAT_PART_CENTURY: return year > 0 ? (year - 1) / 100 + 1 : year / 100 - 1;
     case FEAT_PART_MILLENNIUM: return year > 0 ? (year - 1) / 1000 + 1 : year / 1000 - 1;
-    case FEAT_PART_DOW: return (weekday(day) + 1) % 7;
-    case FEAT_PART_ISODOW: return weekday(day) + 1;
     case FEAT_PART_DOY: return day - feat_days_from_civil(year, 1, 1) + 1;
-    case FEAT_PART_ISOYEAR: iso_week(day, &iso_year); return iso_year;
     case FEAT_PART_ERA: return year > 0;
-    case FEAT_PART_YEARWEEK: week = iso_week(day, &iso_year); return iso_year * 100 + (iso_year > 0 ? week : -week);
-    case FEAT_PART_NONE:
-    case FEAT_PART_MICROSECOND:
-    case FEAT_PART_MILLISECOND:
-    case FEAT_PART_SECOND:
-    case FEAT_PART_MINUTE:
-    case FEAT_PART_HOUR:
-    case FEAT_PART_JULIAN:
-    case FEAT_PART_EPOCH: break;
+    default: return 0;
     }
-    return 0;
 }
 
 /* Of a time of day, or of any count of µs: what is left of the next larger unit. */
@@ -191,17 +185,29 @@ static int64_t us_of(feat_part part) {
     }
 }
 
-bool feat_part_floor(int64_t us, feat_part part, int64_t *out) {
-    if (part <= FEAT_PART_HOUR) {
-        int64_t day = feat_day_of(us), of_day = us - day * FEAT_US_PER_DAY, unit = us_of(part);
-        return !__builtin_sub_overflow(us, of_day % unit, out);
+/* Below a day; each with a divisor that the compiler knows. */
+static int64_t past_unit(int64_t us, feat_part part) {
+    int64_t past = 0, unit = us_of(part);
+    switch (part) {
+    case FEAT_PART_MILLISECOND: past = us % 1000; break;
+    case FEAT_PART_SECOND: past = us % FEAT_US_PER_SECOND; break;
+    case FEAT_PART_MINUTE: past = us % US_PER_MINUTE; break;
+    case FEAT_PART_HOUR: past = us % US_PER_HOUR; break;
+    default: break;
     }
+    return past < 0 ? past + unit : past;
+}
+
+bool feat_part_floor(int64_t us, feat_part part, int64_t *out) {
+    if (part <= FEAT_PART_HOUR) return !__builtin_sub_overflow(us, past_unit(us, part), out);
     int64_t day = feat_day_of(us), year;
     int month, of_month;
-    feat_civil_from_days(day, &year, &month, &of_month);
     switch (part) {
-    case FEAT_PART_DAY: break;
-    case FEAT_PART_WEEK: day -= weekday(day); break;
+    case FEAT_PART_DAY: return !__builtin_mul_overflow(day, FEAT_US_PER_DAY, out);
+    case FEAT_PART_WEEK: return !__builtin_mul_overflow(day - weekday(day), FEAT_US_PER_DAY, out);
+    default: feat_civil_from_days(day, &year, &month, &of_month);
+    }
+    switch (part) {
     case FEAT_PART_MONTH: day -= of_month - 1; break;
     case FEAT_PART_QUARTER: day = feat_days_from_civil(year, (month - 1) / 3 * 3 + 1, 1); break;
     default: day = feat_days_from_civil(year / years_of(part) * years_of(part), 1, 1); break;

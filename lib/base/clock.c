@@ -2,6 +2,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 int64_t feat_clock_now(void) {
@@ -20,7 +21,27 @@ int64_t feat_days_from_civil(int64_t year, int month, int day) {
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
+/* The same for days of which 4 times their count fits 32 bits, which all TIMESTAMPs are, as affine functions with one
+ * division each: Neri and Schneider, "Euclidean affine functions and their application to calendar algorithms" (2022).
+ */
+enum { ERAS = 1000, DAYS_BEFORE = 719468 + 146097 * ERAS, YEARS_BEFORE = 400 * ERAS };
+
+static void civil_from_count(uint32_t n, int64_t *year, int *month, int *day) {
+    uint32_t quarters = 4 * n + 3, century = quarters / 146097, of_century = quarters % 146097 / 4;
+    uint64_t product = UINT64_C(2939745) * (4 * of_century + 3);
+    uint32_t of_year = (uint32_t)product / 2939745 / 4;
+    uint32_t months = 2141 * of_year + 197913;
+    bool next = of_year >= 306; /* January and February */
+    *year = (int64_t)(100 * century + (uint32_t)(product >> 32)) - YEARS_BEFORE + next;
+    *month = (int)(months >> 16) - (next ? 12 : 0);
+    *day = (int)((months & 0xffff) / 2141) + 1;
+}
+
 void feat_civil_from_days(int64_t days, int64_t *year, int *month, int *day) {
+    if (days >= -DAYS_BEFORE && days < (INT64_C(1) << 30) - DAYS_BEFORE) {
+        civil_from_count((uint32_t)(days + DAYS_BEFORE), year, month, day);
+        return;
+    }
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
     int64_t of_era = days - era * 146097;
@@ -30,11 +51,6 @@ void feat_civil_from_days(int64_t days, int64_t *year, int *month, int *day) {
     *day = (int)(of_year - (153 * shifted + 2) / 5 + 1);
     *month = (int)(shifted < 10 ? shifted + 3 : shifted - 9);
     *year = year_of_era + era * 400 + (*month <= 2);
-}
-
-int64_t feat_day_of(int64_t us) {
-    int64_t q = us / FEAT_US_PER_DAY;
-    return us % FEAT_US_PER_DAY < 0 ? q - 1 : q;
 }
 
 static int days_in_month(int64_t year, int month) {
@@ -129,15 +145,29 @@ static void trim(const char **at, const char **end) {
     while (*at < *end && is_blank((*end)[-1])) (*end)--;
 }
 
+/* " (BC)", in any case. */
+static bool take_era(const char **at, const char *end) {
+    if (end - *at < 5 || memcmp(*at, " (", 2) != 0 || (*at)[4] != ')') return false;
+    if (((*at)[2] | 32) != 'b' || ((*at)[3] | 32) != 'c') return false;
+    *at += 5;
+    return true;
+}
+
 static bool read_civil(const char **at, const char *end, int64_t *days) {
+    const int64_t most = 5900000; /* years; what 32 bits of days hold ends before it */
     int64_t year, month, day;
     bool negative = *at < end && **at == '-';
     if (negative) (*at)++;
-    if (!digits(at, end, 1, 6, &year) || *at == end || (**at != '-' && **at != '/')) return false;
+    if (!digits(at, end, 1, 18, &year) || *at == end || (**at != '-' && **at != '/')) return false;
     char mark = *(*at)++;
     if (!digits(at, end, 1, 2, &month) || *at == end || *(*at)++ != mark || !digits(at, end, 1, 2, &day)) return false;
-    if (negative) year = -year;
-    if (year > 290000 || year < -290000 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, (int)month))
+    if (take_era(at, end)) { /* there is no year 0: 1 BC is the year before 1 */
+        if (negative || year == 0) return false;
+        year = 1 - year;
+    } else if (negative) {
+        year = -year;
+    }
+    if (year > most || year < -most || month < 1 || month > 12 || day < 1 || day > days_in_month(year, (int)month))
         return false;
     *days = feat_days_from_civil(year, (int)month, (int)day);
     return true;
@@ -201,6 +231,8 @@ static bool read_time(const char *at, const char *end, int64_t *days, int64_t *o
 bool feat_read_date(const char *text, size_t length, int32_t *days) {
     int64_t d, of_day;
     if (!read_time(text, text + length, &d, &of_day)) return false;
+    /* The two ends of 32 bits stand for infinities elsewhere. */
+    if (d >= INT32_MAX || d <= -INT32_MAX) return false;
     *days = (int32_t)d;
     return true;
 }

@@ -16,7 +16,7 @@ int64_t feat_clock_now(void);
 int64_t feat_days_from_civil(int64_t year, int month, int day);
 void feat_civil_from_days(int64_t days, int64_t *year, int *month, int *day);
 /* Floored: the UTC day that holds the instant. */
-int64_t feat_day_of(int64_t us);
+static inline int64_t feat_day_of(int64_t us) { return us / FEAT_US_PER_DAY - (us % FEAT_US_PER_DAY < 0); }
 /* t + months (negative: earlier); a day past the month's end becomes its last day. False on overflow. */
 bool feat_add_months(int64_t us, int64_t months, int64_t *out);
 
@@ -24,7 +24,8 @@ bool feat_add_months(int64_t us, int64_t months, int64_t *out);
  * range. */
 bool feat_parse_date(const char *text, size_t length, int32_t *days);
 bool feat_parse_timestamp(const char *text, size_t length, int64_t *us);
-/* The same as SQL casts text: with blanks around it, years, months, days and hours of any width, '/' for '-', an offset
+/* The same as SQL casts text: with blanks around it, years, months, days and hours of any width, '/' for '-',
+ * " (BC)" behind the day, an offset
  * such as +02:00 or " UTC" behind the time (the result is the instant), more than six digits of a second (cut), and for
  * a date a time behind it, which is dropped. */
 bool feat_read_date(const char *text, size_t length, int32_t *days);

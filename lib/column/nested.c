@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/bitmap.h"
+#include "base/little.h"
 #include "column/bits.h"
 #include "column/utf8.h"
 #include "math/decimal.h"
@@ -16,20 +17,61 @@ feat_type feat_nested_element(feat_type type) { return (feat_type)FEAT_TYPE_ELEM
 feat_type feat_nested_key(feat_type type) { return (feat_type)FEAT_TYPE_MAP_KEY(type); }
 
 static bool is_text(feat_type element) { return element == FEAT_TYPE_TEXT || element == FEAT_TYPE_BLOB; }
-static size_t width_of(feat_type element) { return element == FEAT_TYPE_BOOLEAN ? 1 : feat_type_size(element); }
+
+size_t feat_nested_width(feat_type element) {
+    switch (FEAT_TYPE_BASE(element)) {
+    case FEAT_TYPE_BOOLEAN:
+    case FEAT_TYPE_TINYINT:
+    case FEAT_TYPE_UTINYINT: return 1;
+    case FEAT_TYPE_SMALLINT:
+    case FEAT_TYPE_USMALLINT: return 2;
+    case FEAT_TYPE_INTEGER:
+    case FEAT_TYPE_UINTEGER:
+    case FEAT_TYPE_DATE:
+    case FEAT_TYPE_REAL: return 4;
+    case FEAT_TYPE_DECIMAL:
+    case FEAT_TYPE_INTERVAL: return 16;
+    case FEAT_TYPE_TEXT:
+    case FEAT_TYPE_BLOB: return 0;
+    default: return 8;
+    }
+}
 
 /* ---- Writing. ---- */
 
-static uint32_t real_bits(const void *at) {
-    uint32_t bits;
-    memcpy(&bits, at, sizeof bits);
-    return (bits & 0x7fffffff) > 0x7f800000 ? 0x7fc00000 : bits; /* one NaN */
+void feat_nested_copy(feat_type element, void *to, const void *from, size_t n) {
+    if (element != FEAT_TYPE_INTERVAL) {
+        feat_little_copy(to, from, feat_nested_width(element), n);
+        return;
+    }
+    char *t = to;
+    const char *f = from;
+    for (size_t i = 0; i < n; i++, t += 16, f += 16) {
+        feat_little_copy(t, f, 4, 2); /* months and days */
+        feat_little_copy(t + 8, f + 8, 8, 1);
+    }
 }
 
-static uint64_t double_bits(const void *at) {
-    double v;
-    memcpy(&v, at, sizeof v);
-    return feat_double_bits(feat_double_canonical(v));
+/* One NaN. The bits are those of a REAL, of a DOUBLE. */
+static uint32_t real_bits(uint32_t bits) { return (bits & 0x7fffffff) > 0x7f800000 ? 0x7fc00000 : bits; }
+static uint64_t double_bits(uint64_t bits) {
+    return feat_double_bits(feat_double_canonical(feat_double_of_bits(bits)));
+}
+
+static void canonical_reals(uint8_t *at, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        feat_little_copy(&bits, at + 4 * i, 4, 1);
+        bits = real_bits(bits);
+        feat_little_copy(at + 4 * i, &bits, 4, 1);
+    }
+}
+
+static void canonical_doubles(uint8_t *at, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bits = double_bits(feat_bits_load(at + 8 * i));
+        feat_little_copy(at + 8 * i, &bits, 8, 1);
+    }
 }
 
 /* Rows order[0..n), or [start, start + n) when `order` is NULL. */
@@ -54,7 +96,7 @@ static feat_status put_texts(const feat_column *c, const uint32_t *order, size_t
 static feat_status put_elements(const feat_column *c, const uint32_t *order, size_t start, size_t n, feat_buffer *out,
                                 feat_error *err) {
     if (is_text(c->type)) return put_texts(c, order, start, n, out, err);
-    size_t width = width_of(c->type);
+    size_t width = feat_nested_width(c->type);
     if (n == 0) return FEAT_OK;
     if (n > SIZE_MAX / 32) return feat_fail_memory(err);
     uint8_t *to = feat_buffer_extend(out, n * width);
@@ -63,14 +105,13 @@ static feat_status put_elements(const feat_column *c, const uint32_t *order, siz
     if (c->type == FEAT_TYPE_BOOLEAN) {
         for (size_t i = 0; i < n; i++) to[i] = feat_bit_get(c->values, row_at(order, start, i));
     } else if (!order) {
-        memcpy(to, from + start * width, n * width);
+        feat_nested_copy(c->type, to, from + start * width, n);
     } else {
-        for (size_t i = 0; i < n; i++) memcpy(to + i * width, from + row_at(order, start, i) * width, width);
+        for (size_t i = 0; i < n; i++)
+            feat_nested_copy(c->type, to + i * width, from + row_at(order, start, i) * width, 1);
     }
-    if (c->type == FEAT_TYPE_REAL)
-        for (size_t i = 0; i < n; i++) memcpy(to + 4 * i, &(uint32_t){real_bits(to + 4 * i)}, 4);
-    if (c->type == FEAT_TYPE_DOUBLE)
-        for (size_t i = 0; i < n; i++) memcpy(to + 8 * i, &(uint64_t){double_bits(to + 8 * i)}, 8);
+    if (c->type == FEAT_TYPE_REAL) canonical_reals(to, n);
+    if (c->type == FEAT_TYPE_DOUBLE) canonical_doubles(to, n);
     return FEAT_OK;
 }
 
@@ -159,26 +200,15 @@ feat_status feat_nested_encode(feat_type type, const feat_column *keys, const fe
 
 /* ---- The layout. ---- */
 
-/* Values that follow each other: `width` bytes each at `values`; or with width 0 lengths, and the bytes at `values`. */
-typedef struct part {
-    feat_type type;
-    size_t width;
-    const uint8_t *lengths, *values;
-    size_t size; /* of `values` */
-} part;
-
-typedef struct layout {
-    size_t n;
-    part keys, elements;
-    const uint8_t *present; /* bitmap; NULL: no element is NULL */
-} layout;
+typedef feat_nested_part part;
+typedef feat_nested_layout layout;
 
 static uint32_t load_u32(const uint8_t *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
 static bool read_part(feat_cursor *in, feat_type type, size_t n, part *p) {
-    size_t left = (size_t)(in->end - in->at), width = is_text(type) ? 0 : width_of(type);
+    size_t left = (size_t)(in->end - in->at), width = feat_nested_width(type);
     *p = (part){.type = type, .width = width};
     if (n > left / (width ? width : 4)) return false;
     if (width) {
@@ -196,7 +226,7 @@ static bool read_part(feat_cursor *in, feat_type type, size_t n, part *p) {
     return !in->failed;
 }
 
-static bool read_layout(feat_type type, const void *bytes, size_t size, layout *l) {
+bool feat_nested_read_layout(feat_type type, const void *bytes, size_t size, feat_nested_layout *l) {
     feat_cursor in;
     feat_cursor_init(&in, bytes, size);
     memset(l, 0, sizeof *l);
@@ -226,25 +256,25 @@ static int compare_bytes(const void *a, size_t n, const void *b, size_t m) {
     return order ? (order > 0) - (order < 0) : (n > m) - (n < m);
 }
 
-#define COMPARE_AS(type)                                                                                               \
+#define COMPARE_AS(ctype)                                                                                              \
     do {                                                                                                               \
-        type x, y;                                                                                                     \
-        memcpy(&x, a, sizeof x);                                                                                       \
-        memcpy(&y, b, sizeof y);                                                                                       \
+        ctype x, y;                                                                                                    \
+        feat_little_copy(&x, a, sizeof x, 1);                                                                          \
+        feat_little_copy(&y, b, sizeof y, 1);                                                                          \
         return (x > y) - (x < y);                                                                                      \
     } while (0)
 
-#define COMPARE_WITH(type, ORDER)                                                                                      \
+#define COMPARE_WITH(ctype, ORDER)                                                                                     \
     do {                                                                                                               \
-        type x, y;                                                                                                     \
-        memcpy(&x, a, sizeof x);                                                                                       \
-        memcpy(&y, b, sizeof y);                                                                                       \
+        ctype x, y;                                                                                                    \
+        feat_little_copy(&x, a, sizeof x, 1);                                                                          \
+        feat_little_copy(&y, b, sizeof y, 1);                                                                          \
         return ORDER(x, y);                                                                                            \
     } while (0)
 
 static int order_reals(float x, float y) { return feat_double_order((double)x, (double)y); }
 
-static int compare_fixed(feat_type type, const uint8_t *a, const uint8_t *b) {
+int feat_nested_compare_fixed(feat_type type, const uint8_t *a, const uint8_t *b) {
     switch (FEAT_TYPE_BASE(type)) {
     case FEAT_TYPE_TINYINT: COMPARE_AS(int8_t);
     case FEAT_TYPE_SMALLINT: COMPARE_AS(int16_t);
@@ -258,14 +288,19 @@ static int compare_fixed(feat_type type, const uint8_t *a, const uint8_t *b) {
     case FEAT_TYPE_DECIMAL: COMPARE_AS(feat_int128);
     case FEAT_TYPE_REAL: COMPARE_WITH(float, order_reals);
     case FEAT_TYPE_DOUBLE: COMPARE_WITH(double, feat_double_order);
-    case FEAT_TYPE_INTERVAL: COMPARE_WITH(feat_interval, feat_interval_order);
+    case FEAT_TYPE_INTERVAL: {
+        feat_interval x, y;
+        feat_nested_copy(type, &x, a, 1);
+        feat_nested_copy(type, &y, b, 1);
+        return feat_interval_order(x, y);
+    }
     default: COMPARE_AS(uint8_t); /* BOOLEAN, UTINYINT */
     }
 }
 
 /* Value `i` of one and `j` of the other; of texts *at is where their bytes start, and moves on. */
 static int compare_values(const part *a, size_t *at_a, size_t i, const part *b, size_t *at_b, size_t j) {
-    if (a->width) return compare_fixed(a->type, a->values + i * a->width, b->values + j * b->width);
+    if (a->width) return feat_nested_compare_fixed(a->type, a->values + i * a->width, b->values + j * b->width);
     size_t n = load_u32(a->lengths + 4 * i), m = load_u32(b->lengths + 4 * j);
     int order = compare_bytes(a->values + *at_a, n, b->values + *at_b, m);
     *at_a += n;
@@ -275,7 +310,8 @@ static int compare_values(const part *a, size_t *at_a, size_t i, const part *b, 
 
 int feat_nested_compare(feat_type type, feat_text a, feat_text b) {
     layout x, y;
-    bool good_x = read_layout(type, a.data, a.length, &x), good_y = read_layout(type, b.data, b.length, &y);
+    bool good_x = feat_nested_read_layout(type, a.data, a.length, &x),
+         good_y = feat_nested_read_layout(type, b.data, b.length, &y);
     if (!good_x || !good_y) /* damaged bytes are in some order, before all others */
         return good_x != good_y ? good_x - good_y : compare_bytes(a.data, a.length, b.data, b.length);
     size_t n = x.n < y.n ? x.n : y.n, key_x = 0, key_y = 0, at_x = 0, at_y = 0;
@@ -307,16 +343,16 @@ static bool canonical(const part *p, size_t n) {
         return true;
     case FEAT_TYPE_REAL:
         for (size_t i = 0; i < n; i++)
-            if (real_bits(p->values + 4 * i) != load_u32(p->values + 4 * i)) return false;
+            if (real_bits(load_u32(p->values + 4 * i)) != load_u32(p->values + 4 * i)) return false;
         return true;
     case FEAT_TYPE_DOUBLE:
         for (size_t i = 0; i < n; i++)
-            if (double_bits(p->values + 8 * i) != feat_bits_load(p->values + 8 * i)) return false;
+            if (double_bits(feat_bits_load(p->values + 8 * i)) != feat_bits_load(p->values + 8 * i)) return false;
         return true;
     case FEAT_TYPE_DECIMAL:
         for (size_t i = 0; i < n; i++) {
             feat_int128 v;
-            memcpy(&v, p->values + 16 * i, sizeof v);
+            feat_nested_copy(p->type, &v, p->values + 16 * i, 1);
             if (!feat_decimal_fits(v, FEAT_TYPE_PRECISION(p->type))) return false;
         }
         return true;
@@ -353,7 +389,7 @@ static bool ascending(const part *p, size_t n) {
 }
 
 static bool read_value(feat_type type, const void *bytes, size_t size, layout *l) {
-    if (!read_layout(type, bytes, size, l) || !nulls_are_zero(l)) return false;
+    if (!feat_nested_read_layout(type, bytes, size, l) || !nulls_are_zero(l)) return false;
     if (!canonical(&l->elements, l->n) || !texts_valid(&l->elements, l->n)) return false;
     return !l->keys.type || (texts_valid(&l->keys, l->n) && ascending(&l->keys, l->n));
 }
@@ -378,7 +414,7 @@ static feat_status take_part(const part *p, size_t n, const uint8_t *present, fe
     if (!p->width) FEAT_TRY(take_texts(p, n, to, err));
     else if (to->type == FEAT_TYPE_BOOLEAN)
         for (size_t i = 0; i < n; i++) feat_bit_put(to->values, to->length + i, p->values[i]);
-    else if (n > 0) memcpy((char *)to->values + to->length * p->width, p->values, p->size);
+    else if (n > 0) feat_nested_copy(p->type, (char *)to->values + to->length * p->width, p->values, n);
     return feat_column_commit(to, n, present, 0) == 0 ? FEAT_OK : feat_fail_memory(err);
 }
 

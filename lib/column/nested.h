@@ -28,4 +28,29 @@ bool feat_nested_valid(feat_type type, const void *bytes, size_t size);
 /* Total order: element by element, NULL first, then the shorter first; a map as the list of its keys and values. */
 int feat_nested_compare(feat_type type, feat_text a, feat_text b);
 
+/* ---- The layout of a value, for those who work on its elements. ---- */
+
+/* Values that follow each other: `width` bytes each at `values`; or with width 0 lengths, and the bytes at `values`. */
+typedef struct feat_nested_part {
+    feat_type type;
+    size_t width;
+    const uint8_t *lengths, *values;
+    size_t size; /* of `values` */
+} feat_nested_part;
+
+typedef struct feat_nested_layout {
+    size_t n;
+    feat_nested_part keys, elements;
+    const uint8_t *present; /* bitmap; NULL: no element is NULL */
+} feat_nested_layout;
+
+/* Bytes of an element, 0 of TEXT and BLOB. */
+size_t feat_nested_width(feat_type element);
+/* Copies elements of a type of fixed width from a column into a value, or back: values are little-endian. */
+void feat_nested_copy(feat_type element, void *to, const void *from, size_t n);
+/* Where the parts of a value are; false when bytes of that size cannot be one. Says nothing of the values in them. */
+bool feat_nested_read_layout(feat_type type, const void *bytes, size_t size, feat_nested_layout *layout);
+/* Total order of two elements of a type of fixed width. */
+int feat_nested_compare_fixed(feat_type type, const uint8_t *a, const uint8_t *b);
+
 #endif

@@ -11,7 +11,11 @@
 
 #include "base/clock.h"
 #include "base/scratch.h"
+#include "exec/body_math.h"
+#include "exec/body_list.h"
 #include "exec/body_number.h"
+#include "exec/body_print.h"
+#include "exec/body_string.h"
 #include "exec/body_text.h"
 #include "exec/body_time.h"
 #include "exec/body_zone.h"

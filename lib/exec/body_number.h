@@ -108,6 +108,9 @@ static inline uint8_t feat_body_cast_fb(double a) { return a != 0.0; }
 static inline double feat_body_cast_wf(feat_int128 a, int64_t scale) {
     return feat_decimal_to_double(a, feat_digits(scale));
 }
+static inline double feat_body_cast_wf32(feat_int128 a, int64_t scale) {
+    return (double)feat_decimal_to_real(a, feat_digits(scale));
+}
 /* The type's precision and scale as one number: precision * 256 + scale. */
 static inline feat_int128 feat_body_cast_fw(double a, int64_t shape, uint8_t *state) {
     feat_int128 out = 0;

@@ -13,6 +13,22 @@ static inline double feat_body_read_f(feat_text a, uint8_t *state) {
     if (!feat_double_of_text(a.data, a.length, &out)) *state = FEAT_STATE_ERROR;
     return out;
 }
+static inline double feat_body_read_f32(feat_text a, uint8_t *state) {
+    float out = 0.0F;
+    if (!feat_real_of_text(a.data, a.length, &out)) *state = FEAT_STATE_ERROR;
+    return (double)out;
+}
+static inline int64_t feat_body_read_i(feat_text a, uint8_t *state) {
+    feat_int128 out = 0;
+    if (!feat_integer_of_text(a.data, a.length, &out) || out < INT64_MIN || out > INT64_MAX) *state = FEAT_STATE_ERROR;
+    return (int64_t)out;
+}
+static inline feat_int128 feat_body_read_u64(feat_text a, uint8_t *state) {
+    feat_int128 out = 0;
+    if (!feat_integer_of_text(a.data, a.length, &out) || out < 0 || out > (feat_int128)UINT64_MAX)
+        *state = FEAT_STATE_ERROR;
+    return out;
+}
 static inline feat_int128 feat_body_read_w(feat_text a, int64_t scale, uint8_t *state) {
     feat_int128 out = 0;
     if (feat_decimal_parse(a.data, a.length, feat_digits(scale), &out) != FEAT_NUMBER_OK) *state = FEAT_STATE_ERROR;

@@ -9,8 +9,14 @@
 
 #include "exec/body.h"
 #include "exec/kernel.h"
+#include "math/elementary.h"
 
 #define BLOCK FEAT_BLOCK_LANES
+#ifdef WIDE_ONLY
+#define MATH_LEVEL feat_math_level_best()
+#else
+#define MATH_LEVEL FEAT_MATH_BASELINE
+#endif
 /* Loops that are taken out of their function lose what `restrict` says. */
 #define NOT_INLINE __attribute__((noinline))
 #define WORDS      (FEAT_STRIP_LANES / BLOCK)
@@ -192,6 +198,35 @@ static inline void bits_of_states(const uint8_t *states, uint64_t *null, uint64_
 #define KERNEL_PURE1(id, OUT, A, B, C, body) KERNEL_PURE(id, 1, OUT, A, B, C, body)
 #define KERNEL_PURE2(id, OUT, A, B, C, body) KERNEL_PURE(id, 2, OUT, A, B, C, body)
 #define KERNEL_PURE3(id, OUT, A, B, C, body) KERNEL_PURE(id, 3, OUT, A, B, C, body)
+
+/* ---- ARRAY: PURE with a function over arrays, which picks its own instructions ---- */
+
+#define ARRAYS1 p
+#define ARRAYS2 ARRAYS1, q
+#define STRIPS1 x
+#define STRIPS2 STRIPS1, y
+#define VARIES1 (x_mask != 0)
+#define VARIES2 (VARIES1 && y_mask != 0)
+
+#define KERNEL_ARRAY(id, COUNT, OUT, A, B, C, body)                                                                    \
+    static void lanes_##id(FEAT_CTYPE_##OUT *restrict to, PARAMETERS##COUNT(A, B, C), size_t n) {                      \
+        const feat_math_level level = MATH_LEVEL;                                                                      \
+        if (VARIES##COUNT) {                                                                                           \
+            feat_##body##_array(level, STRIPS##COUNT, to, n);                                                          \
+            return;                                                                                                    \
+        }                                                                                                              \
+        for (size_t block = 0; block < n; block += BLOCK) {                                                            \
+            POINTERS##COUNT(A, B, C) feat_##body##_array(level, ARRAYS##COUNT, to + block, BLOCK);                     \
+        }                                                                                                              \
+    }                                                                                                                  \
+    KERNEL_HEAD(id) {                                                                                                  \
+        UNUSED##COUNT;                                                                                                 \
+        lanes_##id(LANES_OUT(out, OUT), ARGUMENTS##COUNT(A, B, C), n);                                                 \
+        strict_states(out, VECTORS##COUNT, first, n);                                                                  \
+    }
+
+#define KERNEL_ARRAY1(id, OUT, A, B, C, body) KERNEL_ARRAY(id, 1, OUT, A, B, C, body)
+#define KERNEL_ARRAY2(id, OUT, A, B, C, body) KERNEL_ARRAY(id, 2, OUT, A, B, C, body)
 
 /* ---- CHECK: what a body says of its values counts only where all arguments are values ---- */
 

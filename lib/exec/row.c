@@ -45,6 +45,9 @@ feat_cell feat_cell_canonical(feat_cell cell, feat_class class) {
         out->v.FEAT_MEMBER_##OUT = feat_body_##body(a->v.FEAT_MEMBER_##A, b->v.FEAT_MEMBER_##B);                       \
     out->state = state
 
+#define ROW_ARRAY1(OUT, A, B, C, body) ROW_PURE1(OUT, A, B, C, body)
+#define ROW_ARRAY2(OUT, A, B, C, body) ROW_PURE2(OUT, A, B, C, body)
+
 #define ROW_CHECK1(OUT, A, B, C, body)                                                                                 \
     ARG1();                                                                                                            \
     STATE1();                                                                                                          \

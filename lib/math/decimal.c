@@ -34,10 +34,8 @@ feat_int128 feat_decimal_power(int n) {
 
 feat_int128 feat_decimal_drop(feat_int128 value, int digits) {
     if (digits <= 0) return value;
-    feat_int128 unit = feat_decimal_power(digits), rest = value % unit, whole = value / unit;
-    if (rest >= unit - rest) return whole + 1;
-    if (-rest >= unit + rest) return whole - 1;
-    return whole;
+    feat_int128 unit = feat_decimal_power(digits), rest = value % unit, whole = value / unit, half = unit / 2;
+    return whole + (rest >= half) - (rest <= -half);
 }
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -55,7 +53,8 @@ static bool read_exponent(const char *at, const char *end, int64_t *exponent) {
     if (at < end && (*at == '-' || *at == '+')) at++;
     if (at == end) return false;
     *exponent = 0;
-    for (; at < end; at++) {
+    for (const char *first = at; at < end; at++) {
+        if (feat_number_is_group(at, first, end)) continue;
         if (!is_digit(*at)) return false;
         if (*exponent < most) *exponent = *exponent * 10 + (*at - '0');
     }
@@ -82,7 +81,7 @@ feat_number_result feat_decimal_parse(const char *text, size_t length, int scale
         } else if (is_digit(*at)) {
             any = true;
             seen++;
-        } else {
+        } else if (!feat_number_is_group(at, first, mantissa_end)) {
             return FEAT_NUMBER_MALFORMED;
         }
     }
@@ -92,12 +91,19 @@ feat_number_result feat_decimal_parse(const char *text, size_t length, int scale
     int64_t keep = point + exponent + scale, number = 0;
     feat_int128 value = 0;
     bool up = false;
-    for (at = first; at < mantissa_end; at++) {
-        if (*at == '.') continue;
+    at = first;
+    /* The first digits go into 64 bits. */
+    uint64_t low = 0;
+    for (; at < mantissa_end && number < keep && number < 18; at++) {
+        if (*at == '.' || *at == '_') continue;
+        low = low * 10 + (uint64_t)(*at - '0');
+        number++;
+    }
+    for (value = (feat_int128)low; at < mantissa_end; at++) {
+        if (*at == '.' || *at == '_') continue;
         if (number < keep) {
-            value = value * 10 + (*at - '0');
-            large = large || !feat_decimal_fits(value, FEAT_DECIMAL_DIGITS);
-            if (large) value = 0;
+            large = large || !feat_decimal_fits(value, FEAT_DECIMAL_DIGITS - 1);
+            value = large ? 0 : value * 10 + (*at - '0');
         } else if (number == keep) {
             up = *at >= '5';
         }
@@ -105,8 +111,8 @@ feat_number_result feat_decimal_parse(const char *text, size_t length, int scale
     }
     if (value != 0 && keep - number > FEAT_DECIMAL_DIGITS) large = true;
     for (; value != 0 && !large && number < keep; number++) {
-        value *= 10;
-        large = !feat_decimal_fits(value, FEAT_DECIMAL_DIGITS);
+        large = !feat_decimal_fits(value, FEAT_DECIMAL_DIGITS - 1);
+        if (!large) value *= 10;
     }
     value += up;
     if (large || !feat_decimal_fits(value, FEAT_DECIMAL_DIGITS)) return FEAT_NUMBER_TOO_LARGE;
@@ -138,6 +144,49 @@ double feat_decimal_to_double(feat_int128 value, int scale) {
     char text[FEAT_DECIMAL_TEXT_SIZE];
     double out = 0.0;
     feat_number_parse_double(text, feat_decimal_format(value, scale, text), &out);
+    return out;
+}
+
+/* "0x1F" or "0b101", as 0..; false when it is neither or too large. */
+static bool read_binary(const char *text, size_t length, feat_int128 *out) {
+    if (length < 3 || text[0] != '0') return false;
+    bool hex = text[1] == 'x' || text[1] == 'X';
+    if (!hex && text[1] != 'b' && text[1] != 'B') return false;
+    uint64_t value = 0;
+    for (size_t i = 2; i < length; i++) {
+        char c = text[i];
+        /* Between two digits of the kind: the one behind is looked at next. */
+        if (c == '_' && i > 2 && text[i - 1] != '_' && i + 1 < length) continue;
+        unsigned digit = is_digit(c)                             ? (unsigned)(c - '0')
+                         : hex && (unsigned)((c | 32) - 'a') < 6 ? (unsigned)((c | 32) - 'a') + 10
+                                                                 : 16;
+        if (digit >= (hex ? 16U : 2U) || value >> (hex ? 60 : 63) != 0) return false;
+        value = hex ? value << 4 | digit : value << 1 | digit;
+    }
+    *out = (feat_int128)value;
+    return true;
+}
+
+bool feat_integer_of_text(const char *text, size_t length, feat_int128 *out) {
+    uint64_t value = 0;
+    size_t at = length > 0 && text[0] == '-', first = at;
+    for (; at < length && is_digit(text[at]) && at < 19; at++) value = value * 10 + (uint64_t)(text[at] - '0');
+    if (at == length && at > first) {
+        *out = first ? -(feat_int128)value : (feat_int128)value;
+        return true;
+    }
+    while (length > 0 && is_blank(text[0])) text++, length--;
+    return read_binary(text, length, out) || feat_decimal_parse(text, length, 0, out) == FEAT_NUMBER_OK;
+}
+
+float feat_decimal_to_real(feat_int128 value, int scale) {
+    /* As above, with 24 bits; 10^10 is the largest power that a float holds. */
+    const feat_int128 exact = (feat_int128)1 << 24;
+    if (value <= exact && value >= -exact && scale <= 10) return (float)value / (float)feat_decimal_power(scale);
+    if (scale == 0) return (float)value;
+    char text[FEAT_DECIMAL_TEXT_SIZE];
+    float out = 0.0F;
+    feat_number_read_real(text, feat_decimal_format(value, scale, text), &out);
     return out;
 }
 
@@ -173,26 +222,41 @@ bool feat_decimal_literal(double value, feat_int128 *out, int *precision, int *s
     return true;
 }
 
+/* inf, infinity and nan; text without blanks around it. */
+static bool read_special(const char *text, size_t length, double *out) {
+    bool negative = length > 0 && text[0] == '-', sign = length > 0 && (text[0] == '-' || text[0] == '+');
+    const char *word = text + sign;
+    size_t n = length - sign;
+    if (n == 3 && strncasecmp(word, "nan", 3) == 0) {
+        *out = feat_double_of_bits(FEAT_NAN_BITS);
+        return true;
+    }
+    if (!(n == 3 && strncasecmp(word, "inf", 3) == 0) && !(n == 8 && strncasecmp(word, "infinity", 8) == 0))
+        return false;
+    *out = negative ? -HUGE_VAL : HUGE_VAL;
+    return true;
+}
+
 bool feat_double_of_text(const char *text, size_t length, double *out) {
     trim(&text, &length);
     double value;
-    feat_number_result result = feat_number_parse_double(text, length, &value);
-    if (result == FEAT_NUMBER_OK) {
-        *out = value;
+    feat_number_result result = feat_number_read_double(text, length, &value);
+    if (result == FEAT_NUMBER_MALFORMED) return read_special(text, length, out);
+    *out = result == FEAT_NUMBER_OK ? value : text[0] == '-' ? -HUGE_VAL : HUGE_VAL;
+    return true;
+}
+
+bool feat_real_of_text(const char *text, size_t length, float *out) {
+    trim(&text, &length);
+    float value;
+    double special;
+    feat_number_result result = feat_number_read_real(text, length, &value);
+    if (result == FEAT_NUMBER_MALFORMED) {
+        if (!read_special(text, length, &special)) return false;
+        *out = (float)special;
         return true;
     }
-    bool negative = length > 0 && text[0] == '-', sign = length > 0 && (text[0] == '-' || text[0] == '+');
-    if (result == FEAT_NUMBER_MALFORMED) {
-        const char *word = text + sign;
-        size_t n = length - sign;
-        if (n == 3 && strncasecmp(word, "nan", 3) == 0) {
-            *out = feat_double_of_bits(FEAT_NAN_BITS);
-            return true;
-        }
-        if (!(n == 3 && strncasecmp(word, "inf", 3) == 0) && !(n == 8 && strncasecmp(word, "infinity", 8) == 0))
-            return false;
-    }
-    *out = negative ? -HUGE_VAL : HUGE_VAL;
+    *out = result == FEAT_NUMBER_OK ? value : text[0] == '-' ? -(float)HUGE_VAL : (float)HUGE_VAL;
     return true;
 }
 

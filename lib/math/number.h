@@ -2,6 +2,7 @@
 #ifndef FEAT_LIB_NUMBER_H
 #define FEAT_LIB_NUMBER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -16,6 +17,14 @@ typedef enum feat_number_result {
  * no hexadecimal, no "inf" or "nan". Any length. Correctly rounded; too small a number is a subnormal or zero. On
  * failure *out is untouched; the caller, which knows the place, words the message. */
 feat_number_result feat_number_parse_double(const char *text, size_t length, double *out);
+/* As casts read it: the same, and '_' between two digits. */
+feat_number_result feat_number_read_double(const char *text, size_t length, double *out);
+/* Rounded once to a float. */
+feat_number_result feat_number_read_real(const char *text, size_t length, float *out);
+/* Whether an '_' stands between two digits of [first, end). */
+static inline bool feat_number_is_group(const char *at, const char *first, const char *end) {
+    return *at == '_' && at > first && at + 1 < end && (unsigned)(at[-1] - '0') < 10 && (unsigned)(at[1] - '0') < 10;
+}
 /* Optional sign and decimal digits only. */
 feat_number_result feat_number_parse_int64(const char *text, size_t length, int64_t *out);
 

@@ -71,6 +71,15 @@ static feat_status bind_unary(feat_binder *b, const feat_ast_expr *expr, uint32_
     return FEAT_OK;
 }
 
+static feat_status bind_like(feat_binder *b, const feat_ast_expr *expr, uint32_t *node) {
+    uint32_t text = 0, pattern = 0, escape = FEAT_NO_NODE;
+    FEAT_TRY(feat_bind_expr(b, expr->args[0], &text));
+    FEAT_TRY(feat_bind_expr(b, expr->args[1], &pattern));
+    if (expr->n_args > 2) FEAT_TRY(feat_bind_expr(b, expr->args[2], &escape));
+    bool fold = strcmp(expr->name, "ilike") == 0;
+    return built(b, expr, feat_build_like(&b->build, fold, text, pattern, escape), node);
+}
+
 static feat_status bind_binary(feat_binder *b, const feat_ast_expr *expr, uint32_t *node) {
     static const char *const known[] = {"+",
                                         "-",
@@ -90,17 +99,23 @@ static feat_status bind_binary(feat_binder *b, const feat_ast_expr *expr, uint32
                                         ">=",
                                         "and",
                                         "or",
+                                        "||",
                                         "is distinct from",
                                         "is not distinct from"};
+    if (strcmp(expr->name, "like") == 0 || strcmp(expr->name, "ilike") == 0) return bind_like(b, expr, node);
     const char *op = NULL;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(expr->name, known[i]) == 0) op = known[i];
     uint32_t left, right;
     bool bit_not = strcmp(expr->name, "~") == 0 && expr->n_args == 1;
     bool at_zone = strcmp(expr->name, "at time zone") == 0;
-    if (!op && !bit_not && !at_zone)
+    if (!op && !bit_not && !at_zone && strcmp(expr->name, "[]") != 0)
         return feat_bind_fail(b, expr->offset, "the operator '%s' is not supported", expr->name);
     FEAT_TRY(feat_bind_expr(b, expr->args[0], &left));
+    if (strcmp(expr->name, "[]") == 0) {
+        FEAT_TRY(feat_bind_expr(b, expr->args[1], &right));
+        return built(b, expr, feat_build_list_at(&b->build, left, right), node);
+    }
     if (bit_not) return built(b, expr, feat_build_bit_not(&b->build, left), node);
     for (size_t i = 1; i < expr->n_args; i++) {
         FEAT_TRY(feat_bind_expr(b, expr->args[i], &right));

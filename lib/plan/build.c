@@ -176,6 +176,7 @@ uint32_t feat_build_binary(feat_builder *b, const char *sql, uint32_t left, uint
         uint32_t distinct = comparison(b, "is distinct from", left, right);
         return distinct == FEAT_NO_NODE ? distinct : feat_build_not(b, distinct);
     }
+    if (strcmp(sql, "||") == 0) return feat_build_join(b, left, right);
     if (strchr("+-*/%", sql[0])) return feat_build_arithmetic(b, sql, left, right);
     if (strchr("&|", sql[0]) || strcmp(sql, "<<") == 0 || strcmp(sql, ">>") == 0 || strcmp(sql, "xor") == 0)
         return feat_build_bits(b, sql, left, right);

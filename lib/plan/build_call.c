@@ -173,11 +173,19 @@ static const feat_function functions[] = {
 static const struct {
     const char *alias, *name;
 } aliases[] = {
-    {"power", "pow"},
+    {"power", "pow"},           {"len", "length"},
+    {"char_length", "length"},  {"character_length", "length"},
+    {"strlen", "octet_length"}, {"lcase", "lower"},
+    {"ucase", "upper"},         {"substr", "substring"},
+    {"position", "strpos"},     {"instr", "strpos"},
+    {"prefix", "starts_with"},  {"suffix", "ends_with"},
+    {"ord", "unicode"},         {"editdist3", "levenshtein"},
+    {"mismatches", "hamming"},  {"to_hex", "hex"},
+    {"from_hex", "unhex"},
 };
 enum { N_ALIASES = sizeof aliases / sizeof *aliases };
 
-static const feat_function *const tables[] = {functions, feat_zone_functions};
+static const feat_function *const tables[] = {functions, feat_list_functions, feat_text_functions, feat_zone_functions};
 enum { N_TABLES = sizeof tables / sizeof *tables };
 
 static const char *name_of(const char *name) {

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "math/decimal.h"
 #include "plan/build_parts.h"
+#include "text/print.h"
 
 /* ---- Constants. ---- */
 
@@ -25,6 +26,20 @@ static uint32_t integer_constant(feat_builder *b, feat_type type, feat_int128 v)
     return type == FEAT_TYPE_UBIGINT ? wide_constant(b, type, v) : feat_build_int(b, type, (int64_t)v);
 }
 
+static uint32_t blob_constant(feat_builder *b, uint32_t node) {
+    feat_node made = {.kind = FEAT_NODE_CONST, .type = FEAT_TYPE_BLOB};
+    feat_scratch scratch;
+    feat_scratch_init(&scratch);
+    bool read = feat_read_blob(&scratch, feat_build_at(b, node)->constant.t, &made.constant.t);
+    if (read) {
+        made.constant.t.data = feat_arena_strndup(b->pool->arena, made.constant.t.data, made.constant.t.length);
+        b->no_memory = b->no_memory || scratch.failed || !made.constant.t.data;
+    }
+    feat_scratch_done(&scratch);
+    if (!read) return not_a(b, node, FEAT_TYPE_BLOB);
+    return b->no_memory ? FEAT_NO_NODE : feat_build_add(b, &made);
+}
+
 /* A text constant where another type is needed is read as that type, as in SQL: '2024-01-01' beside a date is a date.
  */
 static uint32_t read_constant(feat_builder *b, uint32_t node, feat_type type) {
@@ -32,13 +47,17 @@ static uint32_t read_constant(feat_builder *b, uint32_t node, feat_type type) {
     int64_t i;
     int32_t days;
     double f;
+    float real;
     bool truth;
     feat_int128 w;
     feat_interval p;
-    if (feat_is_integer(type) || feat_is_decimal(type)) {
+    if (feat_is_integer(type)) {
+        bool read = feat_integer_of_text(text.data, text.length, &w) && fits_integer(type, w);
+        return read ? integer_constant(b, type, w) : not_a(b, node, type);
+    }
+    if (feat_is_decimal(type)) {
         if (feat_decimal_parse(text.data, text.length, FEAT_TYPE_SCALE(type), &w) != FEAT_NUMBER_OK)
             return not_a(b, node, type);
-        if (feat_is_integer(type)) return fits_integer(type, w) ? integer_constant(b, type, w) : not_a(b, node, type);
         return feat_decimal_fits(w, FEAT_TYPE_PRECISION(type)) ? wide_constant(b, type, w) : not_a(b, node, type);
     }
     switch (FEAT_TYPE_BASE(type)) {
@@ -49,7 +68,7 @@ static uint32_t read_constant(feat_builder *b, uint32_t node, feat_type type) {
         if (feat_read_date(text.data, text.length, &days)) return feat_build_int(b, type, days);
         break;
     case FEAT_TYPE_REAL:
-        if (feat_double_of_text(text.data, text.length, &f)) return feat_build_real(b, (float)f);
+        if (feat_real_of_text(text.data, text.length, &real)) return feat_build_real(b, real);
         break;
     case FEAT_TYPE_DOUBLE:
         if (feat_double_of_text(text.data, text.length, &f)) return feat_build_double(b, f);
@@ -61,6 +80,7 @@ static uint32_t read_constant(feat_builder *b, uint32_t node, feat_type type) {
         if (feat_parse_interval_text(text.data, text.length, &p.months, &p.days, &p.us))
             return feat_build_interval(b, p);
         break;
+    case FEAT_TYPE_BLOB: return blob_constant(b, node);
     default: return feat_build_refuse(b, "cannot convert a text constant to %s", feat_build_type_name(type));
     }
     return not_a(b, node, type);
@@ -141,8 +161,8 @@ static uint32_t integer_to(feat_builder *b, uint32_t node, feat_type from, feat_
         return wide ? feat_build_op_with(b, FEAT_OP_CAST_WF, to, node, 0)
                     : feat_build_op1(b, FEAT_OP_CAST_IF, to, node);
     if (to == FEAT_TYPE_REAL) {
-        if (!wide) return feat_build_op1(b, FEAT_OP_CAST_IF32, to, node);
-        return feat_build_fit(b, feat_build_op_with(b, FEAT_OP_CAST_WF, FEAT_TYPE_DOUBLE, node, 0), to);
+        return wide ? feat_build_op_with(b, FEAT_OP_CAST_WF32, to, node, 0)
+                    : feat_build_op1(b, FEAT_OP_CAST_IF32, to, node);
     }
     if (to == FEAT_TYPE_BOOLEAN) return feat_build_op1(b, wide ? FEAT_OP_CAST_WB : FEAT_OP_CAST_IB, to, node);
     if (!feat_is_decimal(to)) return FEAT_NO_NODE;
@@ -162,10 +182,8 @@ static uint32_t decimal_to(feat_builder *b, uint32_t node, feat_type from, feat_
         if (checked) return feat_build_fit(b, node, to);
         return more != 0 ? node : retype(b, node, to);
     }
-    if (feat_is_float(to)) {
-        node = feat_build_op_with(b, FEAT_OP_CAST_WF, FEAT_TYPE_DOUBLE, node, scale);
-        return to == FEAT_TYPE_REAL ? feat_build_fit(b, node, to) : node;
-    }
+    if (feat_is_float(to))
+        return feat_build_op_with(b, to == FEAT_TYPE_REAL ? FEAT_OP_CAST_WF32 : FEAT_OP_CAST_WF, to, node, scale);
     if (to == FEAT_TYPE_BOOLEAN) return feat_build_op1(b, FEAT_OP_CAST_WB, to, node);
     if (!feat_is_integer(to)) return FEAT_NO_NODE;
     if (scale > 0) node = feat_build_op_with(b, FEAT_OP_SCALE_DOWN, FEAT_TYPE_DECIMAL_OF(38, 0), node, scale);
@@ -187,16 +205,14 @@ static uint32_t float_to(feat_builder *b, uint32_t node, feat_type to) {
 /* ---- Everything else. ---- */
 
 static uint32_t text_to(feat_builder *b, uint32_t node, feat_type to) {
-    if (feat_is_integer(to)) {
-        node = feat_build_op_with(b, FEAT_OP_READ_W, FEAT_TYPE_DECIMAL_OF(38, 0), node, 0);
-        if (to == FEAT_TYPE_UBIGINT) return feat_build_fit(b, node, to);
-        return feat_build_fit(b, feat_build_op1(b, FEAT_OP_CAST_WI, FEAT_TYPE_BIGINT, node), to);
-    }
+    if (to == FEAT_TYPE_UBIGINT) return feat_build_op1(b, FEAT_OP_READ_U64, to, node);
+    if (feat_is_integer(to)) return feat_build_fit(b, feat_build_op1(b, FEAT_OP_READ_I, FEAT_TYPE_BIGINT, node), to);
     switch (FEAT_TYPE_BASE(to)) {
     case FEAT_TYPE_DECIMAL:
         return feat_build_fit(b, feat_build_op_with(b, FEAT_OP_READ_W, to, node, FEAT_TYPE_SCALE(to)), to);
     case FEAT_TYPE_DOUBLE: return feat_build_op1(b, FEAT_OP_READ_F, to, node);
-    case FEAT_TYPE_REAL: return feat_build_fit(b, feat_build_op1(b, FEAT_OP_READ_F, FEAT_TYPE_DOUBLE, node), to);
+    case FEAT_TYPE_REAL: return feat_build_op1(b, FEAT_OP_READ_F32, to, node);
+    case FEAT_TYPE_BLOB: return feat_build_op1(b, FEAT_OP_READ_BLOB, to, node);
     case FEAT_TYPE_BOOLEAN: return feat_build_op1(b, FEAT_OP_READ_B, to, node);
     case FEAT_TYPE_DATE: return feat_build_op1(b, FEAT_OP_READ_DATE, to, node);
     case FEAT_TYPE_TIMESTAMP: return feat_build_op1(b, FEAT_OP_READ_TIMESTAMP, to, node);
@@ -205,7 +221,30 @@ static uint32_t text_to(feat_builder *b, uint32_t node, feat_type to) {
     }
 }
 
+/* As its type prints; FEAT_NO_NODE without a reason when it does not. */
+static uint32_t printed(feat_builder *b, uint32_t node, feat_type from) {
+    const feat_type text = FEAT_TYPE_TEXT;
+    if (from == FEAT_TYPE_UBIGINT) return feat_build_op_with(b, FEAT_OP_PRINT_W, text, node, 20 * 256);
+    if (feat_is_integer(from)) return feat_build_op1(b, FEAT_OP_PRINT_I, text, node);
+    switch (FEAT_TYPE_BASE(from)) {
+    case FEAT_TYPE_BOOLEAN: return feat_build_op1(b, FEAT_OP_PRINT_B, text, node);
+    case FEAT_TYPE_DECIMAL:
+        return feat_build_op_with(b, FEAT_OP_PRINT_W, text, node,
+                                  FEAT_TYPE_PRECISION(from) * 256 + FEAT_TYPE_SCALE(from));
+    case FEAT_TYPE_DOUBLE: return feat_build_op1(b, FEAT_OP_PRINT_F, text, node);
+    case FEAT_TYPE_REAL: return feat_build_op1(b, FEAT_OP_PRINT_F32, text, node);
+    case FEAT_TYPE_DATE: return feat_build_op1(b, FEAT_OP_PRINT_DATE, text, node);
+    case FEAT_TYPE_TIMESTAMP: return feat_build_op1(b, FEAT_OP_PRINT_TIMESTAMP, text, node);
+    case FEAT_TYPE_INTERVAL: return feat_build_op1(b, FEAT_OP_PRINT_V, text, node);
+    case FEAT_TYPE_BLOB: return feat_build_op1(b, FEAT_OP_PRINT_BLOB, text, node);
+    default: return FEAT_NO_NODE;
+    }
+}
+
+uint32_t feat_build_to_text(feat_builder *b, uint32_t node) { return feat_build_convert(b, node, FEAT_TYPE_TEXT); }
+
 static uint32_t converted(feat_builder *b, uint32_t node, feat_type from, feat_type to) {
+    if (to == FEAT_TYPE_TEXT) return printed(b, node, from);
     if (feat_is_integer(from)) return integer_to(b, node, from, to);
     if (feat_is_decimal(from)) return decimal_to(b, node, from, to);
     if (feat_is_float(from)) return float_to(b, node, to);
@@ -233,6 +272,7 @@ uint32_t feat_build_convert(feat_builder *b, uint32_t node, feat_type type) {
         uint32_t made = number_constant(b, node, type);
         if (made != FEAT_NO_NODE) return made;
     }
+    if (feat_is_list(before)) return feat_build_list_convert(b, node, type);
     b->reason[0] = 0;
     uint32_t made = converted(b, node, before, type);
     if (made != FEAT_NO_NODE || b->reason[0] != 0 || b->no_memory) return made;
@@ -247,6 +287,7 @@ static bool unasked(feat_type from, feat_type to) {
     }
     if (feat_is_integer(from)) return feat_is_decimal(to) || feat_is_float(to);
     if (feat_is_decimal(from)) return feat_is_decimal(to) || feat_is_float(to);
+    if (feat_is_list(from) && feat_is_list(to)) return feat_list_common(from, to) == to;
     return (from == FEAT_TYPE_REAL && to == FEAT_TYPE_DOUBLE) || (from == FEAT_TYPE_DATE && to == FEAT_TYPE_TIMESTAMP);
 }
 
@@ -272,7 +313,9 @@ uint32_t feat_build_try_cast(feat_builder *b, uint32_t node, feat_type type) {
     }
     feat_type before = feat_build_type(b, node);
     uint32_t cast = feat_build_convert(b, node, type);
-    if (cast == FEAT_NO_NODE || feat_build_is_constant(b, cast) || before == type) return cast;
+    /* Everything can be printed. */
+    if (cast == FEAT_NO_NODE || feat_build_is_constant(b, cast) || before == type || type == FEAT_TYPE_TEXT)
+        return cast;
     uint32_t is_null = feat_build_is_null(b, node);
     if (is_null == FEAT_NO_NODE) return is_null;
     return feat_build_named(b, "try", type, (uint32_t[]){cast, is_null}, 2);
@@ -306,6 +349,9 @@ static uint32_t adapted(feat_builder *b, uint32_t node, uint32_t other) {
     if (feat_build_is_literal(b, node, FEAT_TYPE_BIGINT)) return adapt_integer(b, node, type);
     if (feat_build_is_literal(b, node, FEAT_TYPE_DOUBLE)) return adapt_decimal(b, node, type);
     if (feat_build_is_literal(b, node, FEAT_TYPE_TEXT)) return read_constant(b, node, type);
+    bool list = feat_is_list(type) && feat_is_list(feat_build_type(b, node));
+    if (list && feat_build_is_constant(b, node) && !feat_build_at(b, node)->is_null)
+        return feat_build_list_adapt(b, node, type);
     return node;
 }
 

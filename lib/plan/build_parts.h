@@ -54,6 +54,8 @@ feat_type feat_type_common(feat_type a, feat_type b);
 
 /* Any conversion there is, without regard to what SQL does unasked. */
 uint32_t feat_build_convert(feat_builder *b, uint32_t node, feat_type type);
+/* A value of any type as TEXT. */
+uint32_t feat_build_to_text(feat_builder *b, uint32_t node);
 /* Brings a result that was computed in the type's class into the type's range. */
 uint32_t feat_build_fit(feat_builder *b, uint32_t node, feat_type type);
 /* Literals take the type of what they stand beside: an integer that of an integer in whose range it is, a decimal that
@@ -72,6 +74,25 @@ uint32_t feat_build_trunc_in_zone(feat_builder *b, feat_part part, uint32_t time
 uint32_t feat_build_arithmetic(feat_builder *b, const char *sql, uint32_t left, uint32_t right);
 uint32_t feat_build_bits(feat_builder *b, const char *sql, uint32_t left, uint32_t right);
 uint32_t feat_build_time_arithmetic(feat_builder *b, const char *sql, uint32_t left, uint32_t right);
+
+/* ---- Lists and vectors (build_list.c). ---- */
+
+bool feat_is_list(feat_type type); /* LIST, VECTOR */
+/* The list or vector that two have in common, or FEAT_TYPE_UNKNOWN. */
+feat_type feat_list_common(feat_type a, feat_type b);
+/* From one list or vector to another, as feat_build_convert. */
+uint32_t feat_build_list_convert(feat_builder *b, uint32_t node, feat_type type);
+/* A constant list whose literals have taken the type of the elements of `other`; as it was when they cannot. */
+uint32_t feat_build_list_adapt(feat_builder *b, uint32_t node, feat_type other);
+/* x || y. */
+uint32_t feat_build_list_concat(feat_builder *b, uint32_t left, uint32_t right);
+uint32_t feat_build_list_length(feat_builder *b, uint32_t list);
+extern const feat_function feat_list_functions[];
+
+/* ---- Texts (build_text.c). ---- */
+
+extern const feat_function feat_text_functions[]; /* the last has no name */
+uint32_t feat_build_join(feat_builder *b, uint32_t left, uint32_t right);
 
 /* ---- Functions of times, for the table in build_call.c. ---- */
 

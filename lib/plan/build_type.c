@@ -72,5 +72,6 @@ feat_type feat_type_common(feat_type a, feat_type b) {
     }
     if ((a == FEAT_TYPE_DATE && b == FEAT_TYPE_TIMESTAMP) || (a == FEAT_TYPE_TIMESTAMP && b == FEAT_TYPE_DATE))
         return FEAT_TYPE_TIMESTAMP;
+    if (feat_is_list(a) && feat_is_list(b)) return feat_list_common(a, b);
     return FEAT_TYPE_UNKNOWN;
 }

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/calendar.h"
 #include "base/clock.h"
+#include "column/list.h"
 #include "math/decimal.h"
 #include "plan/explain.h"
 
@@ -75,6 +76,32 @@ static void hexadecimal(feat_buffer *out, feat_text t) {
     feat_buffer_byte(out, '\'');
 }
 
+static void constant(feat_buffer *out, const feat_node *node);
+
+/* As a literal. */
+static void list(feat_buffer *out, const feat_node *node) {
+    feat_nested_layout elements;
+    if (!feat_list_read(node->type, node->constant.t, &elements)) return;
+    feat_buffer_byte(out, '[');
+    for (size_t i = 0; i < elements.n; i++) {
+        feat_node one = {.kind = FEAT_NODE_CONST, .type = elements.elements.type};
+        feat_element e;
+        one.is_null = !feat_list_get(&elements, i, &e);
+        switch (one.is_null ? FEAT_CLASS_N : feat_class_of(one.type)) {
+        case FEAT_CLASS_N: break;
+        case FEAT_CLASS_B: one.constant.i = e.b; break;
+        case FEAT_CLASS_I: one.constant.i = e.i; break;
+        case FEAT_CLASS_F: one.constant.f = e.f; break;
+        case FEAT_CLASS_T: one.constant.t = e.t; break;
+        case FEAT_CLASS_W: one.constant.w = e.w; break;
+        case FEAT_CLASS_V: one.constant.p = e.p; break;
+        }
+        if (i) feat_buffer_text(out, ", ");
+        constant(out, &one);
+    }
+    feat_buffer_byte(out, ']');
+}
+
 static void constant(feat_buffer *out, const feat_node *node) {
     char text[FEAT_INTERVAL_TEXT_SIZE]; /* the longest of all */
     if (node->is_null) {
@@ -91,6 +118,8 @@ static void constant(feat_buffer *out, const feat_node *node) {
         feat_format_timestamp(node->constant.i, text);
         feat_buffer_printf(out, "TIMESTAMP '%s'", text);
         return;
+    case FEAT_TYPE_LIST:
+    case FEAT_TYPE_VECTOR: list(out, node); return;
     default: break;
     }
     switch (feat_class_of(node->type)) {
@@ -151,7 +180,7 @@ static int part_argument(feat_op op) {
 }
 
 static bool is_infix(const feat_op_info *op) {
-    static const char *const words[] = {"and", "or", "is distinct from", "xor"};
+    static const char *const words[] = {"and", "or", "is distinct from", "xor", "like"};
     if (op->n_args != 2) return false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(op->sql, words[i]) == 0) return true;
@@ -185,9 +214,11 @@ static void call(wording *w, const feat_node *node) {
     const feat_node *nodes = w->stage->stage->pool.nodes;
     int part = part_argument(node->op);
     const char *name = part >= 0 ? part_name(&nodes[node->args[part]]) : NULL;
+    /* Operators over lists take the type of the list last, which goes without saying. */
+    int n_args = op->n_args - (strncmp(op->id, "LIST_", 5) == 0);
     feat_buffer_printf(&w->out, "%s(", op->sql);
     if (name) feat_buffer_printf(&w->out, "'%s'", name);
-    for (int k = 0, n = name ? 1 : 0; k < op->n_args; k++) {
+    for (int k = 0, n = name ? 1 : 0; k < n_args; k++) {
         if (name && k == part) continue;
         feat_buffer_printf(&w->out, "%s%s", n++ ? ", " : "", w->stage->text[node->args[k]]);
     }

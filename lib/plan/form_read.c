@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/pack.h"
+#include "column/nested.h"
 #include "column/utf8.h"
 #include "math/decimal.h"
 #include "plan/form.h"
@@ -173,7 +174,7 @@ static bool fits_integer(feat_type type, int64_t v) {
     }
 }
 
-/* Text and blobs only: the binder writes vectors, lists and maps as operators over their elements. */
+/* Not of maps, of which there are no constants. */
 static feat_text read_text(reader *r, feat_type type) {
     feat_text t = {"", 0};
     if (FEAT_TYPE_BASE(type) == FEAT_TYPE_TEXT) {
@@ -181,7 +182,9 @@ static feat_text read_text(reader *r, feat_type type) {
         if (!feat_utf8_valid(t.data, t.length)) r->c.failed = true;
     } else {
         t.data = feat_unpack_bytes(&r->c, &t.length);
-        if (FEAT_TYPE_BASE(type) != FEAT_TYPE_BLOB) r->c.failed = true;
+        bool list = FEAT_TYPE_BASE(type) == FEAT_TYPE_LIST || FEAT_TYPE_BASE(type) == FEAT_TYPE_VECTOR;
+        if (list ? !feat_nested_valid(type, t.data, t.length) : FEAT_TYPE_BASE(type) != FEAT_TYPE_BLOB)
+            r->c.failed = true;
     }
     return t;
 }

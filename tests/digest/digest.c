@@ -255,6 +255,22 @@ static feat_cell random_value(feat_class class, const char *id) {
     return cell;
 }
 
+/* A number that is no number: the operators of lists take the types of lists as their last arguments. */
+static bool takes_type(const feat_op_info *info, int k) {
+    if (!same_family(info->id, "LIST_") || info->arg[k] != FEAT_CLASS_I) return false;
+    return k == info->n_args - 1 || strcmp(info->id, "LIST_CAST") == 0;
+}
+
+static int64_t random_type(void) {
+    static const feat_type types[] = {
+        FEAT_TYPE_LIST_OF(FEAT_TYPE_BIGINT),      FEAT_TYPE_LIST_OF(FEAT_TYPE_DOUBLE),
+        FEAT_TYPE_LIST_OF(FEAT_TYPE_REAL),        FEAT_TYPE_LIST_OF(FEAT_TYPE_TEXT),
+        FEAT_TYPE_LIST_OF(FEAT_TYPE_BOOLEAN),     FEAT_TYPE_LIST_OF(FEAT_TYPE_INTERVAL),
+        FEAT_TYPE_LIST_OF(FEAT_TYPE_SMALLINT),    FEAT_TYPE_LIST_OF(FEAT_TYPE_DECIMAL_OF(18, 3)),
+        FEAT_TYPE_VECTOR_OF(FEAT_TYPE_DOUBLE, 2), FEAT_TYPE_VECTOR_OF(FEAT_TYPE_REAL, 3)};
+    return (int64_t)types[random_below(COUNT_OF(types))];
+}
+
 /* Results grow with such an argument. */
 static bool takes_length(const feat_op_info *info) {
     static const char *const names[] = {"repeat", "lpad", "rpad"};
@@ -267,6 +283,7 @@ static feat_cell random_argument(const feat_op_info *info, int k) {
     if (random_below(50) == 0) return feat_cell_of_state(random_below(3) ? FEAT_STATE_NULL : FEAT_STATE_ERROR);
     feat_cell cell = random_value(info->arg[k], info->id);
     if (info->arg[k] == FEAT_CLASS_I && takes_length(info)) cell.v.i %= 200;
+    if (takes_type(info, k)) cell.v.i = random_type();
     return cell;
 }
 

@@ -1,0 +1,103 @@
+/* Loops over arrays around elementary_core.h. Included once by each file that compiles them for a processor, after it
+ * has named the table FEAT_MATH_TABLE.
+ *
+ * A block of lanes goes through the core whatever it holds; then, if any lane was special, those lanes are computed
+ * again one by one. The loops of the common case have a constant number of turns and no branch: where a value of the
+ * core is one double, compilers make vector code of them at -O2 too. */
+#include <string.h>
+
+#include "math/elementary.h"
+#include "math/elementary_core.h"
+#include "math/elementary_level.h"
+
+#define LANES 64
+/* Loops that are taken out of their function lose what `restrict` says. */
+#define NOT_INLINE __attribute__((noinline))
+
+#define LANES1(name)                                                                                                   \
+    static NOT_INLINE uint64_t name##_block(const double *restrict x, double *restrict out) {                          \
+        FEAT_U special = {0};                                                                                          \
+        for (size_t i = 0; i < LANES; i += FEAT_F_LANES) {                                                             \
+            FEAT_F a = feat_load(x + i);                                                                               \
+            feat_store(out + i, feat_##name##_core(a));                                                                \
+            special |= feat_##name##_special(a);                                                                       \
+        }                                                                                                              \
+        return FEAT_IS_SPECIAL(feat_any(special));                                                                     \
+    }                                                                                                                  \
+    static void name##_lanes(const double *x, double *out) {                                                           \
+        if (!name##_block(x, out)) return;                                                                             \
+        uint64_t special[LANES];                                                                                       \
+        for (size_t i = 0; i < LANES; i += FEAT_F_LANES)                                                               \
+            feat_store_words(special + i, feat_##name##_special(feat_load(x + i)));                                    \
+        for (size_t i = 0; i < LANES; i++)                                                                             \
+            if (FEAT_IS_SPECIAL(special[i])) out[i] = feat_##name(x[i]);                                               \
+    }                                                                                                                  \
+    static void name##_array(const double *x, double *out, size_t n) {                                                 \
+        size_t i = 0;                                                                                                  \
+        for (; n - i >= LANES; i += LANES) name##_lanes(x + i, out + i);                                               \
+        if (i == n) return;                                                                                            \
+        double a[LANES] = {0.0}, result[LANES];                                                                        \
+        memcpy(a, x + i, (n - i) * sizeof *a);                                                                         \
+        name##_lanes(a, result);                                                                                       \
+        memcpy(out + i, result, (n - i) * sizeof *out);                                                                \
+    }
+
+LANES1(exp)
+LANES1(exp2)
+LANES1(expm1)
+LANES1(log)
+LANES1(log2)
+LANES1(log10)
+LANES1(log1p)
+LANES1(sinh)
+LANES1(cosh)
+LANES1(tanh)
+LANES1(sigmoid)
+LANES1(logit)
+
+static NOT_INLINE uint64_t pow_block(const double *restrict x, const double *restrict y, double *restrict out,
+                                     uint64_t *restrict specials) {
+    FEAT_U special = {0};
+    for (size_t i = 0; i < LANES; i += FEAT_F_LANES) {
+        FEAT_F a = feat_load(x + i), b = feat_load(y + i), exponent;
+        feat_store(out + i, feat_pow_core(a, b, &exponent));
+        FEAT_U here = feat_pow_special(a, exponent);
+        feat_store_words(specials + i, here);
+        special |= here;
+    }
+    return FEAT_IS_SPECIAL(feat_any(special));
+}
+
+static void pow_lanes(const double *x, const double *y, double *out) {
+    uint64_t special[LANES];
+    if (!pow_block(x, y, out, special)) return;
+    for (size_t i = 0; i < LANES; i++)
+        if (FEAT_IS_SPECIAL(special[i])) out[i] = feat_pow(x[i], y[i]);
+}
+
+static void pow_array(const double *x, const double *y, double *out, size_t n) {
+    size_t i = 0;
+    for (; n - i >= LANES; i += LANES) pow_lanes(x + i, y + i, out + i);
+    if (i == n) return;
+    double a[LANES] = {0.0}, b[LANES] = {0.0}, result[LANES];
+    memcpy(a, x + i, (n - i) * sizeof *a);
+    memcpy(b, y + i, (n - i) * sizeof *b);
+    pow_lanes(a, b, result);
+    memcpy(out + i, result, (n - i) * sizeof *out);
+}
+
+const feat_math_table FEAT_MATH_TABLE = {
+    .exp = exp_array,
+    .exp2 = exp2_array,
+    .expm1 = expm1_array,
+    .log = log_array,
+    .log2 = log2_array,
+    .log10 = log10_array,
+    .log1p = log1p_array,
+    .pow = pow_array,
+    .sinh = sinh_array,
+    .cosh = cosh_array,
+    .tanh = tanh_array,
+    .sigmoid = sigmoid_array,
+    .logit = logit_array,
+};
