@@ -8,6 +8,8 @@ import hashlib
 import os
 import random
 import re
+import subprocess
+import sys
 import unicodedata
 import zlib
 from pathlib import Path
@@ -235,3 +237,11 @@ def test_a_constant_pattern_is_compiled_once(tmp_path: Path) -> None:
         assert store.training_set("f", spine, timestamp="at").to_dict()["n"][0] == 2
         store.deploy("f")
         assert store.reader("f").get(k=1)["n"] == 2
+
+
+@pytest.mark.parametrize("name", ["generate_case.py", "generate_crc.py"])
+def test_tables_are_what_is_generated(name: str) -> None:
+    if name == "generate_case.py" and unicodedata.unidata_version != "14.0.0":
+        pytest.skip("the tables are of Unicode 14.0, this Python's are not")
+    script = Path(__file__).resolve().parents[2] / "lib" / "text" / name
+    subprocess.run([sys.executable, str(script), "--check"], check=True)
