@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "text/accent.h"
 #include "text/case.h"
 #include "text/checksum.h"
 #include "text/distance.h"
@@ -146,6 +147,33 @@ START_TEST(case_is_mapped) {
         check_text(feat_text_upper(&scratch, s), upper);
         feat_scratch_reset(&scratch);
     }
+    feat_scratch_done(&scratch);
+}
+END_TEST
+
+START_TEST(accents_are_stripped) {
+    static const struct {
+        const char *text, *stripped;
+    } known[] = {
+        {"", ""},
+        {"abc", "abc"},
+        {"Ünïcödé", "Unicode"},
+        {"e\u0301\u0323", "e"},
+        {"\u0301", ""},
+        {"ΰΆ", "υΑ"},
+        {"йЁ", "иЕ"},
+        {"ệ", "e"},
+        {"ø", "ø"}, /* a letter, not a mark */
+        {"ß", "ß"},
+        {"한글", "한글"},
+        {"漢字😀", "漢字😀"},
+        {"\uf900", "豈"},
+        {"\u212a\u212b", "KA"},
+    };
+    feat_scratch scratch;
+    feat_scratch_init(&scratch);
+    for (size_t i = 0; i < COUNT(known); i++)
+        check_text(feat_text_strip_accents(&scratch, text_of(known[i].text)), known[i].stripped);
     feat_scratch_done(&scratch);
 }
 END_TEST
@@ -807,6 +835,7 @@ int main(void) {
         {"distance", distances},
         {"sums", sums},
         {"hash", hashes},
+        {"accents", accents_are_stripped},
         {"memory", memory_runs_out},
     };
     for (size_t i = 0; i < COUNT(tests); i++) {
