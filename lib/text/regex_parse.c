@@ -21,19 +21,12 @@ typedef struct frame {
     uint32_t repeats; /* the most often that anything within is repeated */
 } frame;
 
-typedef struct name {
-    const char *data;
-    size_t length;
-    struct name *next;
-} name;
-
 typedef struct parser {
     feat_regex_code *code;
     const char *at, *end;
     uint32_t flags;
     frame *frames; /* FEAT_REGEX_MOST_NESTED + 1 of them, or as many as needed */
     size_t depth, frames_room;
-    name *names;
     /* What a repetition would apply to: the code from `atom` on. */
     int64_t atom;
     bool atom_null, repeated;
@@ -266,7 +259,7 @@ static bool read_escape(parser *p, uint32_t *point) {
     char c = *p->at;
     if ((unsigned char)c >= 0x80) return fail(p, "invalid escape sequence", where);
     p->at++;
-    if (!is_word(c)) {
+    if (!is_word(c) || c == '_') {
         *point = (uint32_t)c;
         return true;
     }
@@ -495,7 +488,7 @@ static bool close_group(parser *p, const char *where) {
     return true;
 }
 
-/* p->at is at the name; `where` at the group. */
+/* p->at is at the name; `where` at the group. Names are not kept: groups are asked for by number. */
 static bool open_named(parser *p, const char *where) {
     const char *close = memchr(p->at, '>', (size_t)(p->end - p->at));
     if (!close) return fail(p, "invalid named capture group", where);
@@ -503,15 +496,6 @@ static bool open_named(parser *p, const char *where) {
     bool valid = length > 0;
     for (size_t i = 0; i < length; i++) valid = valid && (is_word(p->at[i]) || (unsigned char)p->at[i] >= 0x80);
     if (!valid) return fail(p, "invalid named capture group", where);
-    for (const name *n = p->names; n; n = n->next) {
-        p->code->work_left--;
-        if (n->length == length && memcmp(n->data, p->at, length) == 0)
-            return fail(p, "duplicate named capture group", where);
-    }
-    name *made = feat_regex_room(p->code->work, sizeof *made);
-    if (!made) return fail_memory(p);
-    *made = (name){p->at, length, p->names};
-    p->names = made;
     p->at = close + 1;
     return open_group(p, (int32_t)p->code->groups++, p->flags, where);
 }
@@ -536,7 +520,7 @@ static bool read_flags(parser *p, const char *where) {
             if (clear && !any) return fail(p, "invalid perl operator", where);
             if (*p->at++ == ':') {
                 if (!open_group(p, 0, p->flags, where)) return false;
-            } else settle(p);
+            } else p->repeated = false; /* what follows may repeat what is before, as in RE2 */
             p->flags = flags;
             return true;
         default: return fail(p, "invalid perl operator", where);
@@ -662,7 +646,8 @@ static bool parse(parser *p, bool literal) {
 static void explain(const parser *p, char reason[FEAT_REGEX_REASON]) {
     const char *why = p->code->failed ? p->code->failed : "it is too large";
     size_t left = p->where ? (size_t)(p->end - p->where) : 0, shown = 0;
-    while (shown < left && shown < 30) shown += feat_point_size(p->where[shown], left - shown);
+    while (shown < left && shown < 30 && (unsigned char)p->where[shown] >= ' ')
+        shown += feat_point_size(p->where[shown], left - shown);
     if (shown) snprintf(reason, FEAT_REGEX_REASON, "%s: %.*s", why, (int)shown, p->where);
     else snprintf(reason, FEAT_REGEX_REASON, "%s", why);
 }
