@@ -150,7 +150,7 @@ def test_classes() -> None:
     names = sorted({unicodedata.category(chr(point)) for point in points})
     names += ["L", "M", "N", "P", "S", "Z", "C", "Greek", "Latin", "Cyrillic", "Han", "Arabic", "Hebrew", "Hiragana", "Thai"]
     for name in names:
-        classes = [rf"\p{{{name}}}", rf"\P{{{name}}}", rf"(?i)\p{{{name}}}", rf"(?i)[^\p{{{name}}}x]"]
+        classes = [rf"\p{{{name}}}+", rf"\P{{{name}}}+", rf"(?i)\p{{{name}}}+", rf"(?i)[^\p{{{name}}}x]+"]
         answers = ask([("r", p, "g", everything, "") for p in classes])
         for p, answer in zip(classes, answers):
             got = bytes.fromhex(answer[1:]).decode()
