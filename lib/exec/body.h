@@ -20,6 +20,7 @@
 #include "exec/body_string.h"
 #include "exec/body_text.h"
 #include "exec/body_time.h"
+#include "exec/body_trig.h"
 #include "exec/body_zone.h"
 #include "exec/exec.h"
 

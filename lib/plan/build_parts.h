@@ -109,6 +109,8 @@ feat_function_build feat_build_date_part, feat_build_one_part, feat_build_date_t
     feat_build_to_interval, feat_build_date_add, feat_build_last_day, feat_build_make_date;
 /* floor, ceil, round, trunc (build_round.c). */
 feat_function_build feat_build_whole;
+/* The functions of build_math.c. */
+extern const feat_function feat_math_functions[];
 /* The functions of build_zone.c. */
 extern const feat_function feat_zone_functions[];
 
