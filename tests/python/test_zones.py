@@ -71,6 +71,13 @@ def transitions_of(name: str) -> List[int]:
     return sorted({t for t, _ in [*history.transitions, *later] if t > -62000000000})
 
 
+def test_revisions() -> None:
+    """When the table has changed, raise the revisions of the rows that read it, and write the new pair here."""
+    rows = (ROOT / "lib" / "plan" / "op_time.def").read_text(encoding="utf-8")
+    revisions = [int(re.search(rf"^FEAT_OP\({name}, .*?, (\d+), \w+, \"NULL", rows, re.M)[1]) for name in ("ZONE", "TO_LOCAL", "TO_UTC", "ZONE_START")]  # type: ignore[index]
+    assert (VERSION, revisions) == ("2026f", [1, 1, 1, 1])
+
+
 @pytest.mark.skipif(not DRIVER.exists(), reason="the driver is not built")
 @same_data
 def test_all_zones() -> None:
