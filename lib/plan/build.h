@@ -49,7 +49,7 @@ uint32_t feat_build_is_truth(feat_builder *b, uint32_t node, bool truth);
 uint32_t feat_build_case(feat_builder *b, uint32_t *conditions, uint32_t *results, size_t n, uint32_t otherwise);
 /* time AT TIME ZONE zone. */
 uint32_t feat_build_at_zone(feat_builder *b, uint32_t time, uint32_t zone);
-/* x[i] of a list or vector. */
+/* x[i] of a list or vector, or the character of a text. */
 uint32_t feat_build_list_at(feat_builder *b, uint32_t list, uint32_t index);
 /* LIKE, or with `fold` ILIKE; `escape` is FEAT_NO_NODE where none is written. */
 uint32_t feat_build_like(feat_builder *b, bool fold, uint32_t text, uint32_t pattern, uint32_t escape);
