@@ -15,9 +15,11 @@
 #include "exec/body_list.h"
 #include "exec/body_number.h"
 #include "exec/body_print.h"
+#include "exec/body_round.h"
 #include "exec/body_string.h"
 #include "exec/body_text.h"
 #include "exec/body_time.h"
+#include "exec/body_zone.h"
 #include "exec/exec.h"
 
 /* Register classes as C types and as members of feat_cell.v. */

@@ -68,26 +68,6 @@ static uint32_t build_sign(feat_builder *b, const feat_function *function, uint3
     return feat_build_named(b, "sign", FEAT_TYPE_TINYINT, args, 1);
 }
 
-/* floor, ceil, round, trunc: DECIMALs lose their scale. Of integers, as in DuckDB, the first two are DOUBLE and the
- * others the integer itself. */
-static uint32_t build_whole(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
-    (void)n;
-    static const char *const names[] = {"floor", "ceil", "round", "trunc"};
-    const char *sql = names[function->parameter];
-    if (!to_number(b, function, &args[0])) return FEAT_NO_NODE;
-    feat_type type = feat_build_type(b, args[0]);
-    bool rounds = function->parameter >= 2;
-    if (feat_is_integer(type) && !rounds) args[0] = feat_build_convert(b, args[0], type = FEAT_TYPE_DOUBLE);
-    if (args[0] == FEAT_NO_NODE || feat_is_integer(type)) return args[0];
-    if (!feat_is_decimal(type)) return feat_build_named(b, sql, type, args, 1);
-    int scale = FEAT_TYPE_SCALE(type);
-    if (scale == 0) return args[0];
-    /* A carry takes one digit more before the point, and there are `scale` free. */
-    feat_type result = FEAT_TYPE_DECIMAL_OF(FEAT_TYPE_PRECISION(type), 0);
-    uint32_t digits = feat_build_int(b, FEAT_TYPE_BIGINT, scale);
-    return feat_build_named(b, sql, result, (uint32_t[]){args[0], digits}, 2);
-}
-
 static uint32_t build_sqrt(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
     (void)n;
     if (!to_number(b, function, &args[0])) return FEAT_NO_NODE;
@@ -110,17 +90,17 @@ static const feat_function functions[] = {
     {"least", 1, ANY_NUMBER, false, build_extreme, 0},
     {"abs", 1, 1, false, build_abs, 0},
     {"sign", 1, 1, false, build_sign, 0},
-    {"floor", 1, 1, false, build_whole, 0},
-    {"ceil", 1, 1, false, build_whole, 1},
-    {"ceiling", 1, 1, false, build_whole, 1},
-    {"round", 1, 1, false, build_whole, 2},
-    {"trunc", 1, 1, false, build_whole, 3},
+    {"floor", 1, 1, false, feat_build_whole, 0},
+    {"ceil", 1, 1, false, feat_build_whole, 1},
+    {"ceiling", 1, 1, false, feat_build_whole, 1},
+    {"round", 1, 2, false, feat_build_whole, 2},
+    {"trunc", 1, 2, false, feat_build_whole, 3},
     {"sqrt", 1, 1, false, build_sqrt, 0},
     {"xor", 2, 2, false, build_xor, 0},
     {"date_part", 2, 2, true, feat_build_date_part, 0},
     {"datepart", 2, 2, true, feat_build_date_part, 0},
-    {"date_trunc", 2, 2, true, feat_build_date_trunc, 0},
-    {"datetrunc", 2, 2, true, feat_build_date_trunc, 0},
+    {"date_trunc", 2, 3, true, feat_build_date_trunc, 0},
+    {"datetrunc", 2, 3, true, feat_build_date_trunc, 0},
     {"date_diff", 3, 3, true, feat_build_date_diff, 0},
     {"datediff", 3, 3, true, feat_build_date_diff, 0},
     {"date_add", 2, 3, true, feat_build_date_add, 0},
@@ -151,6 +131,8 @@ static const feat_function functions[] = {
     {"isoyear", 1, 1, false, feat_build_one_part, FEAT_PART_ISOYEAR},
     {"yearweek", 1, 1, false, feat_build_one_part, FEAT_PART_YEARWEEK},
     {"epoch", 1, 1, false, feat_build_one_part, FEAT_PART_EPOCH},
+    {"era", 1, 1, false, feat_build_one_part, FEAT_PART_ERA},
+    {"julian", 1, 1, false, feat_build_one_part, FEAT_PART_JULIAN},
     {"to_microseconds", 1, 1, false, feat_build_to_interval, FEAT_PART_MICROSECOND},
     {"to_milliseconds", 1, 1, false, feat_build_to_interval, FEAT_PART_MILLISECOND},
     {"to_seconds", 1, 1, false, feat_build_to_interval, FEAT_PART_SECOND},
@@ -183,7 +165,7 @@ static const struct {
 };
 enum { N_ALIASES = sizeof aliases / sizeof *aliases };
 
-static const feat_function *const tables[] = {functions, feat_list_functions, feat_text_functions};
+static const feat_function *const tables[] = {functions, feat_list_functions, feat_text_functions, feat_zone_functions};
 enum { N_TABLES = sizeof tables / sizeof *tables };
 
 static const char *name_of(const char *name) {

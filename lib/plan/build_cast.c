@@ -237,6 +237,9 @@ static uint32_t printed(feat_builder *b, uint32_t node, feat_type from) {
     case FEAT_TYPE_TIMESTAMP: return feat_build_op1(b, FEAT_OP_PRINT_TIMESTAMP, text, node);
     case FEAT_TYPE_INTERVAL: return feat_build_op1(b, FEAT_OP_PRINT_V, text, node);
     case FEAT_TYPE_BLOB: return feat_build_op1(b, FEAT_OP_PRINT_BLOB, text, node);
+    case FEAT_TYPE_VECTOR:
+    case FEAT_TYPE_LIST:
+    case FEAT_TYPE_MAP: return feat_build_op_with(b, FEAT_OP_PRINT_LIST, text, node, (int64_t)from);
     default: return FEAT_NO_NODE;
     }
 }
@@ -272,7 +275,7 @@ uint32_t feat_build_convert(feat_builder *b, uint32_t node, feat_type type) {
         uint32_t made = number_constant(b, node, type);
         if (made != FEAT_NO_NODE) return made;
     }
-    if (feat_is_list(before)) return feat_build_list_convert(b, node, type);
+    if (feat_is_list(before) && type != FEAT_TYPE_TEXT) return feat_build_list_convert(b, node, type);
     b->reason[0] = 0;
     uint32_t made = converted(b, node, before, type);
     if (made != FEAT_NO_NODE || b->reason[0] != 0 || b->no_memory) return made;
