@@ -290,6 +290,28 @@ bool feat_list_cast(feat_scratch *scratch, feat_type from, feat_text bytes, feat
     return true;
 }
 
+void feat_list_without_negative_zero(feat_scratch *scratch, const feat_nested_layout *list, feat_text bytes,
+                                     feat_text *out) {
+    const feat_nested_part *p = &list->elements;
+    size_t width = p->width, sign = width - 1;
+    char *copy = NULL;
+    *out = bytes;
+    if (p->type != FEAT_TYPE_REAL && p->type != FEAT_TYPE_DOUBLE) return;
+    for (size_t i = 0; i < list->n; i++) {
+        const uint8_t *at = p->values + i * width;
+        bool zero = at[sign] == 0x80;
+        for (size_t k = 0; k < sign; k++) zero = zero && at[k] == 0;
+        if (!zero) continue;
+        if (!copy) {
+            copy = feat_scratch_take(scratch, bytes.length);
+            *out = (feat_text){copy ? copy : "", copy ? bytes.length : 0};
+            if (!copy) return;
+            memcpy(copy, bytes.data, bytes.length);
+        }
+        copy[at + sign - (const uint8_t *)bytes.data] = 0;
+    }
+}
+
 /* ---- Searching. ---- */
 
 /* Element `i` beside the one of `one`, neither NULL; *at is where the bytes of a text start. */

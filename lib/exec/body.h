@@ -19,6 +19,7 @@
 #include "exec/body_string.h"
 #include "exec/body_text.h"
 #include "exec/body_time.h"
+#include "exec/body_zone.h"
 #include "exec/exec.h"
 
 /* Register classes as C types and as members of feat_cell.v. */

@@ -16,6 +16,7 @@ double feat_log(double x);
 double feat_log2(double x);  /* exact for powers of two */
 double feat_log10(double x); /* exact for powers of ten that are doubles */
 double feat_log1p(double x);
+double feat_log_base(double base, double x); /* log(x) / log(base), rounded once; exact for whole powers */
 double feat_pow(double x, double y);
 double feat_sinh(double x);
 double feat_cosh(double x);
@@ -42,6 +43,7 @@ void feat_log_array(feat_math_level level, const double *x, double *out, size_t 
 void feat_log2_array(feat_math_level level, const double *x, double *out, size_t n);
 void feat_log10_array(feat_math_level level, const double *x, double *out, size_t n);
 void feat_log1p_array(feat_math_level level, const double *x, double *out, size_t n);
+void feat_log_base_array(feat_math_level level, const double *base, const double *x, double *out, size_t n);
 void feat_pow_array(feat_math_level level, const double *x, const double *y, double *out, size_t n);
 void feat_sinh_array(feat_math_level level, const double *x, double *out, size_t n);
 void feat_cosh_array(feat_math_level level, const double *x, double *out, size_t n);

@@ -55,36 +55,66 @@ LANES1(tanh)
 LANES1(sigmoid)
 LANES1(logit)
 
-static NOT_INLINE uint64_t pow_block(const double *restrict x, const double *restrict y, double *restrict out,
-                                     uint64_t *restrict specials) {
-    FEAT_U special = {0};
+static NOT_INLINE uint64_t log_base_block(const double *restrict x, const double *restrict y, double *restrict out,
+                                          uint64_t *restrict specials) {
+    FEAT_U any = {0};
     for (size_t i = 0; i < LANES; i += FEAT_F_LANES) {
-        FEAT_F a = feat_load(x + i), b = feat_load(y + i), exponent;
-        feat_store(out + i, feat_pow_core(a, b, &exponent));
-        FEAT_U here = feat_pow_special(a, exponent);
-        feat_store_words(specials + i, here);
-        special |= here;
+        FEAT_U special;
+        feat_store(out + i, feat_log_base_core(feat_load(x + i), feat_load(y + i), &special));
+        feat_store_words(specials + i, special);
+        any |= special;
     }
-    return FEAT_IS_SPECIAL(feat_any(special));
+    return FEAT_IS_SPECIAL(feat_any(any));
 }
 
-static void pow_lanes(const double *x, const double *y, double *out) {
-    uint64_t special[LANES];
-    if (!pow_block(x, y, out, special)) return;
-    for (size_t i = 0; i < LANES; i++)
-        if (FEAT_IS_SPECIAL(special[i])) out[i] = feat_pow(x[i], y[i]);
+/* In two loops: together their tables and constants are more than there are registers. */
+static NOT_INLINE uint64_t pow_exponents(const double *restrict x, const double *restrict y, double *restrict high,
+                                         double *restrict low, uint64_t *restrict specials) {
+    FEAT_U any = {0};
+    for (size_t i = 0; i < LANES; i += FEAT_F_LANES) {
+        FEAT_F a = feat_load(x + i);
+        feat_dd exponent = feat_pow_exponent(feat_to_bits(a), feat_load(y + i));
+        feat_store(high + i, exponent.hi);
+        feat_store(low + i, exponent.lo);
+        FEAT_U special = feat_pow_special(a, exponent);
+        feat_store_words(specials + i, special);
+        any |= special;
+    }
+    return FEAT_IS_SPECIAL(feat_any(any));
 }
 
-static void pow_array(const double *x, const double *y, double *out, size_t n) {
-    size_t i = 0;
-    for (; n - i >= LANES; i += LANES) pow_lanes(x + i, y + i, out + i);
-    if (i == n) return;
-    double a[LANES] = {0.0}, b[LANES] = {0.0}, result[LANES];
-    memcpy(a, x + i, (n - i) * sizeof *a);
-    memcpy(b, y + i, (n - i) * sizeof *b);
-    pow_lanes(a, b, result);
-    memcpy(out + i, result, (n - i) * sizeof *out);
+static NOT_INLINE void pow_finish(const double *restrict high, const double *restrict low, double *restrict out) {
+    for (size_t i = 0; i < LANES; i += FEAT_F_LANES)
+        feat_store(out + i, feat_pow_finish((feat_dd){feat_load(high + i), feat_load(low + i)}));
 }
+
+static uint64_t pow_block(const double *x, const double *y, double *out, uint64_t *specials) {
+    double high[LANES], low[LANES];
+    uint64_t any = pow_exponents(x, y, high, low, specials);
+    pow_finish(high, low, out);
+    return any;
+}
+
+#define LANES2(name)                                                                                                   \
+    static void name##_lanes(const double *x, const double *y, double *out) {                                          \
+        uint64_t special[LANES];                                                                                       \
+        if (!name##_block(x, y, out, special)) return;                                                                 \
+        for (size_t i = 0; i < LANES; i++)                                                                             \
+            if (FEAT_IS_SPECIAL(special[i])) out[i] = feat_##name(x[i], y[i]);                                         \
+    }                                                                                                                  \
+    static void name##_array(const double *x, const double *y, double *out, size_t n) {                                \
+        size_t i = 0;                                                                                                  \
+        for (; n - i >= LANES; i += LANES) name##_lanes(x + i, y + i, out + i);                                        \
+        if (i == n) return;                                                                                            \
+        double a[LANES] = {0.0}, b[LANES] = {0.0}, result[LANES];                                                      \
+        memcpy(a, x + i, (n - i) * sizeof *a);                                                                         \
+        memcpy(b, y + i, (n - i) * sizeof *b);                                                                         \
+        name##_lanes(a, b, result);                                                                                    \
+        memcpy(out + i, result, (n - i) * sizeof *out);                                                                \
+    }
+
+LANES2(pow)
+LANES2(log_base)
 
 const feat_math_table FEAT_MATH_TABLE = {
     .exp = exp_array,
@@ -94,6 +124,7 @@ const feat_math_table FEAT_MATH_TABLE = {
     .log2 = log2_array,
     .log10 = log10_array,
     .log1p = log1p_array,
+    .log_base = log_base_array,
     .pow = pow_array,
     .sinh = sinh_array,
     .cosh = cosh_array,

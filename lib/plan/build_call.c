@@ -99,8 +99,8 @@ static const feat_function functions[] = {
     {"xor", 2, 2, false, build_xor, 0},
     {"date_part", 2, 2, true, feat_build_date_part, 0},
     {"datepart", 2, 2, true, feat_build_date_part, 0},
-    {"date_trunc", 2, 2, true, feat_build_date_trunc, 0},
-    {"datetrunc", 2, 2, true, feat_build_date_trunc, 0},
+    {"date_trunc", 2, 3, true, feat_build_date_trunc, 0},
+    {"datetrunc", 2, 3, true, feat_build_date_trunc, 0},
     {"date_diff", 3, 3, true, feat_build_date_diff, 0},
     {"datediff", 3, 3, true, feat_build_date_diff, 0},
     {"date_add", 2, 3, true, feat_build_date_add, 0},
@@ -131,6 +131,8 @@ static const feat_function functions[] = {
     {"isoyear", 1, 1, false, feat_build_one_part, FEAT_PART_ISOYEAR},
     {"yearweek", 1, 1, false, feat_build_one_part, FEAT_PART_YEARWEEK},
     {"epoch", 1, 1, false, feat_build_one_part, FEAT_PART_EPOCH},
+    {"era", 1, 1, false, feat_build_one_part, FEAT_PART_ERA},
+    {"julian", 1, 1, false, feat_build_one_part, FEAT_PART_JULIAN},
     {"to_microseconds", 1, 1, false, feat_build_to_interval, FEAT_PART_MICROSECOND},
     {"to_milliseconds", 1, 1, false, feat_build_to_interval, FEAT_PART_MILLISECOND},
     {"to_seconds", 1, 1, false, feat_build_to_interval, FEAT_PART_SECOND},
@@ -163,7 +165,7 @@ static const struct {
 };
 enum { N_ALIASES = sizeof aliases / sizeof *aliases };
 
-static const feat_function *const tables[] = {functions, feat_list_functions, feat_text_functions};
+static const feat_function *const tables[] = {functions, feat_list_functions, feat_text_functions, feat_zone_functions};
 enum { N_TABLES = sizeof tables / sizeof *tables };
 
 static const char *name_of(const char *name) {

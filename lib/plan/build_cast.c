@@ -353,7 +353,7 @@ static uint32_t adapted(feat_builder *b, uint32_t node, uint32_t other) {
     if (feat_build_is_literal(b, node, FEAT_TYPE_DOUBLE)) return adapt_decimal(b, node, type);
     if (feat_build_is_literal(b, node, FEAT_TYPE_TEXT)) return read_constant(b, node, type);
     bool list = feat_is_list(type) && feat_is_list(feat_build_type(b, node));
-    if (list && feat_build_is_constant(b, node) && !feat_build_at(b, node)->is_null)
+    if (list && feat_build_is_constant(b, node) && !feat_build_at(b, node)->is_null && !feat_is_untyped_list(b, other))
         return feat_build_list_adapt(b, node, type);
     return node;
 }
