@@ -183,7 +183,8 @@ static const struct {
 };
 enum { N_ALIASES = sizeof aliases / sizeof *aliases };
 
-static const feat_function *const tables[] = {functions, feat_list_functions, feat_text_functions, feat_regex_functions};
+static const feat_function *const tables[] = {functions, feat_list_functions, feat_text_functions, feat_regex_functions,
+                                              feat_json_functions};
 enum { N_TABLES = sizeof tables / sizeof *tables };
 
 static const char *name_of(const char *name) {
