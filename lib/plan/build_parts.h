@@ -98,6 +98,10 @@ extern const feat_function feat_list_functions[];
 extern const feat_function feat_text_functions[]; /* the last has no name */
 uint32_t feat_build_join(feat_builder *b, uint32_t left, uint32_t right);
 
+/* ---- Regular expressions (build_regex.c). ---- */
+
+extern const feat_function feat_regex_functions[];
+
 /* ---- Functions of times, for the table in build_call.c. ---- */
 
 typedef uint32_t feat_function_build(feat_builder *b, const feat_function *function, uint32_t *args, size_t n);
