@@ -258,6 +258,16 @@ static bool convert(feat_type from, const uint8_t *at, feat_type to, uint8_t *pl
     return made;
 }
 
+/* The conversion that embeddings need, without a look at each type; a NULL is zero before and after. */
+static void widen_reals(const uint8_t *from, size_t n, uint8_t *to) {
+    for (size_t i = 0; i < n; i++) {
+        float real;
+        feat_little_copy(&real, from + i * sizeof real, sizeof real, 1);
+        double wide = feat_double_canonical((double)real);
+        feat_little_copy(to + i * sizeof wide, &wide, sizeof wide, 1);
+    }
+}
+
 bool feat_list_converts(feat_type from, feat_type to) {
     if (!is_list(from) || !is_list(to)) return false;
     feat_type x = feat_nested_element(from), y = feat_nested_element(to);
@@ -281,6 +291,10 @@ bool feat_list_cast(feat_scratch *scratch, feat_type from, feat_text bytes, feat
     if (same) {
         if (lengths) memcpy(at, p->lengths, lengths);
         if (p->size) memcpy(at + lengths, p->values, p->size);
+        return true;
+    }
+    if (p->type == FEAT_TYPE_REAL && element == FEAT_TYPE_DOUBLE) {
+        widen_reals(p->values, list.n, at);
         return true;
     }
     for (size_t i = 0; i < list.n; i++) {

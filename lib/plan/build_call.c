@@ -22,7 +22,8 @@ static uint32_t build_nullif(feat_builder *b, const feat_function *function, uin
     if (!feat_build_unify(b, &left, &right)) return FEAT_NO_NODE;
     feat_type type = feat_build_type(b, left);
     if (type == FEAT_TYPE_UNKNOWN) return feat_build_null(b, FEAT_TYPE_BIGINT);
-    if (type == feat_build_type(b, args[0])) return feat_build_named(b, "nullif", type, (uint32_t[]){left, right}, 2);
+    bool bytes = type == feat_build_type(b, args[0]) && !feat_is_list(type); /* equal values are equal registers */
+    if (bytes) return feat_build_named(b, "nullif", type, (uint32_t[]){left, right}, 2);
     uint32_t equal = feat_build_binary(b, "=", args[0], args[1]);
     if (equal == FEAT_NO_NODE) return equal;
     uint32_t null = feat_build_null(b, feat_build_type(b, args[0]));
@@ -33,6 +34,8 @@ static uint32_t build_extreme(feat_builder *b, const feat_function *function, ui
     if (!feat_build_unify_all(b, args, n)) return FEAT_NO_NODE;
     feat_type type = feat_build_type(b, args[0]);
     if (type == FEAT_TYPE_UNKNOWN) return feat_build_null(b, FEAT_TYPE_BIGINT);
+    if (feat_is_list(type))
+        return feat_build_refuse(b, "%s has no meaning for lists; choose among elements", function->name);
     uint32_t value = args[0];
     for (size_t i = 1; i < n; i++) value = feat_build_named(b, function->name, type, (uint32_t[]){value, args[i]}, 2);
     return value;

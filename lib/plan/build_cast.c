@@ -1,6 +1,7 @@
 /* Conversions: which there are, which happen unasked, and of what operators they consist. */
 #include "base/calendar.h"
 #include "base/clock.h"
+#include "column/nested.h"
 #include "math/decimal.h"
 #include "plan/build_parts.h"
 #include "text/print.h"
@@ -303,6 +304,14 @@ uint32_t feat_build_cast(feat_builder *b, uint32_t node, feat_type type, bool as
     if (constant && !from->is_null) {
         uint32_t made = number_constant(b, node, type);
         if (made != FEAT_NO_NODE) return made;
+    }
+    if (constant && !from->is_null && feat_is_list(from->type) && feat_is_list(type)) {
+        uint32_t adapted_list = feat_build_list_adapt(b, node, type);
+        if (adapted_list == FEAT_NO_NODE) return adapted_list;
+        node = adapted_list;
+        from = feat_build_at(b, node);
+        bool element = feat_nested_element(from->type) == feat_nested_element(type);
+        if (element) return feat_build_convert(b, node, type);
     }
     if (unasked(from->type, type)) return feat_build_convert(b, node, type);
     return feat_build_refuse(b, "cannot convert %s to %s", feat_build_type_name(from->type),

@@ -493,6 +493,18 @@ static uint32_t build_of_two(feat_builder *b, const feat_function *function, uin
     return feat_build_fit(b, made, feat_nested_element(type));
 }
 
+/* 1 - the similarity. */
+static uint32_t build_cosine_distance(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
+    (void)n;
+    if (!unify_vectors(b, function->name, &args[0], &args[1])) return FEAT_NO_NODE;
+    feat_type type = feat_build_type(b, args[0]);
+    uint32_t similarity = list_op3(b, FEAT_OP_LIST_COSINE, FEAT_TYPE_DOUBLE, args[0], args[1], type),
+             one = feat_build_double(b, 1.0);
+    if (similarity == FEAT_NO_NODE || one == FEAT_NO_NODE) return FEAT_NO_NODE;
+    uint32_t made = feat_build_op2(b, FEAT_OP_SUB_F, FEAT_TYPE_DOUBLE, one, similarity);
+    return feat_build_fit(b, made, feat_nested_element(type));
+}
+
 static uint32_t build_normalize(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
     (void)n;
     feat_type type = feat_build_type(b, args[0]);
@@ -573,6 +585,9 @@ const feat_function feat_list_functions[] = {
     {"cosine_similarity", 2, 2, false, build_of_two, FEAT_OP_LIST_COSINE},
     {"list_cosine_similarity", 2, 2, false, build_of_two, FEAT_OP_LIST_COSINE},
     {"array_cosine_similarity", 2, 2, false, build_of_two, FEAT_OP_LIST_COSINE},
+    {"cosine_distance", 2, 2, false, build_cosine_distance, 0},
+    {"list_cosine_distance", 2, 2, false, build_cosine_distance, 0},
+    {"array_cosine_distance", 2, 2, false, build_cosine_distance, 0},
     {"l2_distance", 2, 2, false, build_of_two, FEAT_OP_LIST_DISTANCE},
     {"list_distance", 2, 2, false, build_of_two, FEAT_OP_LIST_DISTANCE},
     {"array_distance", 2, 2, false, build_of_two, FEAT_OP_LIST_DISTANCE},

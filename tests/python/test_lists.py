@@ -380,6 +380,24 @@ def test_fingerprints_tell_constants_apart(items: Any) -> None:
     assert fingerprint("[1, 2, 4]") != first and fingerprint("[1.0, 2, 3]") != first
 
 
+def test_defaults_and_checks(tmp_path: Path) -> None:
+    rows = {"v": [[0.0, 1.0]], "l": [["a", None]], "e": [[real(0.1), 0.0, 2.0]]}
+    for at in (T0, T0 + HOUR):  # the definition as it was given, then as it was stored
+        with libfeat.open(tmp_path / "d.feat") as store:
+            if at == T0:
+                store.define(
+                    """CREATE TABLE t (k BIGINT, at TIMESTAMP, v DOUBLE[2] DEFAULT [0, 1], l TEXT[] DEFAULT ['a', NULL] CHECK
+                    (array_length(l) < 3), e REAL[3] DEFAULT [0.1, 0, 2], ENTITY KEY (k), EVENT TIME (at))"""
+                )
+            store.append("t", {"k": [1], "at": [at]})
+            with pytest.raises(libfeat.Error, match="CHECK"):
+                store.append("t", {"k": [1], "at": [at], "l": [["a", "b", "c"]]})
+            with store.snapshot() as snap:
+                got = snap.table("t").to_dict()
+    for name, value in rows.items():
+        assert all(same(x, value[0]) for x in got[name]) and len(got[name]) == 2
+
+
 def test_long_lists(items: Any) -> None:
     """No limit in the length of a literal, nor time that grows with its square."""
     n = 5000
