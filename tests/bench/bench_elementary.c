@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "math/elementary.h"
+#include "math/trigonometry.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -37,6 +38,16 @@ static const struct {
     {"tanh", feat_tanh, tanh, feat_tanh_array, -5, 5},
     {"sigmoid", feat_sigmoid, sigmoid, feat_sigmoid_array, -10, 10},
     {"logit", feat_logit, logit, feat_logit_array, 0, 1},
+    {"sin", feat_sin, sin, feat_sin_array, -100, 100},
+    {"cos", feat_cos, cos, feat_cos_array, -100, 100},
+    {"tan", feat_tan, tan, feat_tan_array, -100, 100},
+    {"asin", feat_asin, asin, feat_asin_array, -1, 1},
+    {"acos", feat_acos, acos, feat_acos_array, -1, 1},
+    {"atan", feat_atan, atan, feat_atan_array, -5, 5},
+    {"asinh", feat_asinh, asinh, feat_asinh_array, -5, 5},
+    {"acosh", feat_acosh, acosh, feat_acosh_array, 1, 10},
+    {"atanh", feat_atanh, atanh, feat_atanh_array, -1, 1},
+    {"cbrt", feat_cbrt, cbrt, feat_cbrt_array, -100, 100},
 };
 
 static double now(void) {
