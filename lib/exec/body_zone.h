@@ -93,6 +93,11 @@ static inline void feat_body_time_bucket(feat_cell *out, const feat_cell *a, con
         !feat_time_bucket(a->v.p.months, a->v.p.days, a->v.p.us, b->v.i, c->v.i, &out->v.i))
         out->state = FEAT_STATE_ERROR;
 }
+static inline feat_interval feat_body_age(int64_t a, int64_t b) {
+    feat_interval out;
+    feat_age(b, a, &out.months, &out.days, &out.us);
+    return out;
+}
 static inline void feat_body_part_whole(feat_cell *out, const feat_cell *a, const feat_cell *b, const feat_cell *c) {
     if (feat_strict3(out, a, b, c)) out->v.i = feat_part_whole_between(a->v.i, b->v.i, (feat_part)c->v.i);
 }

@@ -10,6 +10,7 @@
 #include "exec/body.h"
 #include "exec/kernel.h"
 #include "math/elementary.h"
+#include "math/trigonometry.h"
 
 #define BLOCK FEAT_BLOCK_LANES
 #ifdef WIDE_ONLY

@@ -257,23 +257,28 @@ FEAT_CORE FEAT_F feat_cosh_core(FEAT_F x) {
 #define FEAT_TANH_LIMIT UINT64_C(0x4076200000000000) /* 354 */
 
 FEAT_CORE FEAT_U feat_tanh_special(FEAT_F x) { return feat_at_least(feat_magnitude_bits(x), FEAT_TANH_LIMIT); }
-FEAT_CORE FEAT_F feat_tanh_core(FEAT_F x) {
+FEAT_CORE feat_dd feat_tanh_start(FEAT_F x) {
     feat_exp_terms e = feat_exp_split(-2.0 * feat_magnitude(x));
-    feat_dd t = feat_expm1_dd(e, feat_dd_fast(feat_all(-1.0), e.one));
+    return feat_expm1_dd(e, feat_dd_fast(feat_all(-1.0), e.one));
+}
+FEAT_CORE FEAT_F feat_tanh_finish(FEAT_F x, feat_dd t) {
     feat_dd below = feat_dd_fast(feat_all(2.0), t.hi);
     below.lo += t.lo;
     feat_dd q = feat_dd_quotient(t, below);
     return feat_with_sign(q.hi + q.lo, x);
 }
+FEAT_CORE FEAT_F feat_tanh_core(FEAT_F x) { return feat_tanh_finish(x, feat_tanh_start(x)); }
 
 /* e / (1 + e) or 1 / (1 + e) with e = e^-|x| */
 #define FEAT_SIGMOID_LIMIT UINT64_C(0x4082c00000000000) /* 600: no part of e is subnormal below it */
 
 FEAT_CORE FEAT_U feat_sigmoid_special(FEAT_F x) { return feat_at_least(feat_magnitude_bits(x), FEAT_SIGMOID_LIMIT); }
-FEAT_CORE FEAT_F feat_sigmoid_core(FEAT_F x) {
+FEAT_CORE feat_dd feat_sigmoid_start(FEAT_F x) {
     feat_exp_terms t = feat_exp_split(-feat_magnitude(x));
     feat_dd e = feat_dd_fast(t.one, t.linear);
-    e = feat_dd_fast(e.hi, e.lo + t.rest);
+    return feat_dd_fast(e.hi, e.lo + t.rest);
+}
+FEAT_CORE FEAT_F feat_sigmoid_finish(FEAT_F x, feat_dd e) {
     feat_dd below = feat_dd_fast(feat_all(1.0), e.hi);
     below.lo += e.lo;
     FEAT_U negative = feat_negative(x);
@@ -281,6 +286,7 @@ FEAT_CORE FEAT_F feat_sigmoid_core(FEAT_F x) {
     feat_dd q = feat_dd_quotient(above, below);
     return q.hi + q.lo;
 }
+FEAT_CORE FEAT_F feat_sigmoid_core(FEAT_F x) { return feat_sigmoid_finish(x, feat_sigmoid_start(x)); }
 
 /* ---- logarithms ----
  * x = 2^k z with z about 1, and log x = k ln 2 - log c + log(1 + r) with r = z c - 1, where c is about 1 / z and has 9

@@ -50,5 +50,11 @@ static inline __attribute__((always_inline)) __m512i feat_lookup32(const void *t
 _Static_assert(FEAT_EXP_CELLS == 32 && FEAT_LOG_CELLS == 32, "the lookups are made for tables of these sizes");
 #define FEAT_EXP_LOOKUP(table, j) (feat_double8) feat_lookup32(table, (__m512i)(j))
 #define FEAT_LOG_LOOKUP(table, j) (feat_double8) feat_lookup32(table, (__m512i)(j))
+/* Of trigonometry_table.h: 32 cells, too. */
+#define FEAT_ATAN_LOOKUP(table, j) (feat_double8) feat_lookup32(table, (__m512i)(j))
+
+static inline __attribute__((always_inline)) feat_double8 feat_root(feat_double8 x) {
+    return (feat_double8)_mm512_sqrt_pd((__m512d)x);
+}
 
 #endif

@@ -98,6 +98,10 @@ extern const feat_function feat_list_functions[];
 extern const feat_function feat_text_functions[]; /* the last has no name */
 uint32_t feat_build_join(feat_builder *b, uint32_t left, uint32_t right);
 
+/* ---- Regular expressions (build_regex.c). ---- */
+
+extern const feat_function feat_regex_functions[];
+
 /* ---- Functions of times, for the table in build_call.c. ---- */
 
 typedef uint32_t feat_function_build(feat_builder *b, const feat_function *function, uint32_t *args, size_t n);
@@ -105,6 +109,8 @@ feat_function_build feat_build_date_part, feat_build_one_part, feat_build_date_t
     feat_build_to_interval, feat_build_date_add, feat_build_last_day, feat_build_make_date;
 /* floor, ceil, round, trunc (build_round.c). */
 feat_function_build feat_build_whole;
+/* The functions of build_math.c. */
+extern const feat_function feat_math_functions[];
 /* The functions of build_zone.c. */
 extern const feat_function feat_zone_functions[];
 

@@ -52,6 +52,26 @@ int64_t feat_part_whole_between(int64_t from, int64_t to, feat_part part) {
     return units > INT64_MAX ? INT64_MAX : units < INT64_MIN ? INT64_MIN : (int64_t)units;
 }
 
+void feat_age(int64_t from, int64_t to, int32_t *months, int32_t *days, int64_t *us) {
+    int64_t early = from < to ? from : to, late = from < to ? to : from, start_early, start_late;
+    int64_t day_early = feat_day_of(early), day_late = feat_day_of(late);
+    int64_t m = month_of(late, &start_late) - month_of(early, &start_early);
+    int64_t d = (day_late - start_late) - (day_early - start_early);
+    int64_t u = (late - day_late * FEAT_US_PER_DAY) - (early - day_early * FEAT_US_PER_DAY);
+    if (u < 0) {
+        u += FEAT_US_PER_DAY;
+        d--;
+    }
+    if (d < 0) {
+        d += feat_last_day(day_early) - start_early + 1;
+        m--;
+    }
+    int sign = from <= to ? 1 : -1;
+    *months = (int32_t)m * sign;
+    *days = (int32_t)d * sign;
+    *us = u * sign;
+}
+
 bool feat_make_time(int64_t hour, int64_t minute, double second, int64_t *us) {
     if (hour < 0 || hour > 24 || minute < 0 || minute > 59 || !(second > -1.0 && second < 61.0)) return false;
     double whole = trunc(second);

@@ -19,6 +19,10 @@ bool feat_time_bucket(int32_t months, int32_t days, int64_t us, int64_t time, in
  * (months end at the last day of a shorter one). Negative when `to` is before. Units up to FEAT_PART_MILLENNIUM. */
 int64_t feat_part_whole_between(int64_t from, int64_t to, feat_part part);
 
+/* The later time less the earlier one, by its parts: whole months, then days (a month lent is as long as that of the
+ * earlier time), then µs; all negative when `to` is before. */
+void feat_age(int64_t from, int64_t to, int32_t *months, int32_t *days, int64_t *us);
+
 /* µs of a day. The seconds may be 60 and a fraction, to the nearest µs (a half away from zero), and 24:00:00 is the
  * day's end. */
 bool feat_make_time(int64_t hour, int64_t minute, double second, int64_t *us);

@@ -61,6 +61,10 @@ def theirs(con: Any, expression: str) -> List[str]:
     kind = con.execute(f"SELECT typeof({expression}) FROM r LIMIT 1").fetchone()[0]
     if kind.startswith("TIMESTAMP"):
         expression = f"epoch_us({expression})"
+    elif kind == "INTERVAL":
+        x = f"({expression})"
+        us = f"((hour({x}) * 60 + minute({x})) * 60000000 + microsecond({x}))"
+        expression = f"(year({x}) * 12 + month({x})) || ' ' || day({x}) || ' ' || {us}"
     elif kind == "DATE":
         expression = f"({expression}) - DATE '1970-01-01'"
     return [shown(row[0]) for row in con.execute(f"SELECT {expression} FROM r ORDER BY i").fetchall()]
@@ -114,6 +118,7 @@ def test_spans() -> None:
     rows += [r + rng.choice([0, 1, -1, DAY, 28 * DAY, 365 * DAY, 366 * DAY]) for r in reversed(rows)]
     compare("TIMESTAMP", [max(r, -62135596800_000_000) for r in rows], [f"date_diff('{u}', x, y)" for u in UNITS])
     expressions = [f"date_sub('{u}', x, y)" for u in UNITS]
+    expressions += ["age(x, y)", "age(x, TIMESTAMP '2024-02-29 12:00:00')"]
     widths = ["1 day", "7 days", "15 minutes", "3 hours 7 minutes 0.000003 seconds", "400 days", "1 month", "5 months", "3 years", "1 day -1 hour"]
     for w in widths:
         expressions.append(f"time_bucket(INTERVAL '{w}', x)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import importlib.resources
 import importlib.util
 import os
@@ -41,6 +42,7 @@ def at(instant: int) -> dt.datetime:
     return EPOCH + dt.timedelta(microseconds=instant)
 
 
+@functools.lru_cache(maxsize=None)
 def zone_of(name: str) -> zoneinfo.ZoneInfo:
     """From the package, whatever the system has."""
     path = importlib.resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
@@ -67,6 +69,13 @@ def transitions_of(name: str) -> List[int]:
     history = generator.read_history(importlib.resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).read_bytes())
     later = generator.rule_transitions(history.rule, 1900, 2100) if history.rule else []
     return sorted({t for t, _ in [*history.transitions, *later] if t > -62000000000})
+
+
+def test_revisions() -> None:
+    """When the table has changed, raise the revisions of the rows that read it, and write the new pair here."""
+    rows = (ROOT / "lib" / "plan" / "op_time.def").read_text(encoding="utf-8")
+    revisions = [int(re.search(rf"^FEAT_OP\({name}, .*?, (\d+), \w+, \"NULL", rows, re.M)[1]) for name in ("ZONE", "TO_LOCAL", "TO_UTC", "ZONE_START")]  # type: ignore[index]
+    assert (VERSION, revisions) == ("2026f", [1, 1, 1, 1])
 
 
 @pytest.mark.skipif(not DRIVER.exists(), reason="the driver is not built")
@@ -121,8 +130,10 @@ def unit_start(local: dt.datetime, part: str) -> dt.datetime:
     return day.replace(month=1, day=1) if part == "year" else day
 
 
-def first_showing(zone: Any, wall: dt.datetime) -> int:
+@functools.lru_cache(maxsize=None)
+def first_showing(name: str, wall: dt.datetime) -> int:
     """By search: in these years clocks are moved at whole minutes."""
+    zone = zone_of(name)
     instant = us(wall) - 26 * 3600 * SECOND
     while local_of(zone, instant) < wall:
         instant += 60 * SECOND
@@ -130,8 +141,7 @@ def first_showing(zone: Any, wall: dt.datetime) -> int:
 
 
 def counts(name: str, events: List[int], t: int, part: str, closed_left: bool) -> int:
-    zone = zone_of(name)
-    start = first_showing(zone, unit_start(local_of(zone, t), part))
+    start = first_showing(name, unit_start(local_of(zone_of(name), t), part))
     return sum((start <= e if closed_left else start < e) and e <= t for e in events)
 
 
@@ -176,7 +186,32 @@ def test_names(tmp_path: Path) -> None:
                 store.define(view.format(bad))
         # The spelling of a name does not make another definition.
         store.define(view.format("max(at) AT TIME ZONE 'europe/BERLIN'"))
-        before = store.describe("v") if hasattr(store, "describe") else None
+        before = store.show("SHOW FEATURE VIEWS").to_dict()
         store.define(view.format("max(at) AT TIME ZONE 'Europe/Berlin'"))
-        after = store.describe("v") if hasattr(store, "describe") else None
-        assert before == after
+        assert store.show("SHOW FEATURE VIEWS").to_dict() == before
+        store.define(view.format("max(at) AT TIME ZONE 'Europe/Rome'"))
+        assert store.show("SHOW FEATURE VIEWS").to_dict() != before
+
+
+def test_zone_of_a_row(tmp_path: Path) -> None:
+    """The zone may be a column, and one that there is not makes an error of its row alone."""
+    zones = ["Europe/Berlin", "asia/tokyo", None, "Atlantis", "GMT-3", ""]
+    with libfeat.open(tmp_path / "s") as store:
+        store.define(
+            """CREATE TABLE e (k BIGINT, zone TEXT, at TIMESTAMP, ENTITY KEY (k), EVENT TIME (at));
+            CREATE FEATURE VIEW v AS SELECT last(zone) OVER () AS zone, max(hour(at AT TIME ZONE zone)) OVER () AS h FROM e GROUP BY k;
+            CREATE FEATURE SERVICE s AS SELECT v.h, hour(now() AT TIME ZONE v.zone) AS now_there FROM REQUEST (k BIGINT) AS r LEFT JOIN v USING (k)"""
+        )
+        n = len(zones)
+        store.append("e", {"k": list(range(n)), "zone": zones, "at": np.array([us(dt.datetime(2024, 7, 1, 10))] * n, dtype="datetime64[us]")})
+        now = us(dt.datetime(2024, 12, 1, 10))
+        expected_h, expected_now = [12, 19, None, "error", 7, "error"], [11, 19, None, "error", 7, "error"]
+        spine = {"k": list(range(n)), "at": np.array([now] * n, dtype="datetime64[us]")}
+        trained = store.training_set("s", spine, "at", status=True, on_error="null").to_dict()
+        store.deploy("s")
+        vectors = store.reader("s").get({"k": list(range(n))}, now=np.array([now] * n))
+        served = vectors.to_dict()
+        for name, expected in (("h", expected_h), ("now_there", expected_now)):
+            for i, value in enumerate(expected):
+                for found, status in ((trained[name][i], trained[f"{name}__status"][i]), (served[name][i], vectors.status[name][i])):
+                    assert ("error" if libfeat.STATUS[status] == "error" else found) == value, (name, zones[i])

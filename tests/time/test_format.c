@@ -189,6 +189,40 @@ START_TEST(test_there_and_back) {
 }
 END_TEST
 
+/* Whatever the bytes: what the check takes can be written, and reading stays within them. */
+START_TEST(test_any_bytes) {
+    static const char pieces[] = "%%%%%%%%--aAwudbhBmyYHIpMSfngzZjUWGVcxX  0123456789:+./UTCMaronday\xc3\xa9\xff";
+    feat_scratch scratch;
+    feat_scratch_init(&scratch);
+    uint64_t random = 88172645463325252u;
+    int good = 0, read = 0;
+    for (int n = 0; n < 100000; n++) {
+        char bytes[2][16];
+        size_t at, lengths[2];
+        for (int k = 0; k < 2; k++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            lengths[k] = (size_t)(random >> 60);
+            for (size_t i = 0; i < lengths[k]; i++) {
+                random = random * 6364136223846793005u + 1442695040888963407u;
+                bytes[k][i] = pieces[(random >> 33) % (sizeof pieces - 1)];
+            }
+        }
+        feat_text format = exact((feat_text){bytes[0], lengths[0]}), t = exact((feat_text){bytes[1], lengths[1]}), out;
+        int64_t time = (int64_t)random, back;
+        bool fine = feat_format_check(format, false, &at) == FEAT_FORMAT_GOOD;
+        ck_assert(fine == (feat_format_time(&scratch, time, format, &out) && format.length > 0));
+        good += fine;
+        read += feat_parse_time(t, format, &back);
+        if (fine) read += feat_parse_time(out, format, &back);
+        free((void *)(uintptr_t)format.data);
+        free((void *)(uintptr_t)t.data);
+        feat_scratch_reset(&scratch);
+    }
+    ck_assert(good > 1000 && read > 1000);
+    feat_scratch_done(&scratch);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("time/format");
     TCase *tc = tcase_create("format");
@@ -196,6 +230,7 @@ int main(void) {
     tcase_add_test(tc, test_read);
     tcase_add_test(tc, test_check);
     tcase_add_test(tc, test_there_and_back);
+    tcase_add_test(tc, test_any_bytes);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
