@@ -242,6 +242,5 @@ bool feat_text_like(feat_scratch *scratch, feat_text s, feat_text pattern, feat_
     *matches = false;
     if (!feat_like_escape(escape, &point) || !feat_like_compile(scratch, pattern, point, fold, &program)) return false;
     *matches = feat_like_match(scratch, program, s);
-    if (program.length) feat_scratch_trim(scratch, program.data, 0);
     return true;
 }

@@ -772,6 +772,62 @@ START_TEST(hashes) {
 }
 END_TEST
 
+/* ---- bytes that are no UTF-8 ---- */
+
+/* A damaged store may hold them; whatever comes out, nothing else is touched. */
+START_TEST(any_bytes_are_harmless) {
+    feat_scratch scratch;
+    uint64_t state = 9;
+    for (int round = 0; round < 30000; round++) {
+        feat_scratch_init(&scratch); /* new memory, so that sanitizers see its end */
+        feat_text text[3], out;
+        for (int k = 0; k < 3; k++) {
+            size_t n = next_random(&state) % 150;
+            char *bytes = malloc(n ? n : 1);
+            for (size_t i = 0; i < n; i++) {
+                uint64_t r = next_random(&state);
+                bytes[i] = (char)(r % 4 == 0   ? r >> 8
+                                  : r % 4 == 1 ? 0x80 | (r >> 8 & 63)
+                                  : r % 4 == 2 ? 0xc0 | (r >> 8 & 63)
+                                               : 'a');
+            }
+            text[k] = (feat_text){bytes, n};
+        }
+        feat_text a = text[0], b = text[1], c = text[2];
+        int64_t n = (int64_t)(next_random(&state) % 80) - 40, m = (int64_t)(next_random(&state) % 80) - 40;
+        int64_t whole;
+        double real;
+        bool matches;
+        feat_text_length(a);
+        feat_text_first(a, 0);
+        feat_text_lower(&scratch, a);
+        feat_text_upper(&scratch, a);
+        feat_text_strip_accents(&scratch, a);
+        feat_text_trim(a, FEAT_TRIM_BOTH);
+        feat_text_trim_set(&scratch, a, b, FEAT_TRIM_BOTH);
+        feat_text_substring(a, n, m);
+        feat_text_substring_from(a, n);
+        feat_text_left(a, n);
+        feat_text_right(a, n);
+        feat_text_split_part(a, b, n);
+        feat_text_split_part(a, (feat_text){"", 0}, n);
+        feat_text_replace(&scratch, a, (feat_text){b.data, b.length % 3}, c, &out);
+        feat_text_lpad(&scratch, a, 4 * n, b, &out);
+        feat_text_rpad(&scratch, a, 4 * n, b, &out);
+        feat_text_reverse(&scratch, a);
+        feat_text_position(a, (feat_text){b.data, b.length % 3});
+        feat_text_unhex(&scratch, a, &out);
+        feat_text_levenshtein(&scratch, a, b);
+        feat_text_hamming(a, b, &whole);
+        feat_text_jaccard(&scratch, a, b, &real);
+        feat_text_like(&scratch, a, b, (feat_text){c.data, c.length % 4}, round % 2, &matches);
+        feat_text_like(&scratch, a, a, (feat_text){"", 0}, round % 2, &matches);
+        for (int k = 0; k < 3; k++) free((char *)(uintptr_t)text[k].data);
+        feat_scratch_done(&scratch);
+    }
+}
+END_TEST
+
 /* ---- memory ---- */
 
 /* Without memory nothing is read or written that is not there, and the scratch remembers. */
@@ -835,6 +891,7 @@ int main(void) {
         {"distance", distances},
         {"sums", sums},
         {"hash", hashes},
+        {"any_bytes", any_bytes_are_harmless},
         {"accents", accents_are_stripped},
         {"memory", memory_runs_out},
     };
