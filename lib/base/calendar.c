@@ -83,6 +83,8 @@ static const struct {
     {"isoyear", FEAT_PART_ISOYEAR},
     {"yearweek", FEAT_PART_YEARWEEK},
     {"epoch", FEAT_PART_EPOCH},
+    {"era", FEAT_PART_ERA},
+    {"julian", FEAT_PART_JULIAN},
 };
 
 feat_part feat_part_find(const char *name, size_t length) {
@@ -125,6 +127,7 @@ int64_t feat_part_of_day(int64_t day, feat_part part) {
     case FEAT_PART_CENTURY: return year > 0 ? (year - 1) / 100 + 1 : year / 100 - 1;
     case FEAT_PART_MILLENNIUM: return year > 0 ? (year - 1) / 1000 + 1 : year / 1000 - 1;
     case FEAT_PART_DOY: return day - feat_days_from_civil(year, 1, 1) + 1;
+    case FEAT_PART_ERA: return year > 0;
     default: return 0;
     }
 }

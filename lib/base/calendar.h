@@ -29,13 +29,15 @@ typedef enum feat_part {
     FEAT_PART_DOY = 16,
     FEAT_PART_ISOYEAR = 17,
     FEAT_PART_YEARWEEK = 18, /* ISO year * 100 + ISO week */
-    FEAT_PART_EPOCH = 19
+    FEAT_PART_EPOCH = 19,
+    FEAT_PART_ERA = 20,   /* 1 from the year 1 on, else 0 */
+    FEAT_PART_JULIAN = 21 /* days since 4714-11-24 BC, from midnight on, with a fraction */
 } feat_part;
 
 /* A part by one of its names in any case ("month", "months", "mon"); FEAT_PART_NONE if it is none. */
 feat_part feat_part_find(const char *name, size_t length);
 
-/* The part of a day (its hour and smaller are 0) or of an instant. Not for FEAT_PART_EPOCH. */
+/* The part of a day (its hour and smaller are 0) or of an instant. Not for FEAT_PART_EPOCH and FEAT_PART_JULIAN. */
 int64_t feat_part_of_day(int64_t day, feat_part part);
 int64_t feat_part_of_time(int64_t us, feat_part part);
 /* The part of an interval of months, days and µs, each counted within itself. */

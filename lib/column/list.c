@@ -258,6 +258,16 @@ static bool convert(feat_type from, const uint8_t *at, feat_type to, uint8_t *pl
     return made;
 }
 
+/* The conversion that embeddings need, without a look at each type; a NULL is zero before and after. */
+static void widen_reals(const uint8_t *from, size_t n, uint8_t *to) {
+    for (size_t i = 0; i < n; i++) {
+        float real;
+        feat_little_copy(&real, from + i * sizeof real, sizeof real, 1);
+        double wide = feat_double_canonical((double)real);
+        feat_little_copy(to + i * sizeof wide, &wide, sizeof wide, 1);
+    }
+}
+
 bool feat_list_converts(feat_type from, feat_type to) {
     if (!is_list(from) || !is_list(to)) return false;
     feat_type x = feat_nested_element(from), y = feat_nested_element(to);
@@ -283,11 +293,37 @@ bool feat_list_cast(feat_scratch *scratch, feat_type from, feat_text bytes, feat
         if (p->size) memcpy(at + lengths, p->values, p->size);
         return true;
     }
+    if (p->type == FEAT_TYPE_REAL && element == FEAT_TYPE_DOUBLE) {
+        widen_reals(p->values, list.n, at);
+        return true;
+    }
     for (size_t i = 0; i < list.n; i++) {
         if (is_null(&list, i)) memset(at + i * width, 0, width);
         else if (!convert(p->type, p->values + i * p->width, element, at + i * width)) return false;
     }
     return true;
+}
+
+void feat_list_without_negative_zero(feat_scratch *scratch, const feat_nested_layout *list, feat_text bytes,
+                                     feat_text *out) {
+    const feat_nested_part *p = &list->elements;
+    size_t width = p->width, sign = width - 1;
+    char *copy = NULL;
+    *out = bytes;
+    if (p->type != FEAT_TYPE_REAL && p->type != FEAT_TYPE_DOUBLE) return;
+    for (size_t i = 0; i < list->n; i++) {
+        const uint8_t *at = p->values + i * width;
+        bool zero = at[sign] == 0x80;
+        for (size_t k = 0; k < sign; k++) zero = zero && at[k] == 0;
+        if (!zero) continue;
+        if (!copy) {
+            copy = feat_scratch_take(scratch, bytes.length);
+            *out = (feat_text){copy ? copy : "", copy ? bytes.length : 0};
+            if (!copy) return;
+            memcpy(copy, bytes.data, bytes.length);
+        }
+        copy[at + sign - (const uint8_t *)bytes.data] = 0;
+    }
 }
 
 /* ---- Searching. ---- */

@@ -36,6 +36,10 @@ bool feat_list_converts(feat_type from, feat_type to);
  * To be filled by the caller. */
 char *feat_list_room(feat_scratch *scratch, feat_type type, size_t n, feat_text *out);
 
+/* REAL or DOUBLE elements with +0 for each -0; `bytes` themselves, which `list` was read from, when there is none. */
+void feat_list_without_negative_zero(feat_scratch *scratch, const feat_nested_layout *list, feat_text bytes,
+                                     feat_text *out);
+
 /* The first element of `list` that equals the one of `one` (NULL equals NULL; doubles as SQL compares them); n when
  * there is none. Both of one type. */
 size_t feat_list_find(const feat_nested_layout *list, const feat_nested_layout *one);

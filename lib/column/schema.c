@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/pack.h"
+#include "column/nested.h"
 #include "column/utf8.h"
 #include "column/widen.h"
 
@@ -137,6 +138,9 @@ static feat_status unpack_value(feat_arena *arena, feat_cursor *in, feat_type ty
     size_t fixed = v.type == FEAT_TYPE_BOOLEAN ? 1 : feat_type_size(v.type);
     if ((fixed && v.size != fixed) || (v.type == FEAT_TYPE_TEXT && !feat_utf8_valid(bytes, v.size)))
         return corrupt(err, "a constant");
+    int base = FEAT_TYPE_BASE(v.type);
+    bool nested = base == FEAT_TYPE_VECTOR || base == FEAT_TYPE_LIST || base == FEAT_TYPE_MAP;
+    if (nested && !feat_nested_valid(v.type, bytes, v.size)) return corrupt(err, "a constant");
     v.bytes = feat_arena_strndup(arena, bytes, v.size);
     if (!v.bytes) return feat_fail_memory(err);
     *value = v;

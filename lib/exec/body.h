@@ -16,10 +16,13 @@
 #include "exec/body_number.h"
 #include "exec/body_print.h"
 #include "exec/body_json.h"
+#include "exec/body_round.h"
 #include "exec/body_regex.h"
 #include "exec/body_string.h"
 #include "exec/body_text.h"
 #include "exec/body_time.h"
+#include "exec/body_trig.h"
+#include "exec/body_zone.h"
 #include "exec/exec.h"
 
 /* Register classes as C types and as members of feat_cell.v. */

@@ -134,6 +134,13 @@ static inline uint8_t feat_body_list_contains(feat_scratch *scratch, feat_text a
     return feat_list_open_one(a, b, type, &list, &one, state) && feat_list_find(&list, &one) < list.n;
 }
 
+static inline feat_text feat_body_list_compared(feat_scratch *scratch, feat_text a, int64_t type, uint8_t *state) {
+    feat_nested_layout list;
+    feat_text out = a;
+    if (feat_list_open(a, type, &list, state)) feat_list_without_negative_zero(scratch, &list, a, &out);
+    return out;
+}
+
 /* ---- vectors ---- */
 
 /* Elements to compute with; false, and an error, when they are none, or one is NULL. */

@@ -1,4 +1,5 @@
-/* Bodies of the elementary functions; see body.h. Each is a function of lib/math, which has the loop over arrays beside. */
+/* Bodies of the elementary functions; see body.h. Each is a function of lib/math, which has the loop over arrays
+ * beside. */
 #ifndef FEAT_LIB_EXEC_BODY_MATH_H
 #define FEAT_LIB_EXEC_BODY_MATH_H
 
@@ -17,8 +18,6 @@ static inline double feat_body_cosh(double a) { return feat_cosh(a); }
 static inline double feat_body_tanh(double a) { return feat_tanh(a); }
 static inline double feat_body_sigmoid(double a) { return feat_sigmoid(a); }
 static inline double feat_body_logit(double a) { return feat_logit(a); }
-
-/* log(b, x): by base 10 as in DuckDB, so that log(10, x) is log10(x). */
-static inline double feat_body_log_base(double base, double a) { return feat_log10(a) / feat_log10(base); }
+static inline double feat_body_log_base(double base, double a) { return feat_log_base(base, a); }
 
 #endif

@@ -3,6 +3,7 @@
 #define FEAT_LIB_EXEC_BODY_PRINT_H
 
 #include "base/scratch.h"
+#include "column/list_print.h"
 #include "exec/body_number.h"
 #include "exec/exec.h"
 #include "text/print.h"
@@ -45,6 +46,11 @@ static inline feat_text feat_body_print_v(feat_scratch *scratch, feat_interval a
 static inline feat_text feat_body_print_blob(feat_scratch *scratch, feat_text a, uint8_t *state) {
     (void)state;
     return feat_print_blob(scratch, a);
+}
+static inline feat_text feat_body_print_list(feat_scratch *scratch, feat_text a, int64_t type, uint8_t *state) {
+    feat_text out = {"", 0};
+    if (!feat_nested_print(scratch, (feat_type)type, a, &out)) *state = FEAT_STATE_ERROR;
+    return out;
 }
 static inline feat_text feat_body_read_blob(feat_scratch *scratch, feat_text a, uint8_t *state) {
     feat_text out = {"", 0};

@@ -4,6 +4,7 @@
 
 #include "base/scratch.h"
 #include "exec/exec.h"
+#include "text/accent.h"
 #include "text/case.h"
 #include "text/checksum.h"
 #include "text/distance.h"
@@ -56,6 +57,10 @@ static inline feat_text feat_body_lower(feat_scratch *scratch, feat_text a, uint
 static inline feat_text feat_body_upper(feat_scratch *scratch, feat_text a, uint8_t *state) {
     (void)state;
     return feat_text_upper(scratch, a);
+}
+static inline feat_text feat_body_strip_accents(feat_scratch *scratch, feat_text a, uint8_t *state) {
+    (void)state;
+    return feat_text_strip_accents(scratch, a);
 }
 static inline feat_text feat_body_reverse(feat_scratch *scratch, feat_text a, uint8_t *state) {
     (void)state;

@@ -1,6 +1,6 @@
 /* The kernels: op.def expanded into loops over lanes around the bodies that the row machine runs too. Included once by
  * each file that compiles them for a processor, after it has named the table FEAT_KERNELS (and WIDE_ONLY, if the table
- * keeps only what gains from wider registers).
+ * keeps only what gains from wider registers; DOUBLES_ONLY, if that is doubles alone).
  *
  * Registers hold FEAT_LANES initialised lanes whatever n is, so loops that cannot harm run over whole blocks: with a
  * constant number of turns they become vector code at -O2 too. A constant is one block that is read again and again: an
@@ -10,6 +10,7 @@
 #include "exec/body.h"
 #include "exec/kernel.h"
 #include "math/elementary.h"
+#include "math/trigonometry.h"
 
 #define BLOCK FEAT_BLOCK_LANES
 #ifdef WIDE_ONLY
@@ -434,12 +435,17 @@ static void write_states(feat_vector *out, const uint8_t *states, size_t first, 
 #define ALWAYS(...) __VA_ARGS__
 #define NEVER(...)
 #define WIDE_N ALWAYS
+#define WIDE_F ALWAYS
+#define WIDE_D WIDE_I
+#define WIDE_S WIDE_I
+#define WIDE_X WIDE_T
+#ifdef DOUBLES_ONLY
+#define WIDE_B NEVER
+#define WIDE_I NEVER
+#else
 #define WIDE_B ALWAYS
 #define WIDE_I ALWAYS
-#define WIDE_F ALWAYS
-#define WIDE_D ALWAYS
-#define WIDE_S ALWAYS
-#define WIDE_X WIDE_T
+#endif
 #ifdef WIDE_ONLY
 #define WIDE_T NEVER
 #define WIDE_W NEVER

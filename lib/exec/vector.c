@@ -34,13 +34,18 @@ static size_t register_size(feat_class class) {
 
 feat_level feat_level_best(void) {
 #if defined(__x86_64__) && defined(__GNUC__)
-    if (__builtin_cpu_supports("avx2")) return FEAT_LEVEL_AVX2;
+    bool avx2 = __builtin_cpu_supports("avx2");
+    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
+        return FEAT_LEVEL_AVX512;
+    if (avx2) return FEAT_LEVEL_AVX2;
 #endif
     return FEAT_LEVEL_BASELINE;
 }
 
 static feat_kernel *kernel_of(uint16_t op, feat_level level) {
-    feat_kernel *kernel = level == FEAT_LEVEL_AVX2 ? feat_kernels_avx2[op] : NULL;
+    feat_kernel *kernel = level == FEAT_LEVEL_AVX512 ? feat_kernels_avx512[op] : NULL;
+    if (!kernel && level >= FEAT_LEVEL_AVX2) kernel = feat_kernels_avx2[op];
     return kernel ? kernel : feat_kernels_baseline[op];
 }
 

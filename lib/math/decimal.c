@@ -32,6 +32,17 @@ feat_int128 feat_decimal_power(int n) {
     return (feat_int128)powers[low] * powers[n - low];
 }
 
+double feat_double_power(int64_t n) {
+    static const double small[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    if (n <= 22) return small[n < 0 ? 0 : n];
+    if (n > 308) return HUGE_VAL;
+    char text[] = {'1', 'e', (char)('0' + n / 100), (char)('0' + n / 10 % 10), (char)('0' + n % 10)};
+    double out = HUGE_VAL;
+    feat_number_parse_double(text, sizeof text, &out);
+    return out;
+}
+
 feat_int128 feat_decimal_drop(feat_int128 value, int digits) {
     if (digits <= 0) return value;
     feat_int128 unit = feat_decimal_power(digits), rest = value % unit, whole = value / unit, half = unit / 2;
@@ -59,6 +70,16 @@ static bool read_exponent(const char *at, const char *end, int64_t *exponent) {
         if (*exponent < most) *exponent = *exponent * 10 + (*at - '0');
     }
     if (negative) *exponent = -*exponent;
+    return true;
+}
+
+/* value * 10^count + digits; false when that has more than 38 digits. */
+static bool append_digits(feat_int128 *value, uint64_t digits, int count) {
+    feat_int128 out;
+    if (__builtin_mul_overflow(*value, feat_decimal_power(count), &out) ||
+        __builtin_add_overflow(out, (feat_int128)digits, &out) || !feat_decimal_fits(out, FEAT_DECIMAL_DIGITS))
+        return false;
+    *value = out;
     return true;
 }
 
@@ -91,29 +112,21 @@ feat_number_result feat_decimal_parse(const char *text, size_t length, int scale
     int64_t keep = point + exponent + scale, number = 0;
     feat_int128 value = 0;
     bool up = false;
-    at = first;
-    /* The first digits go into 64 bits. */
-    uint64_t low = 0;
-    for (; at < mantissa_end && number < keep && number < 18; at++) {
-        if (*at == '.' || *at == '_') continue;
-        low = low * 10 + (uint64_t)(*at - '0');
-        number++;
-    }
-    for (value = (feat_int128)low; at < mantissa_end; at++) {
-        if (*at == '.' || *at == '_') continue;
-        if (number < keep) {
-            large = large || !feat_decimal_fits(value, FEAT_DECIMAL_DIGITS - 1);
-            value = large ? 0 : value * 10 + (*at - '0');
-        } else if (number == keep) {
-            up = *at >= '5';
+    for (at = first; at < mantissa_end && number < keep;) {
+        uint64_t chunk = 0;
+        int count = 0;
+        for (; at < mantissa_end && number < keep && count < 18; at++) {
+            if (*at == '.' || *at == '_') continue;
+            chunk = chunk * 10 + (uint64_t)(*at - '0');
+            count++;
+            number++;
         }
-        number++;
+        large = large || !append_digits(&value, chunk, count);
     }
-    if (value != 0 && keep - number > FEAT_DECIMAL_DIGITS) large = true;
-    for (; value != 0 && !large && number < keep; number++) {
-        large = !feat_decimal_fits(value, FEAT_DECIMAL_DIGITS - 1);
-        if (!large) value *= 10;
-    }
+    while (at < mantissa_end && !is_digit(*at)) at++;
+    if (at < mantissa_end && number == keep) up = *at >= '5';
+    if (value != 0 && number < keep)
+        large = large || keep - number > FEAT_DECIMAL_DIGITS || !append_digits(&value, 0, (int)(keep - number));
     value += up;
     if (large || !feat_decimal_fits(value, FEAT_DECIMAL_DIGITS)) return FEAT_NUMBER_TOO_LARGE;
     *out = negative ? -value : value;

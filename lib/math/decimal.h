@@ -13,6 +13,8 @@
 
 /* 10^n, 0 <= n <= 38. */
 feat_int128 feat_decimal_power(int n);
+/* The double nearest to 10^n, n >= 0; infinite from 309 on. */
+double feat_double_power(int64_t n);
 /* Whether a value has at most `precision` digits. */
 static inline bool feat_decimal_fits(feat_int128 value, int precision) {
     feat_int128 limit = feat_decimal_power(precision);

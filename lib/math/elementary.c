@@ -95,8 +95,11 @@ double feat_sigmoid(double x) {
 
 /* ---- logarithms ---- */
 
-/* The bits of a positive subnormal double as if exponents went on below. */
-static uint64_t unlimited_bits(double x) { return feat_double_bits(x * 0x1p52) - (UINT64_C(52) << 52); }
+/* The bits of a positive finite double, those of a subnormal as if exponents went on below. */
+static uint64_t unlimited_bits(double x) {
+    uint64_t bits = feat_double_bits(x);
+    return bits < FEAT_LEAST_NORMAL ? feat_double_bits(x * 0x1p52) - (UINT64_C(52) << 52) : bits;
+}
 
 /* What every logarithm is at x, when that is not a positive subnormal: else 0. */
 static double log_limit(double x) {
@@ -149,6 +152,22 @@ double feat_logit(double x) {
     return RARELY(FEAT_IS_SPECIAL(feat_logit_special(x))) ? logit_rare(x) : feat_logit_core(x);
 }
 
+static bool is_finite_positive(double x) { return x > 0.0 && x < HUGE_VAL; }
+
+static double log_base_rare(double base, double x) {
+    if (!is_finite_positive(base) || !is_finite_positive(x) || base == 1.0 || x == 1.0)
+        return feat_double_canonical(feat_log(x) / feat_log(base));
+    uint64_t zero;
+    feat_dd q = feat_log_base_bits(unlimited_bits(base), unlimited_bits(x), &zero);
+    return q.hi + q.lo;
+}
+
+double feat_log_base(double base, double x) {
+    uint64_t special;
+    double result = feat_log_base_core(base, x, &special);
+    return RARELY(FEAT_IS_SPECIAL(special)) ? log_base_rare(base, x) : result;
+}
+
 /* ---- powers ---- */
 
 static bool is_whole(double y) { return fabs(y) >= 0x1p52 || floor(y) == y; }
@@ -171,8 +190,7 @@ static double pow_rare(double x, double y) {
     } else if (fabs(y) > 0x1p70) { /* |log x| is more than 2^-54 */
         result = grows ? HUGE_VAL : 0.0;
     } else {
-        uint64_t bits = feat_double_bits(size);
-        feat_dd e = feat_pow_exponent(bits < FEAT_LEAST_NORMAL ? unlimited_bits(size) : bits, y);
+        feat_dd e = feat_pow_exponent(unlimited_bits(size), y);
         if (fabs(e.hi) > 750.0) result = grows ? HUGE_VAL : 0.0;
         else result = exp_scaled(e.hi, e.lo, 0);
     }
@@ -180,8 +198,8 @@ static double pow_rare(double x, double y) {
 }
 
 double feat_pow(double x, double y) {
-    double exponent, result = feat_pow_core(x, y, &exponent);
-    return RARELY(FEAT_IS_SPECIAL(feat_pow_special(x, exponent))) ? pow_rare(x, y) : result;
+    feat_dd exponent = feat_pow_exponent(feat_double_bits(x), y);
+    return RARELY(FEAT_IS_SPECIAL(feat_pow_special(x, exponent))) ? pow_rare(x, y) : feat_pow_finish(exponent);
 }
 
 /* ---- arrays ---- */
@@ -222,6 +240,10 @@ ARRAY1(cosh)
 ARRAY1(tanh)
 ARRAY1(sigmoid)
 ARRAY1(logit)
+
+void feat_log_base_array(feat_math_level level, const double *base, const double *x, double *out, size_t n) {
+    table_of(level)->log_base(base, x, out, n);
+}
 
 void feat_pow_array(feat_math_level level, const double *x, const double *y, double *out, size_t n) {
     table_of(level)->pow(x, y, out, n);

@@ -257,23 +257,28 @@ FEAT_CORE FEAT_F feat_cosh_core(FEAT_F x) {
 #define FEAT_TANH_LIMIT UINT64_C(0x4076200000000000) /* 354 */
 
 FEAT_CORE FEAT_U feat_tanh_special(FEAT_F x) { return feat_at_least(feat_magnitude_bits(x), FEAT_TANH_LIMIT); }
-FEAT_CORE FEAT_F feat_tanh_core(FEAT_F x) {
+FEAT_CORE feat_dd feat_tanh_start(FEAT_F x) {
     feat_exp_terms e = feat_exp_split(-2.0 * feat_magnitude(x));
-    feat_dd t = feat_expm1_dd(e, feat_dd_fast(feat_all(-1.0), e.one));
+    return feat_expm1_dd(e, feat_dd_fast(feat_all(-1.0), e.one));
+}
+FEAT_CORE FEAT_F feat_tanh_finish(FEAT_F x, feat_dd t) {
     feat_dd below = feat_dd_fast(feat_all(2.0), t.hi);
     below.lo += t.lo;
     feat_dd q = feat_dd_quotient(t, below);
     return feat_with_sign(q.hi + q.lo, x);
 }
+FEAT_CORE FEAT_F feat_tanh_core(FEAT_F x) { return feat_tanh_finish(x, feat_tanh_start(x)); }
 
 /* e / (1 + e) or 1 / (1 + e) with e = e^-|x| */
 #define FEAT_SIGMOID_LIMIT UINT64_C(0x4082c00000000000) /* 600: no part of e is subnormal below it */
 
 FEAT_CORE FEAT_U feat_sigmoid_special(FEAT_F x) { return feat_at_least(feat_magnitude_bits(x), FEAT_SIGMOID_LIMIT); }
-FEAT_CORE FEAT_F feat_sigmoid_core(FEAT_F x) {
+FEAT_CORE feat_dd feat_sigmoid_start(FEAT_F x) {
     feat_exp_terms t = feat_exp_split(-feat_magnitude(x));
     feat_dd e = feat_dd_fast(t.one, t.linear);
-    e = feat_dd_fast(e.hi, e.lo + t.rest);
+    return feat_dd_fast(e.hi, e.lo + t.rest);
+}
+FEAT_CORE FEAT_F feat_sigmoid_finish(FEAT_F x, feat_dd e) {
     feat_dd below = feat_dd_fast(feat_all(1.0), e.hi);
     below.lo += e.lo;
     FEAT_U negative = feat_negative(x);
@@ -281,13 +286,14 @@ FEAT_CORE FEAT_F feat_sigmoid_core(FEAT_F x) {
     feat_dd q = feat_dd_quotient(above, below);
     return q.hi + q.lo;
 }
+FEAT_CORE FEAT_F feat_sigmoid_core(FEAT_F x) { return feat_sigmoid_finish(x, feat_sigmoid_start(x)); }
 
 /* ---- logarithms ----
- * x = 2^k z with z about 1, and log x = k ln 2 - log c + log(1 + r) with r = z c - 1, where c is about 1 / z and has 11
+ * x = 2^k z with z about 1, and log x = k ln 2 - log c + log(1 + r) with r = z c - 1, where c is about 1 / z and has 9
  * bits at most. r is exact in two parts: 26 bits of z times c, and the rest. The cell about 1 has c = 1, so that
  * nothing cancels there. */
 
-#define FEAT_LOG_START UINT64_C(0x3fe8200000000000) /* where cell 0 begins: half a cell above 3/4 */
+#define FEAT_LOG_START UINT64_C(0x3fe8400000000000) /* where cell 0 begins: half a cell above 3/4 */
 
 typedef struct feat_log_parts {
     FEAT_F first;        /* k ln 2 - log c + the high part of r: exact */
@@ -298,7 +304,7 @@ typedef struct feat_log_parts {
 /* Of the double with the bits `bits`; its exponent may be below that of doubles. *scale is c / 2^k, for k < 1023. */
 FEAT_CORE feat_log_parts feat_log_reduce(FEAT_U bits, FEAT_F *scale) {
     FEAT_U from_start = bits + ((UINT64_C(1) << 63) - FEAT_LOG_START); /* k + 2048 above, the cell below it */
-    FEAT_U j = (from_start >> 46) & (FEAT_LOG_CELLS - 1);
+    FEAT_U j = (from_start >> 47) & (FEAT_LOG_CELLS - 1);
     FEAT_U k = from_start >> 52;
     FEAT_F exponent = feat_of_bits(k | UINT64_C(0x4330000000000000)) - (0x1p52 + 2048.0);
     FEAT_U z_bits = bits - (k << 52) + (UINT64_C(1) << 63);
@@ -319,8 +325,8 @@ FEAT_CORE feat_log_parts feat_log_reduce(FEAT_U bits, FEAT_F *scale) {
 FEAT_CORE feat_dd feat_log_finish(feat_log_parts p) {
     FEAT_F square = p.r * p.r;
     FEAT_F curve =
-        square * ((p.r * (FEAT_LOG_C3 + p.r * FEAT_LOG_C4) - 0.5) +
-                  (square * p.r) * ((FEAT_LOG_C5 + p.r * FEAT_LOG_C6) + square * (FEAT_LOG_C7 + p.r * FEAT_LOG_C8)));
+        (FEAT_LOG_C5 + p.r * FEAT_LOG_C6) + square * ((FEAT_LOG_C7 + p.r * FEAT_LOG_C8) + square * FEAT_LOG_C9);
+    curve = square * ((p.r * (FEAT_LOG_C3 + p.r * FEAT_LOG_C4) - 0.5) + (square * p.r) * curve);
     feat_dd sum = feat_dd_fast(p.first, p.low);
     return (feat_dd){sum.hi, curve + (p.rest + sum.lo)};
 }
@@ -343,7 +349,8 @@ FEAT_CORE feat_dd feat_log_near(feat_log_parts p) {
     FEAT_F cubic = square * r *
                    ((FEAT_LOG_NEAR_C3 + r * FEAT_LOG_NEAR_C4) +
                     square * ((FEAT_LOG_NEAR_C5 + r * FEAT_LOG_NEAR_C6) +
-                              square * ((FEAT_LOG_NEAR_C7 + r * FEAT_LOG_NEAR_C8) + square * FEAT_LOG_NEAR_C9)));
+                              square * ((FEAT_LOG_NEAR_C7 + r * FEAT_LOG_NEAR_C8) +
+                                        square * (FEAT_LOG_NEAR_C9 + r * FEAT_LOG_NEAR_C10))));
     feat_dd sum = feat_dd_fast(p.first, p.low);
     feat_dd more = feat_dd_fast(sum.hi, -half);
     return (feat_dd){more.hi, (p.rest + (sum.lo + more.lo)) + (cubic - p.low * (p.high + 0.5 * p.low))};
@@ -404,6 +411,21 @@ FEAT_CORE FEAT_F feat_logit_core(FEAT_F x) {
     return l.hi + l.lo;
 }
 
+/* log x / log base */
+FEAT_CORE feat_dd feat_log_base_bits(FEAT_U base, FEAT_U x, FEAT_U *zero) {
+    FEAT_F scale;
+    feat_dd above = feat_log_finish(feat_log_reduce(x, &scale));
+    feat_dd below = feat_log_finish(feat_log_reduce(base, &scale));
+    *zero = (feat_magnitude_bits(above.hi) - 1) | (feat_magnitude_bits(below.hi) - 1);
+    return feat_dd_quotient(feat_dd_fast(above.hi, above.lo), feat_dd_fast(below.hi, below.lo));
+}
+/* Special are what is special to the logarithm, and 1. */
+FEAT_CORE FEAT_F feat_log_base_core(FEAT_F base, FEAT_F x, FEAT_U *special) {
+    feat_dd q = feat_log_base_bits(feat_to_bits(base), feat_to_bits(x), special);
+    *special |= feat_log_special(base) | feat_log_special(x);
+    return q.hi + q.lo;
+}
+
 /* ---- powers: x^y = e^(y log x) ---- */
 
 /* y log x as a part with 52 bits and the rest, below 2^-24 of it. y is finite. */
@@ -415,16 +437,14 @@ FEAT_CORE feat_dd feat_pow_exponent(FEAT_U x_bits, FEAT_F y) {
     return (feat_dd){y_high * l_high, (y - y_high) * l_high + y * l_rest};
 }
 
-/* x positive and normal. Right where feat_pow_special says nothing about the exponent that comes out. */
-FEAT_CORE FEAT_U feat_pow_special(FEAT_F x, FEAT_F exponent) {
-    return feat_log_special(x) | feat_exp_special(exponent);
-}
-FEAT_CORE FEAT_F feat_pow_core(FEAT_F x, FEAT_F y, FEAT_F *exponent) {
-    feat_dd p = feat_pow_exponent(feat_to_bits(x), y);
-    *exponent = p.hi;
+/* e^p.hi e^p.lo, where nothing leaves the normal range. */
+FEAT_CORE FEAT_F feat_pow_finish(feat_dd p) {
     feat_exp_parts e = feat_exp_reduce(p.hi);
     feat_dd m = feat_exp_mantissa(e, e.r + p.lo);
     return feat_exp_scaled(m.hi + m.lo, e.n);
 }
+
+/* What is special to the logarithm of x, and where the result may leave the normal range. */
+FEAT_CORE FEAT_U feat_pow_special(FEAT_F x, feat_dd p) { return feat_log_special(x) | feat_exp_special(p.hi); }
 
 #endif

@@ -9,7 +9,7 @@ typedef void feat_math_array2(const double *x, const double *y, double *out, siz
 
 typedef struct feat_math_table {
     feat_math_array1 *exp, *exp2, *expm1, *log, *log2, *log10, *log1p, *sinh, *cosh, *tanh, *sigmoid, *logit;
-    feat_math_array2 *pow;
+    feat_math_array2 *pow, *log_base;
 } feat_math_table;
 
 #if defined(__x86_64__) && defined(__GNUC__)

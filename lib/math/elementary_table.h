@@ -4,7 +4,7 @@
 #define FEAT_LIB_MATH_ELEMENTARY_TABLE_H
 
 #define FEAT_EXP_CELLS 32
-#define FEAT_LOG_CELLS 64
+#define FEAT_LOG_CELLS 32
 
 #define FEAT_EXP_PER_STEP  0x1.71547652b82fep+5 /* 32 / ln 2 */
 #define FEAT_EXP_STEP_HIGH 0x1.62e42fefcp-6     /* ln 2 / 32: 35 bits, so that up to 18 bits times it are exact */
@@ -35,25 +35,27 @@
 #define FEAT_EXP2_C6  0x1.4309557c7947ap-13
 #define FEAT_LN2_HIGH 0x1.62e42fefa38p-1 /* a multiple of 2^-42 */
 #define FEAT_LN2_LOW  0x1.ef35793c7673p-45
-/* (log(1 + r) - r + r^2 / 2) / r^3 for -0.008545 <= r <= 0.008087 */
-#define FEAT_LOG_C3 0x1.555555555556ap-2
-#define FEAT_LOG_C4 -0x1.00000000009adp-2
-#define FEAT_LOG_C5 0x1.9999998f71ce7p-3
-#define FEAT_LOG_C6 -0x1.555553e20d2bbp-3
-#define FEAT_LOG_C7 0x1.2498492735427p-3
-#define FEAT_LOG_C8 -0x1.0055817d21371p-3
+/* (log(1 + r) - r + r^2 / 2) / r^3 for -0.016113 <= r <= 0.015869 */
+#define FEAT_LOG_C3 0x1.5555555555555p-2
+#define FEAT_LOG_C4 -0x1.0000000000cdep-2
+#define FEAT_LOG_C5 0x1.99999999ad81ep-3
+#define FEAT_LOG_C6 -0x1.55555490ceaccp-3
+#define FEAT_LOG_C7 0x1.249244c68e8c4p-3
+#define FEAT_LOG_C8 -0x1.001775148e497p-3
+#define FEAT_LOG_C9 0x1.c7a0cc2962cf9p-4
 /* The same, nearer. */
-#define FEAT_LOG_NEAR_C3 0x1.5555555555555p-2
-#define FEAT_LOG_NEAR_C4 -0x1.000000000004p-2
-#define FEAT_LOG_NEAR_C5 0x1.999999999c25bp-3
-#define FEAT_LOG_NEAR_C6 -0x1.5555554728b21p-3
-#define FEAT_LOG_NEAR_C7 0x1.2492473c80a64p-3
-#define FEAT_LOG_NEAR_C8 -0x1.00064a5d81e0ep-3
-#define FEAT_LOG_NEAR_C9 0x1.c7d024c4c1afep-4
-#define FEAT_LOG2E_HIGH  0x1.7154768p+0 /* 26 bits */
-#define FEAT_LOG2E_LOW   -0x1.6a3e80f444178p-27
-#define FEAT_LOG10E_HIGH 0x1.bcb7b18p-2 /* 26 bits */
-#define FEAT_LOG10E_LOW  -0x1.6c8d78e6acaa4p-29
+#define FEAT_LOG_NEAR_C3  0x1.5555555555555p-2
+#define FEAT_LOG_NEAR_C4  -0x1.ffffffffffffdp-3
+#define FEAT_LOG_NEAR_C5  0x1.999999999cf0dp-3
+#define FEAT_LOG_NEAR_C6  -0x1.555555557856cp-3
+#define FEAT_LOG_NEAR_C7  0x1.2492482563f5cp-3
+#define FEAT_LOG_NEAR_C8  -0x1.fffff5058e206p-4
+#define FEAT_LOG_NEAR_C9  0x1.c74d2ed24d9f1p-4
+#define FEAT_LOG_NEAR_C10 -0x1.9a237de59ff04p-4
+#define FEAT_LOG2E_HIGH   0x1.7154768p+0 /* 26 bits */
+#define FEAT_LOG2E_LOW    -0x1.6a3e80f444178p-27
+#define FEAT_LOG10E_HIGH  0x1.bcb7b18p-2 /* 26 bits */
+#define FEAT_LOG10E_LOW   -0x1.6c8d78e6acaa4p-29
 
 extern const double feat_exp2_high[FEAT_EXP_CELLS];
 extern const double feat_exp2_low[FEAT_EXP_CELLS];

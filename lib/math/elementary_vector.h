@@ -47,14 +47,14 @@ static inline __attribute__((always_inline)) __m512i feat_lookup32(const void *t
     __mmask8 upper = _mm512_test_epi64_mask(j, _mm512_set1_epi64(16));
     return _mm512_mask_blend_epi64(upper, feat_lookup16(bytes, j), feat_lookup16(bytes + 128, j));
 }
-static inline __attribute__((always_inline)) __m512i feat_lookup64(const void *table, __m512i j) {
-    const char *bytes = table;
-    __mmask8 upper = _mm512_test_epi64_mask(j, _mm512_set1_epi64(32));
-    return _mm512_mask_blend_epi64(upper, feat_lookup32(bytes, j), feat_lookup32(bytes + 256, j));
-}
-
-_Static_assert(FEAT_EXP_CELLS == 32 && FEAT_LOG_CELLS == 64, "the lookups are made for tables of these sizes");
+_Static_assert(FEAT_EXP_CELLS == 32 && FEAT_LOG_CELLS == 32, "the lookups are made for tables of these sizes");
 #define FEAT_EXP_LOOKUP(table, j) (feat_double8) feat_lookup32(table, (__m512i)(j))
-#define FEAT_LOG_LOOKUP(table, j) (feat_double8) feat_lookup64(table, (__m512i)(j))
+#define FEAT_LOG_LOOKUP(table, j) (feat_double8) feat_lookup32(table, (__m512i)(j))
+/* Of trigonometry_table.h: 32 cells, too. */
+#define FEAT_ATAN_LOOKUP(table, j) (feat_double8) feat_lookup32(table, (__m512i)(j))
+
+static inline __attribute__((always_inline)) feat_double8 feat_root(feat_double8 x) {
+    return (feat_double8)_mm512_sqrt_pd((__m512d)x);
+}
 
 #endif

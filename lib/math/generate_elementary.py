@@ -12,9 +12,9 @@ from mpmath import mp, mpf, floor, log, exp, nint, cos, cosh, pi, sinh, sqrt, ma
 mp.prec = 300
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-# Cells of the tables. So few that a processor with permutations of registers can keep a table in four or eight of them.
+# Cells of the tables. So few that a processor with permutations of registers can keep a table in four of them.
 EXP_CELLS = 32
-LOG_CELLS = 64
+LOG_CELLS = 32
 
 
 def double(x):
@@ -99,7 +99,7 @@ def log_tables():
             scale = mpf(1)
         else:
             best = 2 / (start + end)
-            scale = to_grid(best, 8 if best > 1 else 9)
+            scale = to_grid(best, 7 if best > 1 else 8)
         exact = -log(scale)
         part = to_grid(exact, 42)
         inverse.append(float(scale))
@@ -154,10 +154,10 @@ def main():
     define("FEAT_LN2_LOW", double(ln2 - part))
     names.append(f"/* (log(1 + r) - r + r^2 / 2) / r^3 for {float(reach[0]):.6f} <= r <= {float(reach[1]):.6f} */")
     f = lambda r: (log(1 + r) - r + r * r / 2) / r**3
-    for k, c in enumerate(chebyshev_fit(f, reach[0], reach[1], 5)):
+    for k, c in enumerate(chebyshev_fit(f, reach[0], reach[1], 6)):
         define(f"FEAT_LOG_C{k + 3}", double(c))
     names.append("/* The same, nearer. */")
-    for k, c in enumerate(chebyshev_fit(f, reach[0], reach[1], 6)):
+    for k, c in enumerate(chebyshev_fit(f, reach[0], reach[1], 7)):
         define(f"FEAT_LOG_NEAR_C{k + 3}", double(c))
     for name, value in (("LOG2E", 1 / ln2), ("LOG10E", 1 / log(mpf(10)))):
         high, low = split(value, 26)

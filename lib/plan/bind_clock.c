@@ -203,9 +203,11 @@ feat_status feat_bind_clock(feat_query *q, const feat_ast_expr *e, uint32_t *low
     return FEAT_OK;
 }
 
-feat_status feat_bind_since(feat_query *q, const char *unit, bool open, uint32_t offset, uint32_t *low) {
+feat_status feat_bind_since(feat_query *q, const char *unit, const char *zone, bool open, uint32_t offset,
+                            uint32_t *low) {
     writer w = {.q = q, .offset = offset};
     feat_ast_expr *since = truncated(&w, unit, make(&w, FEAT_AST_CALL, "now", NULL, NULL));
+    if (zone && since) since->args[since->n_args++] = text(&w, zone);
     if (open) since = binary(&w, "+", since, interval(&w, 0, 0, 1));
     return w.failed ? feat_fail_memory(q->b.err) : bind_bound(q, since, low);
 }

@@ -108,7 +108,8 @@ static feat_status bind_binary(feat_binder *b, const feat_ast_expr *expr, uint32
         if (strcmp(expr->name, known[i]) == 0) op = known[i];
     uint32_t left, right;
     bool bit_not = strcmp(expr->name, "~") == 0 && expr->n_args == 1;
-    if (!op && !bit_not && strcmp(expr->name, "[]") != 0)
+    bool power = strcmp(expr->name, "^") == 0, at_zone = strcmp(expr->name, "at time zone") == 0;
+    if (!op && !bit_not && !power && !at_zone && strcmp(expr->name, "[]") != 0)
         return feat_bind_fail(b, expr->offset, "the operator '%s' is not supported", expr->name);
     FEAT_TRY(feat_bind_expr(b, expr->args[0], &left));
     if (strcmp(expr->name, "[]") == 0) {
@@ -118,7 +119,11 @@ static feat_status bind_binary(feat_binder *b, const feat_ast_expr *expr, uint32
     if (bit_not) return built(b, expr, feat_build_bit_not(&b->build, left), node);
     for (size_t i = 1; i < expr->n_args; i++) {
         FEAT_TRY(feat_bind_expr(b, expr->args[i], &right));
-        FEAT_TRY(built(b, expr, feat_build_binary(&b->build, op, left, right), &left));
+        uint32_t both[] = {left, right};
+        uint32_t made = power     ? feat_build_call(&b->build, "pow", both, 2)
+                        : at_zone ? feat_build_at_zone(&b->build, left, right)
+                                  : feat_build_binary(&b->build, op, left, right);
+        FEAT_TRY(built(b, at_zone ? expr->args[1] : expr, made, &left));
     }
     *node = left;
     return FEAT_OK;

@@ -159,9 +159,7 @@ static feat_status bind_frame(feat_query *q, const feat_ast_window *w, feat_wind
     case FEAT_AST_RANGE: break;
     case FEAT_AST_SINCE: {
         uint32_t low;
-        if (w->zone)
-            return feat_bind_fail(&q->b, w->offset, "AT TIME ZONE in a frame is not supported; SINCE counts in UTC");
-        FEAT_TRY(feat_bind_since(q, w->since, window->open_left, w->offset, &low));
+        FEAT_TRY(feat_bind_since(q, w->since, w->zone, window->open_left, w->offset, &low));
         window->open_left = false; /* the bound has it */
         return feat_query_bound(q, low, &window->low);
     }

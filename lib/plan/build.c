@@ -162,6 +162,9 @@ static uint32_t comparison(feat_builder *b, const char *sql, uint32_t left, uint
     if ((order || swap) && (base == FEAT_TYPE_VECTOR || base == FEAT_TYPE_LIST || base == FEAT_TYPE_MAP))
         return feat_build_refuse(b, "'%s' has no meaning for %s; compare elements, or use =", sql,
                                  feat_build_type_name(feat_build_type(b, left)));
+    left = feat_build_list_compared(b, left);
+    if (left != FEAT_NO_NODE) right = feat_build_list_compared(b, right);
+    if (left == FEAT_NO_NODE || right == FEAT_NO_NODE) return FEAT_NO_NODE;
     if (swap) return feat_build_named(b, sql[1] ? "<=" : "<", FEAT_TYPE_BOOLEAN, (uint32_t[]){right, left}, 2);
     return feat_build_named(b, sql, FEAT_TYPE_BOOLEAN, (uint32_t[]){left, right}, 2);
 }

@@ -47,7 +47,9 @@ uint32_t feat_build_is_null(feat_builder *b, uint32_t node);
 uint32_t feat_build_is_truth(feat_builder *b, uint32_t node, bool truth);
 /* conditions[i] chooses results[i]; otherwise `otherwise` (FEAT_NO_NODE: NULL). The arrays are overwritten. */
 uint32_t feat_build_case(feat_builder *b, uint32_t *conditions, uint32_t *results, size_t n, uint32_t otherwise);
-/* x[i] of a list or vector. */
+/* time AT TIME ZONE zone. */
+uint32_t feat_build_at_zone(feat_builder *b, uint32_t time, uint32_t zone);
+/* x[i] of a list or vector, or the character of a text. */
 uint32_t feat_build_list_at(feat_builder *b, uint32_t list, uint32_t index);
 /* LIKE, or with `fold` ILIKE; `escape` is FEAT_NO_NODE where none is written. */
 uint32_t feat_build_like(feat_builder *b, bool fold, uint32_t text, uint32_t pattern, uint32_t escape);
@@ -55,7 +57,8 @@ uint32_t feat_build_like(feat_builder *b, bool fold, uint32_t text, uint32_t pat
 uint32_t feat_build_bit_not(feat_builder *b, uint32_t node);
 
 /* A function that needs more than its row of op.def says is a row of a table, in build_call.c or beside what builds it.
- * `takes_part`: the first argument is a part of a time, a word or a constant text; it is handed over as a text constant. */
+ * `takes_part`: the first argument is a part of a time, a word or a constant text; it is handed over as a text
+ * constant. */
 typedef struct feat_function {
     const char *name;
     size_t min, max; /* arguments */

@@ -22,7 +22,8 @@ static uint32_t build_nullif(feat_builder *b, const feat_function *function, uin
     if (!feat_build_unify(b, &left, &right)) return FEAT_NO_NODE;
     feat_type type = feat_build_type(b, left);
     if (type == FEAT_TYPE_UNKNOWN) return feat_build_null(b, FEAT_TYPE_BIGINT);
-    if (type == feat_build_type(b, args[0])) return feat_build_named(b, "nullif", type, (uint32_t[]){left, right}, 2);
+    bool bytes = type == feat_build_type(b, args[0]) && !feat_is_list(type); /* equal values are equal registers */
+    if (bytes) return feat_build_named(b, "nullif", type, (uint32_t[]){left, right}, 2);
     uint32_t equal = feat_build_binary(b, "=", args[0], args[1]);
     if (equal == FEAT_NO_NODE) return equal;
     uint32_t null = feat_build_null(b, feat_build_type(b, args[0]));
@@ -33,6 +34,8 @@ static uint32_t build_extreme(feat_builder *b, const feat_function *function, ui
     if (!feat_build_unify_all(b, args, n)) return FEAT_NO_NODE;
     feat_type type = feat_build_type(b, args[0]);
     if (type == FEAT_TYPE_UNKNOWN) return feat_build_null(b, FEAT_TYPE_BIGINT);
+    if (feat_is_list(type))
+        return feat_build_refuse(b, "%s has no meaning for lists; choose among elements", function->name);
     uint32_t value = args[0];
     for (size_t i = 1; i < n; i++) value = feat_build_named(b, function->name, type, (uint32_t[]){value, args[i]}, 2);
     return value;
@@ -68,26 +71,6 @@ static uint32_t build_sign(feat_builder *b, const feat_function *function, uint3
     return feat_build_named(b, "sign", FEAT_TYPE_TINYINT, args, 1);
 }
 
-/* floor, ceil, round, trunc: DECIMALs lose their scale. Of integers, as in DuckDB, the first two are DOUBLE and the
- * others the integer itself. */
-static uint32_t build_whole(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
-    (void)n;
-    static const char *const names[] = {"floor", "ceil", "round", "trunc"};
-    const char *sql = names[function->parameter];
-    if (!to_number(b, function, &args[0])) return FEAT_NO_NODE;
-    feat_type type = feat_build_type(b, args[0]);
-    bool rounds = function->parameter >= 2;
-    if (feat_is_integer(type) && !rounds) args[0] = feat_build_convert(b, args[0], type = FEAT_TYPE_DOUBLE);
-    if (args[0] == FEAT_NO_NODE || feat_is_integer(type)) return args[0];
-    if (!feat_is_decimal(type)) return feat_build_named(b, sql, type, args, 1);
-    int scale = FEAT_TYPE_SCALE(type);
-    if (scale == 0) return args[0];
-    /* A carry takes one digit more before the point, and there are `scale` free. */
-    feat_type result = FEAT_TYPE_DECIMAL_OF(FEAT_TYPE_PRECISION(type), 0);
-    uint32_t digits = feat_build_int(b, FEAT_TYPE_BIGINT, scale);
-    return feat_build_named(b, sql, result, (uint32_t[]){args[0], digits}, 2);
-}
-
 static uint32_t build_sqrt(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
     (void)n;
     if (!to_number(b, function, &args[0])) return FEAT_NO_NODE;
@@ -110,17 +93,17 @@ static const feat_function functions[] = {
     {"least", 1, ANY_NUMBER, false, build_extreme, 0},
     {"abs", 1, 1, false, build_abs, 0},
     {"sign", 1, 1, false, build_sign, 0},
-    {"floor", 1, 1, false, build_whole, 0},
-    {"ceil", 1, 1, false, build_whole, 1},
-    {"ceiling", 1, 1, false, build_whole, 1},
-    {"round", 1, 1, false, build_whole, 2},
-    {"trunc", 1, 1, false, build_whole, 3},
+    {"floor", 1, 1, false, feat_build_whole, 0},
+    {"ceil", 1, 1, false, feat_build_whole, 1},
+    {"ceiling", 1, 1, false, feat_build_whole, 1},
+    {"round", 1, 2, false, feat_build_whole, 2},
+    {"trunc", 1, 2, false, feat_build_whole, 3},
     {"sqrt", 1, 1, false, build_sqrt, 0},
     {"xor", 2, 2, false, build_xor, 0},
     {"date_part", 2, 2, true, feat_build_date_part, 0},
     {"datepart", 2, 2, true, feat_build_date_part, 0},
-    {"date_trunc", 2, 2, true, feat_build_date_trunc, 0},
-    {"datetrunc", 2, 2, true, feat_build_date_trunc, 0},
+    {"date_trunc", 2, 3, true, feat_build_date_trunc, 0},
+    {"datetrunc", 2, 3, true, feat_build_date_trunc, 0},
     {"date_diff", 3, 3, true, feat_build_date_diff, 0},
     {"datediff", 3, 3, true, feat_build_date_diff, 0},
     {"date_add", 2, 3, true, feat_build_date_add, 0},
@@ -151,6 +134,8 @@ static const feat_function functions[] = {
     {"isoyear", 1, 1, false, feat_build_one_part, FEAT_PART_ISOYEAR},
     {"yearweek", 1, 1, false, feat_build_one_part, FEAT_PART_YEARWEEK},
     {"epoch", 1, 1, false, feat_build_one_part, FEAT_PART_EPOCH},
+    {"era", 1, 1, false, feat_build_one_part, FEAT_PART_ERA},
+    {"julian", 1, 1, false, feat_build_one_part, FEAT_PART_JULIAN},
     {"to_microseconds", 1, 1, false, feat_build_to_interval, FEAT_PART_MICROSECOND},
     {"to_milliseconds", 1, 1, false, feat_build_to_interval, FEAT_PART_MILLISECOND},
     {"to_seconds", 1, 1, false, feat_build_to_interval, FEAT_PART_SECOND},
@@ -183,8 +168,9 @@ static const struct {
 };
 enum { N_ALIASES = sizeof aliases / sizeof *aliases };
 
-static const feat_function *const tables[] = {functions, feat_list_functions, feat_text_functions, feat_regex_functions,
-                                              feat_json_functions};
+static const feat_function *const tables[] = {functions,           feat_json_functions,  feat_list_functions,
+                                              feat_math_functions, feat_regex_functions, feat_text_functions,
+                                              feat_zone_functions};
 enum { N_TABLES = sizeof tables / sizeof *tables };
 
 static const char *name_of(const char *name) {

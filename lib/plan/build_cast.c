@@ -1,6 +1,7 @@
 /* Conversions: which there are, which happen unasked, and of what operators they consist. */
 #include "base/calendar.h"
 #include "base/clock.h"
+#include "column/nested.h"
 #include "math/decimal.h"
 #include "plan/build_parts.h"
 #include "text/print.h"
@@ -237,6 +238,9 @@ static uint32_t printed(feat_builder *b, uint32_t node, feat_type from) {
     case FEAT_TYPE_TIMESTAMP: return feat_build_op1(b, FEAT_OP_PRINT_TIMESTAMP, text, node);
     case FEAT_TYPE_INTERVAL: return feat_build_op1(b, FEAT_OP_PRINT_V, text, node);
     case FEAT_TYPE_BLOB: return feat_build_op1(b, FEAT_OP_PRINT_BLOB, text, node);
+    case FEAT_TYPE_VECTOR:
+    case FEAT_TYPE_LIST:
+    case FEAT_TYPE_MAP: return feat_build_op_with(b, FEAT_OP_PRINT_LIST, text, node, (int64_t)from);
     default: return FEAT_NO_NODE;
     }
 }
@@ -272,7 +276,7 @@ uint32_t feat_build_convert(feat_builder *b, uint32_t node, feat_type type) {
         uint32_t made = number_constant(b, node, type);
         if (made != FEAT_NO_NODE) return made;
     }
-    if (feat_is_list(before)) return feat_build_list_convert(b, node, type);
+    if (feat_is_list(before) && type != FEAT_TYPE_TEXT) return feat_build_list_convert(b, node, type);
     b->reason[0] = 0;
     uint32_t made = converted(b, node, before, type);
     if (made != FEAT_NO_NODE || b->reason[0] != 0 || b->no_memory) return made;
@@ -300,6 +304,14 @@ uint32_t feat_build_cast(feat_builder *b, uint32_t node, feat_type type, bool as
     if (constant && !from->is_null) {
         uint32_t made = number_constant(b, node, type);
         if (made != FEAT_NO_NODE) return made;
+    }
+    if (constant && !from->is_null && feat_is_list(from->type) && feat_is_list(type)) {
+        uint32_t adapted_list = feat_build_list_adapt(b, node, type);
+        if (adapted_list == FEAT_NO_NODE) return adapted_list;
+        node = adapted_list;
+        from = feat_build_at(b, node);
+        bool element = feat_nested_element(from->type) == feat_nested_element(type);
+        if (element) return feat_build_convert(b, node, type);
     }
     if (unasked(from->type, type)) return feat_build_convert(b, node, type);
     return feat_build_refuse(b, "cannot convert %s to %s", feat_build_type_name(from->type),
@@ -350,7 +362,7 @@ static uint32_t adapted(feat_builder *b, uint32_t node, uint32_t other) {
     if (feat_build_is_literal(b, node, FEAT_TYPE_DOUBLE)) return adapt_decimal(b, node, type);
     if (feat_build_is_literal(b, node, FEAT_TYPE_TEXT)) return read_constant(b, node, type);
     bool list = feat_is_list(type) && feat_is_list(feat_build_type(b, node));
-    if (list && feat_build_is_constant(b, node) && !feat_build_at(b, node)->is_null)
+    if (list && feat_build_is_constant(b, node) && !feat_build_at(b, node)->is_null && !feat_is_untyped_list(b, other))
         return feat_build_list_adapt(b, node, type);
     return node;
 }

@@ -123,6 +123,15 @@ static uint32_t *elements_of(feat_builder *b, uint32_t node, size_t *n) {
     return nodes;
 }
 
+bool feat_is_untyped_list(const feat_builder *b, uint32_t node) {
+    feat_nested_layout list;
+    feat_element e;
+    if (!is_constant_list(b, node) || !layout_of(b, node, &list)) return false;
+    for (size_t i = 0; i < list.n; i++)
+        if (feat_list_get(&list, i, &e)) return false;
+    return true;
+}
+
 /* ---- Conversion. ---- */
 
 feat_type feat_list_common(feat_type a, feat_type b) {
@@ -205,6 +214,13 @@ uint32_t feat_build_list_adapt(feat_builder *b, uint32_t node, feat_type other) 
     return encode(b, vector ? other : FEAT_TYPE_LIST_OF(element), nodes, n);
 }
 
+/* Equal doubles are not always equal bytes: -0 equals 0. */
+uint32_t feat_build_list_compared(feat_builder *b, uint32_t node) {
+    feat_type type = feat_build_type(b, node);
+    if (!feat_is_list(type) || !feat_is_float(feat_nested_element(type))) return node;
+    return list_op2(b, FEAT_OP_LIST_COMPARED, type, node, type);
+}
+
 /* ---- Literals. ---- */
 
 /* A list of one element, which may be NULL. */
@@ -268,6 +284,10 @@ static uint32_t needs_list(feat_builder *b, const char *what, uint32_t node) {
 uint32_t feat_build_list_at(feat_builder *b, uint32_t list, uint32_t index) {
     feat_type type = feat_build_type(b, list), at = feat_build_type(b, index);
     if (type == FEAT_TYPE_UNKNOWN) return feat_build_null(b, FEAT_TYPE_BIGINT);
+    if (type == FEAT_TYPE_TEXT) {
+        uint32_t args[] = {list, index, feat_build_int(b, FEAT_TYPE_BIGINT, 1)};
+        return args[2] == FEAT_NO_NODE ? args[2] : feat_build_call(b, "substring", args, 3);
+    }
     if (!feat_is_list(type)) return needs_list(b, "[ ]", list);
     if (!feat_is_integer(at) && at != FEAT_TYPE_UNKNOWN)
         return feat_build_refuse(b, "the number of an element is an integer, found %s", feat_build_type_name(at));
@@ -314,26 +334,52 @@ uint32_t feat_build_list_concat(feat_builder *b, uint32_t left, uint32_t right) 
     return left == FEAT_NO_NODE || right == FEAT_NO_NODE ? FEAT_NO_NODE : concat_two(b, left, right);
 }
 
-/* NULLs do not count. */
-static uint32_t build_concat(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
-    uint32_t all = FEAT_NO_NODE;
+/* The type of elements that lists have in common; literals among them adapt. Bare NULLs are left out. */
+static feat_type common_element(feat_builder *b, const char *what, uint32_t *lists, size_t n) {
+    feat_type element = FEAT_TYPE_UNKNOWN;
+    uint32_t before = FEAT_NO_NODE;
     for (size_t i = 0; i < n; i++) {
-        feat_type type = feat_build_type(b, args[i]);
+        feat_type type = feat_build_type(b, lists[i]);
         if (type == FEAT_TYPE_UNKNOWN) continue;
-        if (!feat_is_list(type)) return needs_list(b, function->name, args[i]);
-        if (all == FEAT_NO_NODE) {
-            all = feat_build_convert(b, args[i], FEAT_TYPE_LIST_OF(feat_nested_element(type)));
-        } else {
-            uint32_t both = concat_two(b, all, args[i]);
-            if (both == FEAT_NO_NODE) return both;
-            type = feat_build_type(b, both);
-            uint32_t left = feat_build_convert(b, all, type), right = feat_build_convert(b, args[i], type);
-            right = feat_build_named(b, "coalesce", type, (uint32_t[]){left, right}, 2);
-            all = feat_build_named(b, "coalesce", type, (uint32_t[]){both, right}, 2);
+        if (!feat_is_list(type)) {
+            needs_list(b, what, lists[i]);
+            return FEAT_TYPE_UNKNOWN;
         }
-        if (all == FEAT_NO_NODE) return all;
+        element = feat_nested_element(type);
+        if (before == FEAT_NO_NODE) {
+            before = lists[i];
+            continue;
+        }
+        if (!feat_build_adapt(b, &before, &lists[i])) return FEAT_TYPE_UNKNOWN;
+        feat_type left = feat_build_type(b, before), right = feat_build_type(b, lists[i]);
+        element = feat_type_common(feat_nested_element(left), feat_nested_element(right));
+        if (element == FEAT_TYPE_UNKNOWN) {
+            cannot_convert(b, right, left);
+            return element;
+        }
+        before = feat_build_null(b, FEAT_TYPE_LIST_OF(element));
+        if (before == FEAT_NO_NODE) return FEAT_TYPE_UNKNOWN;
     }
-    return all == FEAT_NO_NODE ? feat_build_null(b, FEAT_TYPE_LIST_OF(FEAT_TYPE_BIGINT)) : all;
+    return element;
+}
+
+/* NULLs do not count: a list that is one has no elements. */
+static uint32_t build_concat(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
+    b->reason[0] = 0;
+    feat_type element = common_element(b, function->name, args, n);
+    if (element == FEAT_TYPE_UNKNOWN && (b->reason[0] || b->no_memory)) return FEAT_NO_NODE;
+    if (element == FEAT_TYPE_UNKNOWN) return feat_build_null(b, FEAT_TYPE_LIST_OF(FEAT_TYPE_BIGINT));
+    feat_type type = FEAT_TYPE_LIST_OF(element);
+    uint32_t empty = encode(b, type, NULL, 0);
+    if (empty == FEAT_NO_NODE) return empty;
+    for (size_t i = 0; i < n; i++) {
+        args[i] = feat_build_convert(b, args[i], type);
+        if (args[i] == FEAT_NO_NODE) return args[i];
+        if (!is_constant_list(b, args[i]))
+            args[i] = feat_build_named(b, "coalesce", type, (uint32_t[]){args[i], empty}, 2);
+        if (args[i] == FEAT_NO_NODE) return args[i];
+    }
+    return joined(b, type, args, n);
 }
 
 /* list_append(list, x), list_prepend(x, list): `parameter` says where the list is. */
@@ -354,16 +400,6 @@ static uint32_t build_append(feat_builder *b, const feat_function *function, uin
 
 /* ---- Searching. ---- */
 
-/* Whether no element of a constant list is a value. */
-static bool says_nothing(const feat_builder *b, uint32_t node) {
-    feat_nested_layout list;
-    feat_element e;
-    if (!is_constant_list(b, node) || !layout_of(b, node, &list)) return false;
-    for (size_t i = 0; i < list.n; i++)
-        if (feat_list_get(&list, i, &e)) return false;
-    return true;
-}
-
 /* Brings a list and what is compared with its elements to one type of elements. The list becomes a LIST. */
 static bool unify_element(feat_builder *b, const char *what, uint32_t *list, uint32_t *x) {
     if (feat_build_type(b, *list) == FEAT_TYPE_UNKNOWN) {
@@ -377,7 +413,7 @@ static bool unify_element(feat_builder *b, const char *what, uint32_t *list, uin
     feat_type own = feat_build_type(b, *x);
     if (own != FEAT_TYPE_UNKNOWN && !element_type(b, own)) return false;
     /* Of a literal and a list of them the list has the say, unless nothing is in it that has a type. */
-    bool adapts = own != FEAT_TYPE_UNKNOWN && (!feat_build_is_constant(b, *x) || says_nothing(b, *list));
+    bool adapts = own != FEAT_TYPE_UNKNOWN && (!feat_build_is_constant(b, *x) || feat_is_untyped_list(b, *list));
     if (adapts && is_constant_list(b, *list)) {
         *list = feat_build_list_adapt(b, *list, FEAT_TYPE_LIST_OF(own));
         if (*list == FEAT_NO_NODE) return false;
@@ -457,6 +493,18 @@ static uint32_t build_of_two(feat_builder *b, const feat_function *function, uin
     return feat_build_fit(b, made, feat_nested_element(type));
 }
 
+/* 1 - the similarity. */
+static uint32_t build_cosine_distance(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
+    (void)n;
+    if (!unify_vectors(b, function->name, &args[0], &args[1])) return FEAT_NO_NODE;
+    feat_type type = feat_build_type(b, args[0]);
+    uint32_t similarity = list_op3(b, FEAT_OP_LIST_COSINE, FEAT_TYPE_DOUBLE, args[0], args[1], type),
+             one = feat_build_double(b, 1.0);
+    if (similarity == FEAT_NO_NODE || one == FEAT_NO_NODE) return FEAT_NO_NODE;
+    uint32_t made = feat_build_op2(b, FEAT_OP_SUB_F, FEAT_TYPE_DOUBLE, one, similarity);
+    return feat_build_fit(b, made, feat_nested_element(type));
+}
+
 static uint32_t build_normalize(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
     (void)n;
     feat_type type = feat_build_type(b, args[0]);
@@ -513,10 +561,10 @@ const feat_function feat_list_functions[] = {
     {"list_element", 2, 2, false, build_extract, 0},
     {"array_extract", 2, 2, false, build_extract, 0},
     {"array_length", 1, 1, false, build_length, 0},
-    {"list_concat", 2, ANY_NUMBER, false, build_concat, 0},
-    {"list_cat", 2, ANY_NUMBER, false, build_concat, 0},
-    {"array_concat", 2, ANY_NUMBER, false, build_concat, 0},
-    {"array_cat", 2, ANY_NUMBER, false, build_concat, 0},
+    {"list_concat", 1, ANY_NUMBER, false, build_concat, 0},
+    {"list_cat", 1, ANY_NUMBER, false, build_concat, 0},
+    {"array_concat", 1, ANY_NUMBER, false, build_concat, 0},
+    {"array_cat", 1, ANY_NUMBER, false, build_concat, 0},
     {"list_append", 2, 2, false, build_append, 0},
     {"array_append", 2, 2, false, build_append, 0},
     {"list_prepend", 2, 2, false, build_append, 1},
@@ -537,6 +585,9 @@ const feat_function feat_list_functions[] = {
     {"cosine_similarity", 2, 2, false, build_of_two, FEAT_OP_LIST_COSINE},
     {"list_cosine_similarity", 2, 2, false, build_of_two, FEAT_OP_LIST_COSINE},
     {"array_cosine_similarity", 2, 2, false, build_of_two, FEAT_OP_LIST_COSINE},
+    {"cosine_distance", 2, 2, false, build_cosine_distance, 0},
+    {"list_cosine_distance", 2, 2, false, build_cosine_distance, 0},
+    {"array_cosine_distance", 2, 2, false, build_cosine_distance, 0},
     {"l2_distance", 2, 2, false, build_of_two, FEAT_OP_LIST_DISTANCE},
     {"list_distance", 2, 2, false, build_of_two, FEAT_OP_LIST_DISTANCE},
     {"array_distance", 2, 2, false, build_of_two, FEAT_OP_LIST_DISTANCE},

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/calendar.h"
 #include "plan/build.h"
 
 /* Sets the reason; FEAT_NO_NODE. */
@@ -64,6 +65,12 @@ bool feat_build_adapt(feat_builder *b, uint32_t *left, uint32_t *right);
 /* ---- Operators (build_number.c, build_time.c). ---- */
 
 bool feat_is_time(feat_type type); /* DATE, TIMESTAMP, INTERVAL */
+/* The part that a constant text names, up to `last`. False with a reason. */
+bool feat_build_read_part(feat_builder *b, uint32_t node, int last, feat_part *part);
+/* A time as it is; a text constant is a timestamp. */
+uint32_t feat_build_to_time(feat_builder *b, uint32_t node, bool intervals);
+/* date_trunc(part, time, zone) (build_zone.c). */
+uint32_t feat_build_trunc_in_zone(feat_builder *b, feat_part part, uint32_t time, uint32_t zone);
 uint32_t feat_build_arithmetic(feat_builder *b, const char *sql, uint32_t left, uint32_t right);
 uint32_t feat_build_bits(feat_builder *b, const char *sql, uint32_t left, uint32_t right);
 uint32_t feat_build_time_arithmetic(feat_builder *b, const char *sql, uint32_t left, uint32_t right);
@@ -71,12 +78,16 @@ uint32_t feat_build_time_arithmetic(feat_builder *b, const char *sql, uint32_t l
 /* ---- Lists and vectors (build_list.c). ---- */
 
 bool feat_is_list(feat_type type); /* LIST, VECTOR */
+/* A literal without a value in it, such as [] or [NULL]: it takes any type. */
+bool feat_is_untyped_list(const feat_builder *b, uint32_t node);
 /* The list or vector that two have in common, or FEAT_TYPE_UNKNOWN. */
 feat_type feat_list_common(feat_type a, feat_type b);
 /* From one list or vector to another, as feat_build_convert. */
 uint32_t feat_build_list_convert(feat_builder *b, uint32_t node, feat_type type);
 /* A constant list whose literals have taken the type of the elements of `other`; as it was when they cannot. */
 uint32_t feat_build_list_adapt(feat_builder *b, uint32_t node, feat_type other);
+/* What the bytes of two lists are compared as. */
+uint32_t feat_build_list_compared(feat_builder *b, uint32_t node);
 /* x || y. */
 uint32_t feat_build_list_concat(feat_builder *b, uint32_t left, uint32_t right);
 uint32_t feat_build_list_length(feat_builder *b, uint32_t list);
@@ -100,5 +111,11 @@ extern const feat_function feat_json_functions[];
 typedef uint32_t feat_function_build(feat_builder *b, const feat_function *function, uint32_t *args, size_t n);
 feat_function_build feat_build_date_part, feat_build_one_part, feat_build_date_trunc, feat_build_date_diff,
     feat_build_to_interval, feat_build_date_add, feat_build_last_day, feat_build_make_date;
+/* floor, ceil, round, trunc (build_round.c). */
+feat_function_build feat_build_whole;
+/* The functions of build_math.c. */
+extern const feat_function feat_math_functions[];
+/* The functions of build_zone.c. */
+extern const feat_function feat_zone_functions[];
 
 #endif

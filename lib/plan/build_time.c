@@ -65,7 +65,7 @@ uint32_t feat_build_time_arithmetic(feat_builder *b, const char *sql, uint32_t l
 
 /* ---- Parts. ---- */
 
-static bool read_part(feat_builder *b, uint32_t node, int last, feat_part *part) {
+bool feat_build_read_part(feat_builder *b, uint32_t node, int last, feat_part *part) {
     if (!feat_build_is_literal(b, node, FEAT_TYPE_TEXT)) {
         feat_build_refuse(b, "the part of a time is a word such as day, or a constant text");
         return false;
@@ -79,8 +79,7 @@ static bool read_part(feat_builder *b, uint32_t node, int last, feat_part *part)
     return false;
 }
 
-/* A time as it is; a text constant is a timestamp. */
-static uint32_t to_time(feat_builder *b, uint32_t node, bool intervals) {
+uint32_t feat_build_to_time(feat_builder *b, uint32_t node, bool intervals) {
     feat_type type = feat_build_type(b, node);
     if (type == FEAT_TYPE_DATE || type == FEAT_TYPE_TIMESTAMP || (intervals && type == FEAT_TYPE_INTERVAL)) return node;
     if (type == FEAT_TYPE_UNKNOWN || feat_build_is_literal(b, node, FEAT_TYPE_TEXT))
@@ -89,13 +88,15 @@ static uint32_t to_time(feat_builder *b, uint32_t node, bool intervals) {
 }
 
 static uint32_t part_of(feat_builder *b, feat_part part, uint32_t node) {
-    node = to_time(b, node, true);
+    node = feat_build_to_time(b, node, true);
     if (node == FEAT_NO_NODE) return node;
     feat_type type = feat_build_type(b, node);
     if (part == FEAT_PART_EPOCH) {
         if (type == FEAT_TYPE_INTERVAL) return feat_build_refuse(b, "an INTERVAL with months has no length in seconds");
         return feat_build_op1(b, FEAT_OP_EPOCH, FEAT_TYPE_DOUBLE, feat_build_convert(b, node, FEAT_TYPE_TIMESTAMP));
     }
+    if (part == FEAT_PART_JULIAN && type != FEAT_TYPE_INTERVAL)
+        return feat_build_op1(b, FEAT_OP_JULIAN, FEAT_TYPE_DOUBLE, feat_build_convert(b, node, FEAT_TYPE_TIMESTAMP));
     if (type == FEAT_TYPE_INTERVAL && part > FEAT_PART_MILLENNIUM)
         return feat_build_refuse(b, "an INTERVAL has no such part");
     return feat_build_op_with(b,
@@ -108,7 +109,7 @@ static uint32_t part_of(feat_builder *b, feat_part part, uint32_t node) {
 uint32_t feat_build_date_part(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
     feat_part part;
     (void)function, (void)n;
-    return read_part(b, args[0], FEAT_PART_EPOCH, &part) ? part_of(b, part, args[1]) : FEAT_NO_NODE;
+    return feat_build_read_part(b, args[0], FEAT_PART_JULIAN, &part) ? part_of(b, part, args[1]) : FEAT_NO_NODE;
 }
 
 /* year(x) and its like: the part is the function's parameter. */
@@ -119,9 +120,10 @@ uint32_t feat_build_one_part(feat_builder *b, const feat_function *function, uin
 
 uint32_t feat_build_date_trunc(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
     feat_part part;
-    (void)function, (void)n;
-    if (!read_part(b, args[0], FEAT_PART_MILLENNIUM, &part)) return FEAT_NO_NODE;
-    uint32_t time = to_time(b, args[1], false);
+    (void)function;
+    if (!feat_build_read_part(b, args[0], FEAT_PART_MILLENNIUM, &part)) return FEAT_NO_NODE;
+    uint32_t time = feat_build_to_time(b, args[1], false);
+    if (n == 3) return feat_build_trunc_in_zone(b, part, time, args[2]);
     return feat_build_op_with(b, FEAT_OP_PART_FLOOR, FEAT_TYPE_TIMESTAMP,
                               feat_build_convert(b, time, FEAT_TYPE_TIMESTAMP), part);
 }
@@ -129,8 +131,9 @@ uint32_t feat_build_date_trunc(feat_builder *b, const feat_function *function, u
 uint32_t feat_build_date_diff(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
     feat_part part;
     (void)function, (void)n;
-    if (!read_part(b, args[0], FEAT_PART_MILLENNIUM, &part)) return FEAT_NO_NODE;
-    uint32_t from = to_time(b, args[1], false), to = from == FEAT_NO_NODE ? from : to_time(b, args[2], false);
+    if (!feat_build_read_part(b, args[0], FEAT_PART_MILLENNIUM, &part)) return FEAT_NO_NODE;
+    uint32_t from = feat_build_to_time(b, args[1], false),
+             to = from == FEAT_NO_NODE ? from : feat_build_to_time(b, args[2], false);
     from = feat_build_convert(b, from, FEAT_TYPE_TIMESTAMP);
     to = feat_build_convert(b, to, FEAT_TYPE_TIMESTAMP);
     uint32_t unit = feat_build_int(b, FEAT_TYPE_BIGINT, part);
@@ -156,8 +159,8 @@ uint32_t feat_build_date_add(feat_builder *b, const feat_function *function, uin
     feat_part part;
     (void)function;
     if (n == 2) return feat_build_time_arithmetic(b, "+", args[0], args[1]);
-    if (!read_part(b, args[0], FEAT_PART_MILLENNIUM, &part)) return FEAT_NO_NODE;
-    uint32_t time = to_time(b, args[2], false);
+    if (!feat_build_read_part(b, args[0], FEAT_PART_MILLENNIUM, &part)) return FEAT_NO_NODE;
+    uint32_t time = feat_build_to_time(b, args[2], false);
     if (time == FEAT_NO_NODE) return time;
     feat_type type = feat_build_type(b, args[1]);
     if (!feat_is_integer(type) && type != FEAT_TYPE_UNKNOWN)
@@ -178,7 +181,7 @@ uint32_t feat_build_date_add(feat_builder *b, const feat_function *function, uin
 
 uint32_t feat_build_last_day(feat_builder *b, const feat_function *function, uint32_t *args, size_t n) {
     (void)function, (void)n;
-    uint32_t day = feat_build_convert(b, to_time(b, args[0], false), FEAT_TYPE_DATE);
+    uint32_t day = feat_build_convert(b, feat_build_to_time(b, args[0], false), FEAT_TYPE_DATE);
     return feat_build_op1(b, FEAT_OP_LAST_DAY, FEAT_TYPE_DATE, day);
 }
 

@@ -126,8 +126,9 @@ bool feat_mentions_clock(const feat_ast_expr *expr);
 feat_status feat_bind_clock(feat_query *q, const feat_ast_expr *conjunct, uint32_t *low, uint32_t *high);
 /* A bound as the block numbers them; FEAT_NO_NODE gives FEAT_NO_BOUND. */
 feat_status feat_query_bound(feat_query *q, uint32_t node, uint32_t *bound);
-/* "SINCE unit" at t; `open` leaves the first instant out. */
-feat_status feat_bind_since(feat_query *q, const char *unit, bool open, uint32_t offset, uint32_t *low);
+/* "SINCE unit AT TIME ZONE zone" (NULL: UTC) at t; `open` leaves the first instant out. */
+feat_status feat_bind_since(feat_query *q, const char *unit, const char *zone, bool open, uint32_t offset,
+                            uint32_t *low);
 
 /* bind_window.c */
 feat_status feat_bind_key(feat_query *q, feat_ast_expr *const *exprs, size_t n, uint32_t offset);

@@ -46,24 +46,41 @@ static const uint32_t sines[64] = {
 
 static uint32_t rotate(uint32_t x, int n) { return x << n | x >> (32 - n); }
 
+/* One of 64 steps: `a` becomes what `mix` makes of the others, with a word of the block, turned. The letters change
+ * places from step to step instead of the values. */
+#define STEP(mix, a, b, c, d, word, turn, i)                                                                           \
+    a += (mix) + words[(word) % 16] + sines[i];                                                                        \
+    a = b + rotate(a, turn)
+#define CHOOSE(x, y, z) ((z) ^ ((x) & ((y) ^ (z))))
+#define FOUR(mix, word, t1, t2, t3, t4)                                                                                \
+    STEP(mix(b, c, d), a, b, c, d, word(i), t1, i);                                                                    \
+    STEP(mix(a, b, c), d, a, b, c, word(i + 1), t2, i + 1);                                                            \
+    STEP(mix(d, a, b), c, d, a, b, word(i + 2), t3, i + 2);                                                            \
+    STEP(mix(c, d, a), b, c, d, a, word(i + 3), t4, i + 3)
+#define MIX_1(x, y, z) CHOOSE(x, y, z)
+#define MIX_2(x, y, z) CHOOSE(z, x, y)
+#define MIX_3(x, y, z) ((x) ^ (y) ^ (z))
+#define MIX_4(x, y, z) ((y) ^ ((x) | ~(z)))
+#define WORD_1(i)      (i)
+#define WORD_2(i)      (5 * (i) + 1)
+#define WORD_3(i)      (3 * (i) + 5)
+#define WORD_4(i)      (7 * (i))
+
 static void md5_block(uint32_t state[4], const unsigned char *bytes) {
-    static const int turns[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
     uint32_t words[16], a = state[0], b = state[1], c = state[2], d = state[3];
-    for (int i = 0; i < 16; i++) words[i] = get4(bytes + 4 * i);
-    for (int i = 0; i < 64; i++) {
-        uint32_t mix;
-        int word;
-        switch (i / 16) {
-        case 0: mix = (b & c) | (~b & d), word = i; break;
-        case 1: mix = (d & b) | (~d & c), word = (5 * i + 1) % 16; break;
-        case 2: mix = b ^ c ^ d, word = (3 * i + 5) % 16; break;
-        default: mix = c ^ (b | ~d), word = 7 * i % 16; break;
-        }
-        uint32_t turned = rotate(a + mix + sines[i] + words[word], turns[i / 16][i % 4]);
-        a = d;
-        d = c;
-        c = b;
-        b += turned;
+    size_t i = 0;
+    for (; i < 16; i++) words[i] = get4(bytes + 4 * i);
+    for (i = 0; i < 16; i += 4) {
+        FOUR(MIX_1, WORD_1, 7, 12, 17, 22);
+    }
+    for (; i < 32; i += 4) {
+        FOUR(MIX_2, WORD_2, 5, 9, 14, 20);
+    }
+    for (; i < 48; i += 4) {
+        FOUR(MIX_3, WORD_3, 4, 11, 16, 23);
+    }
+    for (; i < 64; i += 4) {
+        FOUR(MIX_4, WORD_4, 6, 10, 15, 21);
     }
     state[0] += a;
     state[1] += b;

@@ -82,21 +82,23 @@ int64_t feat_text_levenshtein(feat_scratch *scratch, feat_text a, feat_text b) {
     b.length -= same;
     if (a.length == 0) return feat_text_length(b);
     if (b.length == 0) return feat_text_length(a);
-    /* Blocks first, then code points: the shorter text is the rows. */
+    /* The shorter text is the rows. */
     if (a.length > b.length) {
         feat_text swap = a;
         a = b;
         b = swap;
     }
-    size_t rows = feat_points_count(a.data, a.length), blocks = (rows + ROWS - 1) / ROWS, numbers = sizeof(block) / 4;
-    if (a.length > SIZE_MAX / 64 || b.length > SIZE_MAX / 64) {
+    if (b.length > SIZE_MAX / 64) {
         scratch->failed = true;
         return 0;
     }
+    size_t rows = 0; /* of bytes that are no UTF-8 as many as will be decoded */
+    for (size_t at = 0; at < a.length; rows++) at += feat_point_size(a.data[at], a.length - at);
+    size_t numbers = (rows + ROWS - 1) / ROWS * (sizeof(block) / sizeof(uint32_t));
     char *taken;
-    uint32_t *room = feat_points_room(scratch, blocks * numbers + a.length + b.length, &taken);
+    uint32_t *room = feat_points_room(scratch, numbers + a.length + b.length, &taken);
     if (!room) return 0;
-    uint32_t *points = room + blocks * numbers, *others = points + a.length;
+    uint32_t *points = room + numbers, *others = points + a.length;
     size_t n = feat_points_decode(a, points), m = feat_points_decode(b, others);
     int64_t result = distance(points, n, others, m, (block *)(void *)room);
     feat_scratch_trim(scratch, taken, 0);

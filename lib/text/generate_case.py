@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes case_table.c: the simple case mappings of Unicode, one code point to one.
+"""Writes case_table.c and case_table.h: the simple case mappings of Unicode, one code point to one; with --check only says
+whether they are what it would write.
 
 Run with the interpreter whose `unicodedata` has the version wanted: results of lower and upper change with the version,
 so a new one is a new revision of these operators.
@@ -11,6 +12,7 @@ none.
 """
 
 import pathlib
+import sys
 import unicodedata
 
 BITS = 6  # code points of a block: 64
@@ -106,8 +108,11 @@ extern const int32_t feat_case_deltas[][2];
 #endif
 """
     folder = pathlib.Path(__file__).parent
-    (folder / "case_table.c").write_text(text)
-    (folder / "case_table.h").write_text(header)
+    for name, content in (("case_table.c", text), ("case_table.h", header)):
+        if "--check" not in sys.argv:
+            (folder / name).write_text(content)
+        elif (folder / name).read_text() != content:
+            sys.exit(f"{name} is not what generate_case.py makes with Unicode {unicodedata.unidata_version}")
 
 
 if __name__ == "__main__":

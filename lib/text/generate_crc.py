@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Writes crc_table.c: the tables of CRC-32 (IEEE 802.3, reflected, 0xEDB88320) for eight bytes at a time. Table k holds what a
-byte becomes after k more bytes of zeros."""
+byte becomes after k more bytes of zeros. With --check it only says whether the file is what it would write."""
 
 import pathlib
+import sys
 import zlib
 
 POLYNOMIAL = 0xEDB88320
@@ -32,7 +33,11 @@ def main():
 /* clang-format off */
 const uint32_t feat_crc_table[8][256] = {
 """ + "\n".join(blocks) + "\n};\n/* clang-format on */\n"
-    (pathlib.Path(__file__).parent / "crc_table.c").write_text(text)
+    path = pathlib.Path(__file__).parent / "crc_table.c"
+    if "--check" not in sys.argv:
+        path.write_text(text)
+    elif path.read_text() != text:
+        sys.exit("crc_table.c is not what generate_crc.py makes")
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ bool feat_like_compile(feat_scratch *scratch, feat_text pattern, int32_t escape,
 /* ---- matching ---- */
 
 static bool starts_with(feat_text s, size_t at, const char *part, size_t n) {
-    return s.length - at >= n && (n == 0 || memcmp(s.data + at, part, n) == 0);
+    return s.length - at >= n && (n == 0 || feat_same_bytes(s.data + at, part, n));
 }
 
 /* The number of bytes before the first FEAT_LIKE_ANY. */
@@ -160,7 +160,7 @@ static bool match_end(feat_text segment, feat_text s, size_t from) {
         }
         size_t n = 0;
         while (n < i && segment.data[i - n - 1] != FEAT_LIKE_ANY) n++;
-        if (end < n || end - n < from || memcmp(s.data + end - n, segment.data + i - n, n) != 0) return false;
+        if (end < n || end - n < from || !feat_same_bytes(s.data + end - n, segment.data + i - n, n)) return false;
         end -= n;
         i -= n;
     }
@@ -221,7 +221,7 @@ static bool match(feat_text program, feat_text s) {
     }
 }
 
-bool feat_like_match(feat_scratch *scratch, feat_text program, feat_text s) {
+bool feat_like_match_any(feat_scratch *scratch, feat_text program, feat_text s) {
     if (program.length < HEADER) return false;
     if (s.length == 0) s.data = "";
     if ((program.data[1] & FOLD) == 0) return match(program, s);
@@ -242,6 +242,5 @@ bool feat_text_like(feat_scratch *scratch, feat_text s, feat_text pattern, feat_
     *matches = false;
     if (!feat_like_escape(escape, &point) || !feat_like_compile(scratch, pattern, point, fold, &program)) return false;
     *matches = feat_like_match(scratch, program, s);
-    if (program.length) feat_scratch_trim(scratch, program.data, 0);
     return true;
 }

@@ -2,16 +2,15 @@
 
 #define HIGH FEAT_EIGHT(0x80)
 
-bool feat_points_ascii(const char *p, size_t n) {
+bool feat_points_ascii_long(const char *p, size_t n) {
     size_t at = 0;
     uint64_t all = 0;
     for (; n - at >= 32; at += 32) {
         all = feat_load8(p + at) | feat_load8(p + at + 8) | feat_load8(p + at + 16) | feat_load8(p + at + 24);
         if (all & HIGH) return false;
     }
-    for (; n - at >= 8; at += 8) all |= feat_load8(p + at);
-    if (at < n && n >= 8) return ((all | feat_load8(p + n - 8)) & HIGH) == 0;
-    for (; at < n; at++) all |= (unsigned char)p[at];
+    /* There are more than 32. */
+    all |= feat_load8(p + n - 32) | feat_load8(p + n - 24) | feat_load8(p + n - 16) | feat_load8(p + n - 8);
     return (all & HIGH) == 0;
 }
 
@@ -26,7 +25,7 @@ static inline uint64_t load_last(const char *end, size_t n) {
 }
 
 /* Bytes less those that continue. */
-size_t feat_points_count(const char *p, size_t n) {
+size_t feat_points_count_long(const char *p, size_t n) {
     size_t at = 0, continuing = 0;
     for (; n - at >= 32; at += 32) {
         uint64_t a = feat_load8(p + at), b = feat_load8(p + at + 8), c = feat_load8(p + at + 16),

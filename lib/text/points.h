@@ -85,9 +85,35 @@ static inline size_t feat_point_before(const char *p, size_t at) {
     return at;
 }
 
-bool feat_points_ascii(const char *p, size_t n);
+/* memcmp's answer whether bytes are equal, without a call for a few of them. */
+static inline bool feat_same_bytes(const char *a, const char *b, size_t n) {
+    if (n > 16) return memcmp(a, b, n) == 0;
+    if (n >= 8) return ((feat_load8(a) ^ feat_load8(b)) | (feat_load8(a + n - 8) ^ feat_load8(b + n - 8))) == 0;
+    if (n >= 4) return ((feat_load4(a) ^ feat_load4(b)) | (feat_load4(a + n - 4) ^ feat_load4(b + n - 4))) == 0;
+    return n == 0 || (a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1]);
+}
+
+/* Whether there is nothing but ASCII: of short texts, whose loops a processor would guess wrong, without a loop. */
+bool feat_points_ascii_long(const char *p, size_t n);
+static inline bool feat_points_ascii(const char *p, size_t n) {
+    uint64_t all;
+    if (n > 32) return feat_points_ascii_long(p, n);
+    if (n >= 16) {
+        all = feat_load8(p) | feat_load8(p + 8) | feat_load8(p + n - 16) | feat_load8(p + n - 8);
+    } else if (n >= 8) {
+        all = feat_load8(p) | feat_load8(p + n - 8);
+    } else if (n >= 4) {
+        all = feat_load4(p) | feat_load4(p + n - 4);
+    } else {
+        all = n ? (uint64_t)((unsigned char)p[0] | (unsigned char)p[n / 2] | (unsigned char)p[n - 1]) : 0;
+    }
+    return (all & FEAT_EIGHT(0x80)) == 0;
+}
 /* How many code points. */
-size_t feat_points_count(const char *p, size_t n);
+size_t feat_points_count_long(const char *p, size_t n);
+static inline size_t feat_points_count(const char *p, size_t n) {
+    return n <= 32 && feat_points_ascii(p, n) ? n : feat_points_count_long(p, n);
+}
 /* The offset behind the first `k` code points, or `n` when there are fewer. */
 size_t feat_points_skip(const char *p, size_t n, uint64_t k);
 /* The offset of the last `k` code points, or 0 when there are fewer. */

@@ -12,7 +12,7 @@
 #include "math/exact.h" /* feat_int128 */
 
 /* What any value of a fixed size needs at most. */
-#define FEAT_PRINT_SIZE 64
+#define FEAT_PRINT_SIZE 80
 
 size_t feat_print_integer(int64_t value, char to[FEAT_PRINT_SIZE]);
 /* A DECIMAL of that precision and scale: as many digits behind the point as its scale, and no 0 before it when the

@@ -13,8 +13,6 @@ static inline bytes16 load16(const char *p) {
     return v;
 }
 
-static inline bool same(const char *a, const char *b, size_t n) { return n == 0 || memcmp(a, b, n) == 0; }
-
 /* ---- two-way ---- */
 
 /* Where the largest suffix of `part` starts, less one, in the order of bytes or the reverse one; and its period. */
@@ -51,7 +49,7 @@ static size_t find_two_way(const char *text, size_t n, const char *part, size_t 
         period = other_period;
     }
     /* `known` bytes at the start of the part are known to match; only a periodic part remembers. */
-    bool periodic = cut + period <= m && same(part, part + period, cut);
+    bool periodic = cut + period <= m && feat_same_bytes(part, part + period, cut);
     if (!periodic) period = (cut > m - cut ? cut : m - cut) + 1;
     size_t known = 0;
     for (size_t at = 0; at + m <= n;) {
@@ -89,6 +87,67 @@ static inline uint64_t clear_flag(uint64_t flags, size_t i) {
 #endif
 }
 
+/* The bytes of `eight` that are `byte`, as 255. */
+static inline uint64_t equal_bytes(uint64_t eight, uint64_t byte) {
+    uint64_t x = eight ^ byte * FEAT_EIGHT(1), low = FEAT_EIGHT(0x7f);
+    return (~(((x & low) + low) | x | low) >> 7) * 255;
+}
+
+/* What is searched for, and how many bytes may still be compared in vain. */
+typedef struct search {
+    const char *s, *part;
+    size_t n, m, budget;
+} search;
+
+/* Compares at the flagged places of eight; *found is the answer when it is true. */
+static inline bool try_places(search *f, size_t from, uint64_t flags, size_t *found) {
+    while (flags) {
+        size_t i = first_flag(flags), place = from + i;
+        *found = place;
+        if (feat_same_bytes(f->s + place + 1, f->part + 1, f->m - 2)) return true;
+        flags = clear_flag(flags, i);
+        if (f->budget < f->m) {
+            *found = find_two_way(f->s + place, f->n - place, f->part, f->m);
+            if (*found != FEAT_NOT_FOUND) *found += place;
+            return true;
+        }
+        f->budget -= f->m;
+    }
+    return false;
+}
+
+/* 8 to 16 places: two blocks that may overlap. */
+static size_t find_eights(search *f, size_t places) {
+    size_t second = places - 8, found;
+    uint64_t first = (uint8_t)f->part[0], last = (uint8_t)f->part[f->m - 1];
+    uint64_t a = equal_bytes(feat_load8(f->s), first) & equal_bytes(feat_load8(f->s + f->m - 1), last);
+    uint64_t b =
+        equal_bytes(feat_load8(f->s + second), first) & equal_bytes(feat_load8(f->s + second + f->m - 1), last);
+    if ((a | b) == 0) return FEAT_NOT_FOUND;
+    return try_places(f, 0, a, &found) || try_places(f, second, b, &found) ? found : FEAT_NOT_FOUND;
+}
+
+static inline void candidates16(const search *f, size_t at, uint64_t flags[2]) {
+    bytes16 both = (bytes16)(load16(f->s + at) == (uint8_t)f->part[0]) &
+                   (bytes16)(load16(f->s + at + f->m - 1) == (uint8_t)f->part[f->m - 1]);
+    memcpy(flags, &both, sizeof both);
+}
+
+static size_t find_sixteens(search *f, size_t places) {
+    size_t found;
+    uint64_t flags[4];
+    for (size_t at = 0;; at += 32) {
+        /* The last blocks may overlap those before: some places twice, rather than the last ones singly. */
+        size_t last = places - 16, one = at < last ? at : last, two = at + 16 < last ? at + 16 : last;
+        candidates16(f, one, flags);
+        candidates16(f, two, flags + 2);
+        if (flags[0] | flags[1] | flags[2] | flags[3])
+            for (size_t k = 0; k < 4; k++)
+                if (try_places(f, (k < 2 ? one : two) + 8 * (k & 1), flags[k], &found)) return found;
+        if (two == last) return FEAT_NOT_FOUND;
+    }
+}
+
 size_t feat_find(const char *s, size_t n, const char *part, size_t m) {
     if (m == 0) return 0;
     if (m > n) return FEAT_NOT_FOUND;
@@ -96,48 +155,16 @@ size_t feat_find(const char *s, size_t n, const char *part, size_t m) {
         const char *found = memchr(s, part[0], n);
         return found ? (size_t)(found - s) : FEAT_NOT_FOUND;
     }
-    size_t places = n - m + 1, budget = 8 * n + 1024; /* bytes that may be compared in vain */
-    if (places < 16) {
-        for (size_t at = 0; at < places; at++)
-            if (s[at] == part[0] && s[at + m - 1] == part[m - 1] && same(s + at + 1, part + 1, m - 2)) return at;
-        return FEAT_NOT_FOUND;
-    }
-    uint8_t first = (uint8_t)part[0], last = (uint8_t)part[m - 1];
-    for (size_t at = 0;; at += 16) {
-        if (at + 16 > places) at = places - 16; /* some places twice, rather than the last ones singly */
-        bytes16 both = (bytes16)(load16(s + at) == first) & (bytes16)(load16(s + at + m - 1) == last);
-        uint64_t flags[2];
-        memcpy(flags, &both, sizeof flags);
-        for (size_t half = 0; half < 2; half++) {
-            while (flags[half]) {
-                size_t i = first_flag(flags[half]), place = at + 8 * half + i;
-                if (same(s + place + 1, part + 1, m - 2)) return place;
-                flags[half] = clear_flag(flags[half], i);
-                if (budget < m) {
-                    size_t found = find_two_way(s + place, n - place, part, m);
-                    return found == FEAT_NOT_FOUND ? found : place + found;
-                }
-                budget -= m;
-            }
-        }
-        if (at + 16 == places) return FEAT_NOT_FOUND;
-    }
+    search f = {s, part, n, m, 8 * n + 1024};
+    size_t places = n - m + 1;
+    if (places >= 16) return find_sixteens(&f, places);
+    if (places >= 8) return find_eights(&f, places);
+    for (size_t at = 0; at < places; at++)
+        if (s[at] == part[0] && feat_same_bytes(s + at + 1, part + 1, m - 1)) return at;
+    return FEAT_NOT_FOUND;
 }
 
 /* ---- functions ---- */
-
-bool feat_text_starts_with(feat_text s, feat_text prefix) {
-    return s.length >= prefix.length && same(s.data, prefix.data, prefix.length);
-}
-
-bool feat_text_ends_with(feat_text s, feat_text suffix) {
-    return s.length >= suffix.length &&
-           (suffix.length == 0 || same(s.data + (s.length - suffix.length), suffix.data, suffix.length));
-}
-
-bool feat_text_contains(feat_text s, feat_text part) {
-    return feat_find(s.data, s.length, part.data, part.length) != FEAT_NOT_FOUND;
-}
 
 int64_t feat_text_position(feat_text s, feat_text part) {
     size_t at = feat_find(s.data, s.length, part.data, part.length);

@@ -178,7 +178,7 @@ int main(int argc, char **argv) {
     fclose(input);
     lowered l;
     lower(&l);
-    static const char *const names[] = {"baseline", "avx2"};
+    static const char *const names[] = {"baseline", "avx2", "avx512"};
     feat_column_init(&out, FEAT_TYPE_DOUBLE);
     double greatest = 0, ignored;
     for (int level = FEAT_LEVEL_BASELINE; level <= (int)feat_level_best(); level++)

@@ -349,7 +349,7 @@ static feat_digest digest_op(feat_op op, size_t tuples, size_t *done) {
     feat_scratch_init(&scratch);
     random_state = feat_hash64(info->id, strlen(info->id));
     feat_cell(*lanes)[3] = calloc(FEAT_LANES, sizeof *lanes);
-    feat_machine *machines[2] = {NULL, NULL};
+    feat_machine *machines[3] = {NULL, NULL, NULL};
     int levels = 1 + (int)feat_level_best();
     for (int level = 0; level < levels; level++)
         if (feat_machine_new_level(&b.code, (feat_level)level, &machines[level], NULL) != FEAT_OK) fail("memory", info);

@@ -25,7 +25,7 @@ TUPLES = 4096
 LONG_TUPLES = 40960
 EXACT = ["-ffp-contract=off", "-fno-fast-math", "-fwrapv", "-fno-math-errno", "-fno-trapping-math"]  # those of meson.build
 LEFT_OUT = {"lib/base/codec.c", "lib/base/pack.c"}  # need libraries; what calls them is not linked
-EXEC = ["row", "vector", "lanes", "kernel_baseline", "kernel_avx2"]
+EXEC = ["row", "vector", "lanes", "kernel_baseline", "kernel_avx2", "kernel_avx512"]
 
 SHORT = [("gcc", ["-O0"]), ("gcc", ["-O3", "-march=x86-64-v3"])]
 LONG = [(compiler, [level, *flags]) for compiler in ("gcc", "clang") for level in ("-O0", "-O1", "-O2", "-O3")

@@ -1,4 +1,6 @@
 /* The rows of op.def through both machines: equal bits on random lanes, and the rules for NULL and error by hand. */
+#include <time.h>
+
 #include "base/bitmap.h"
 #include "exec/cell.h"
 #include "exec/kernel.h"
@@ -47,11 +49,26 @@ static feat_constant constant_of(uint32_t reg, const feat_cell *cell, feat_class
     return constant;
 }
 
+/* Results of these are as long as an argument says. */
+static bool takes_length(feat_op op) {
+    static const char *const names[] = {"repeat", "lpad", "rpad"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(feat_op_table[op].sql, names[i]) == 0) return true;
+    return false;
+}
+
+static feat_cell random_argument(feat_op op, feat_class class, unsigned percent) {
+    feat_cell cell = random_cell(class, percent);
+    if (class == FEAT_CLASS_I && takes_length(op)) cell.v.i %= 100;
+    return cell;
+}
+
 /* The lanes of one argument; those of a constant are one cell. */
-static void random_lanes(feat_cell (*lanes)[3], uint32_t r, size_t n, feat_class class, unsigned percent, source from) {
-    feat_cell one = random_cell(class, percent);
+static void random_lanes(feat_op op, feat_cell (*lanes)[3], uint32_t r, size_t n, feat_class class, unsigned percent,
+                         source from) {
+    feat_cell one = random_argument(op, class, percent);
     if (one.state == FEAT_STATE_ERROR) one.state = FEAT_STATE_NULL; /* a constant is no error */
-    for (size_t i = 0; i < n; i++) lanes[i][r] = from == FROM_CONSTANT ? one : random_cell(class, percent);
+    for (size_t i = 0; i < n; i++) lanes[i][r] = from == FROM_CONSTANT ? one : random_argument(op, class, percent);
 }
 
 /* Runs the operation at every level over n lanes, `stale` ones behind them, and lane by lane. */
@@ -62,7 +79,7 @@ static void compare_machines(feat_op op, size_t n, unsigned percent_no_value, co
     feat_constant constants[3];
     s.code.constants = constants;
     for (uint32_t r = 0; r < 3; r++) {
-        random_lanes(lanes, r, n, s.regs[r], percent_no_value, from[r]);
+        random_lanes(op, lanes, r, n, s.regs[r], percent_no_value, from[r]);
         if (from[r] == FROM_CONSTANT) constants[s.code.n_constants++] = constant_of(r, &lanes[0][r], s.regs[r]);
     }
     for (int level = FEAT_LEVEL_BASELINE; level <= (int)feat_level_best(); level++) {
@@ -73,7 +90,7 @@ static void compare_machines(feat_op op, size_t n, unsigned percent_no_value, co
             ck_assert_uint_eq((uintptr_t)feat_vector_values(v) % 64, 0);
             if (from[r] == FROM_CONSTANT) continue;
             feat_cell stale[FEAT_LANES]; /* what an earlier batch may have left */
-            for (size_t i = 0; i < FEAT_LANES; i++) stale[i] = random_cell(s.regs[r], 30);
+            for (size_t i = 0; i < FEAT_LANES; i++) stale[i] = random_argument(op, s.regs[r], 30);
             feat_vector_put_cells(v, stale, 1, FEAT_LANES);
         }
         ck_assert_int_eq(feat_machine_run(machine, FEAT_LANES, NULL), FEAT_OK);
@@ -118,6 +135,43 @@ START_TEST(test_machines_agree) {
 END_TEST
 
 /* A program with constants, a NULL among them, and a register used twice. */
+/* ---- what the kernels of this processor gain ---- */
+
+static double kernel_time(const one_step *s, feat_level level, feat_cell (*lanes)[3]) {
+    feat_machine *machine = NULL;
+    double best = HUGE_VAL;
+    ck_assert_int_eq(feat_machine_new_level(&s->code, level, &machine, NULL), FEAT_OK);
+    for (uint32_t r = 0; r < 3; r++)
+        feat_vector_put_cells(feat_machine_register(machine, r), &lanes[0][r], 3, FEAT_LANES);
+    for (int round = 0; round < 20; round++) {
+        struct timespec from, to;
+        clock_gettime(CLOCK_MONOTONIC, &from);
+        ck_assert_int_eq(feat_machine_run(machine, FEAT_LANES, NULL), FEAT_OK);
+        clock_gettime(CLOCK_MONOTONIC, &to);
+        double ns = (double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec);
+        if (ns < best) best = ns;
+    }
+    feat_machine_free(machine);
+    return best / FEAT_LANES;
+}
+
+/* A report: equality is what the tests above and below are for. */
+START_TEST(test_speed_up) {
+    feat_cell(*lanes)[3] = calloc(FEAT_LANES, sizeof *lanes);
+    if (feat_level_best() == FEAT_LEVEL_BASELINE) puts("this processor has no kernels of its own");
+    for (int op = 0; feat_level_best() != FEAT_LEVEL_BASELINE && op < FEAT_OP_COUNT; op++) {
+        one_step s;
+        if (!feat_kernels_avx2[op] && !feat_kernels_avx512[op]) continue;
+        one_step_init(&s, (feat_op)op);
+        for (uint32_t r = 0; r < 3; r++) random_lanes((feat_op)op, lanes, r, FEAT_LANES, s.regs[r], 0, FROM_CELLS);
+        double plain = kernel_time(&s, FEAT_LEVEL_BASELINE, lanes), wide = kernel_time(&s, feat_level_best(), lanes);
+        printf("%-20s %7.2f ns a lane, this processor's %7.2f, x%.1f\n", feat_op_table[op].id, plain, wide,
+               plain / wide);
+    }
+    free(lanes);
+}
+END_TEST
+
 START_TEST(test_program) {
     feat_class regs[] = {FEAT_CLASS_F, FEAT_CLASS_F, FEAT_CLASS_F, FEAT_CLASS_T, FEAT_CLASS_F,
                          FEAT_CLASS_F, FEAT_CLASS_T, FEAT_CLASS_B, FEAT_CLASS_B, FEAT_CLASS_T};
@@ -647,6 +701,7 @@ END_TEST
 
 static void add(TCase *tests) {
     tcase_add_test(tests, test_machines_agree);
+    tcase_add_test(tests, test_speed_up);
     tcase_add_test(tests, test_program);
     tcase_add_test(tests, test_rules);
     tcase_add_test(tests, test_canonical);

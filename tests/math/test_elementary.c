@@ -182,6 +182,37 @@ static int exact_whole_power(mpfr_t out, const mpfr_t x, const mpfr_t y, mpfr_rn
     return inexact;
 }
 
+static int exact_log_base(mpfr_t out, const mpfr_t base, const mpfr_t x, mpfr_rnd_t round) {
+    mpfr_t t;
+    mpfr_init2(t, 160);
+    mpfr_log(t, base, round);
+    mpfr_log(out, x, round);
+    int inexact = mpfr_div(out, out, t, round);
+    mpfr_clear(t);
+    return inexact;
+}
+
+START_TEST(test_accuracy_of_log_base) {
+    const size_t n = 200000 * feat_ulp_times();
+    static const double scales[] = {TINY, DBL_MAX}, small[] = {0.5, 20}, one[] = {1, 0.1};
+    double at[2], most = 0.0;
+    for (int kind = 0; kind < 5; kind++) {
+        double worst =
+            feat_ulp_worst2(feat_log_base, exact_log_base,
+                            kind % 3 == 0   ? feat_generate_scale
+                            : kind % 3 == 1 ? feat_generate_even
+                                            : feat_generate_about,
+                            kind % 3 == 0   ? scales
+                            : kind % 3 == 1 ? small
+                                            : one,
+                            kind % 2 ? feat_generate_scale : feat_generate_about, kind % 2 ? scales : one, n, at);
+        if (worst > most) most = worst;
+        ck_assert_msg(worst < WORST, "log(%a, %a) is %.3f ulp off", at[0], at[1], worst);
+    }
+    printf("%-8s %.4f ulp\n", "log_base", most);
+}
+END_TEST
+
 START_TEST(test_accuracy_of_pow) {
     const size_t n = 10000 * feat_ulp_times();
     double worst = 0, at[2] = {0, 0};
@@ -454,6 +485,29 @@ START_TEST(test_powers) {
 }
 END_TEST
 
+static const struct {
+    double base, x, value;
+} logarithms[] = {
+    {2.0, 8.0, 3.0},           {3.0, 243.0, 5.0},     {5.0, 125.0, 3.0},    {10.0, 1000.0, 3.0},
+    {0.5, 8.0, -3.0},          {TINY, TINY, 1.0},     {2.0, TINY, -1074.0}, {TINY, 2.0, -1.0 / 1074},
+    {2.0, 1.0, 0.0},           {0.5, 1.0, -0.0},      {1.0, 2.0, INFINITY}, {1.0, 0.5, -INFINITY},
+    {1.0, 1.0, NAN},           {2.0, 0.0, -INFINITY}, {0.5, 0.0, INFINITY}, {2.0, -1.0, NAN},
+    {-2.0, 1.0, NAN},          {0.0, 2.0, -0.0},      {INFINITY, 2.0, 0.0}, {2.0, INFINITY, INFINITY},
+    {INFINITY, INFINITY, NAN}, {NAN, 2.0, NAN},       {2.0, NAN, NAN},
+};
+
+START_TEST(test_log_base) {
+    for (size_t i = 0; i < COUNT(logarithms); i++) {
+        double base = logarithms[i].base, x = logarithms[i].x;
+        assert_value("log", x, feat_log_base(base, x), logarithms[i].value);
+    }
+    for (double base = 2.0; base < 100.0; base++) {
+        double power = base;
+        for (int k = 1; power < 0x1p53; k++, power *= base) assert_value("log", power, feat_log_base(base, power), k);
+    }
+}
+END_TEST
+
 START_TEST(test_exact) {
     for (int k = -1074; k < 1024; k++) {
         double power = ldexp(1.0, k);
@@ -537,21 +591,31 @@ START_TEST(test_arrays) {
 }
 END_TEST
 
-START_TEST(test_arrays_of_pow) {
+static const struct {
+    const char *name;
+    double (*one)(double, double);
+    void (*array)(feat_math_level level, const double *x, const double *y, double *out, size_t n);
+    double y_range[2];
+} functions2[] = {
+    {"pow", feat_pow, feat_pow_array, {-5.0, 5.0}},
+    {"log", feat_log_base, feat_log_base_array, {0.0, 10.0}},
+};
+
+START_TEST(test_arrays_of_two) {
     random_state r = {99};
     static double x[LENGTH + SLACK], y[LENGTH + SLACK], out[LENGTH + SLACK];
     for (unsigned level = 0; level <= (unsigned)feat_math_level_best(); level++) {
         for (unsigned round = 0; round < 600; round++) {
             fill(&r, round % 3, (const double[]){0.0, 100.0}, x, COUNT(x));
-            fill(&r, round / 3 % 3, (const double[]){-5.0, 5.0}, y, COUNT(y));
+            fill(&r, round / 3 % 3, functions2[_i].y_range, y, COUNT(y));
             size_t n = round < 200 ? round : LENGTH, shift = random_below(&r, SLACK);
             for (size_t i = 0; i < COUNT(out); i++) out[i] = -77.0;
-            feat_pow_array((feat_math_level)level, x + shift, y + shift, out + shift, n);
+            functions2[_i].array((feat_math_level)level, x + shift, y + shift, out + shift, n);
             for (size_t i = 0; i < COUNT(out); i++) {
-                double expected = i >= shift && i < shift + n ? feat_pow(x[i], y[i]) : -77.0;
+                double expected = i >= shift && i < shift + n ? functions2[_i].one(x[i], y[i]) : -77.0;
                 ck_assert_msg(feat_double_bits(out[i]) == feat_double_bits(expected),
-                              "level %u, n = %zu: element %zu, pow(%a, %a), is %a, not %a", level, n, i, x[i], y[i],
-                              out[i], expected);
+                              "level %u, n = %zu: element %zu, %s(%a, %a), is %a, not %a", level, n, i,
+                              functions2[_i].name, x[i], y[i], out[i], expected);
             }
         }
     }
@@ -595,7 +659,7 @@ END_TEST
 
 /* Of results over fixed arguments: a processor, compiler or flag that changes a bit changes it. It changes with every
  * intended change of a function, too; then take the new one. */
-#define DIGEST UINT64_C(0x8d9c11d346ddf681)
+#define DIGEST UINT64_C(0x5d445f614488b92b)
 
 static void digest(uint64_t *state, double value) {
     *state = (*state ^ feat_double_bits(value)) * UINT64_C(0x100000001b3);
@@ -610,6 +674,7 @@ START_TEST(test_same_bits) {
         for (unsigned f = 0; f < FUNCTIONS; f++) digest(&state, functions[f].one(x));
         digest(&state, feat_pow(x, y));
         digest(&state, feat_pow(fabs(x), y / 100.0));
+        digest(&state, feat_log_base(y, fabs(x)));
     }
     ck_assert_msg(state == DIGEST, "results have changed: their digest is 0x%016llx", (unsigned long long)state);
 }
@@ -621,6 +686,7 @@ int main(void) {
     tcase_set_timeout(tc, 0);
 #ifdef HAVE_MPFR
     tcase_add_loop_test(tc, test_accuracy, 0, (int)COUNT(measurements));
+    tcase_add_test(tc, test_accuracy_of_log_base);
     tcase_add_test(tc, test_accuracy_of_pow);
 #else
     printf("MPFR is missing: errors are not measured\n");
@@ -630,13 +696,14 @@ int main(void) {
     tcase_set_timeout(tc, 600);
     tcase_add_test(tc, test_specials);
     tcase_add_test(tc, test_powers);
+    tcase_add_test(tc, test_log_base);
     tcase_add_test(tc, test_exact);
     tcase_add_test(tc, test_same_bits);
     suite_add_tcase(suite, tc);
     tc = tcase_create("arrays");
     tcase_set_timeout(tc, 600);
     tcase_add_loop_test(tc, test_arrays, 0, FUNCTIONS);
-    tcase_add_test(tc, test_arrays_of_pow);
+    tcase_add_loop_test(tc, test_arrays_of_two, 0, (int)COUNT(functions2));
     tcase_add_test(tc, test_gain);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

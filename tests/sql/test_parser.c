@@ -128,6 +128,10 @@ static const char *const accepted[] = {
     VIEW
     "left(a, 1), right(a, 1), date(a), if(a, b, c), replace(a, b, c), \"extract\"(a), \"position\"(a, b), \"left\", "
     "\"current_date\", current_date(), current_date, \"odd name\"(x), \"coalesce\"(a, b), COALESCE(a), count() FROM t",
+    VIEW
+    "[a, [b, NULL], ARRAY[c + 1]][1][f(x)[-2]], (x::INT[])[1], x::INT[1], CAST(a AS REAL[3])[i + 1], (a || [b])[1], "
+    "'a'[1], (-a)[1], -a[1], (a + b)[1], (CASE WHEN a THEN b END)[1], [], array[], list_value(DISTINCT a), "
+    "\"array\"[1], [a, b] = [c], x[y[1]] FROM t WHERE [a] IN ([1], [2])",
 };
 
 START_TEST(printing_and_parsing_again_gives_the_same_tree) { check_round_trip(accepted[_i]); }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "text/accent.h"
 #include "text/case.h"
 #include "text/checksum.h"
 #include "text/distance.h"
@@ -145,6 +147,33 @@ START_TEST(case_is_mapped) {
         check_text(feat_text_upper(&scratch, s), upper);
         feat_scratch_reset(&scratch);
     }
+    feat_scratch_done(&scratch);
+}
+END_TEST
+
+START_TEST(accents_are_stripped) {
+    static const struct {
+        const char *text, *stripped;
+    } known[] = {
+        {"", ""},
+        {"abc", "abc"},
+        {"Ünïcödé", "Unicode"},
+        {"e\u0301\u0323", "e"},
+        {"\u0301", ""},
+        {"ΰΆ", "υΑ"},
+        {"йЁ", "иЕ"},
+        {"ệ", "e"},
+        {"ø", "ø"}, /* a letter, not a mark */
+        {"ß", "ß"},
+        {"한글", "한글"},
+        {"漢字😀", "漢字😀"},
+        {"\uf900", "豈"},
+        {"\u212a\u212b", "KA"},
+    };
+    feat_scratch scratch;
+    feat_scratch_init(&scratch);
+    for (size_t i = 0; i < COUNT(known); i++)
+        check_text(feat_text_strip_accents(&scratch, text_of(known[i].text)), known[i].stripped);
     feat_scratch_done(&scratch);
 }
 END_TEST
@@ -743,6 +772,103 @@ START_TEST(hashes) {
 }
 END_TEST
 
+/* ---- bytes that are no UTF-8 ---- */
+
+/* A damaged store may hold them; whatever comes out, nothing else is touched. */
+START_TEST(any_bytes_are_harmless) {
+    feat_scratch scratch;
+    uint64_t state = 9;
+    for (int round = 0; round < 30000; round++) {
+        feat_scratch_init(&scratch); /* new memory, so that sanitizers see its end */
+        feat_text text[3], out;
+        for (int k = 0; k < 3; k++) {
+            size_t n = next_random(&state) % 150;
+            char *bytes = malloc(n ? n : 1);
+            for (size_t i = 0; i < n; i++) {
+                uint64_t r = next_random(&state);
+                bytes[i] = (char)(r % 4 == 0   ? r >> 8
+                                  : r % 4 == 1 ? 0x80 | (r >> 8 & 63)
+                                  : r % 4 == 2 ? 0xc0 | (r >> 8 & 63)
+                                               : 'a');
+            }
+            text[k] = (feat_text){bytes, n};
+        }
+        feat_text a = text[0], b = text[1], c = text[2];
+        int64_t n = (int64_t)(next_random(&state) % 80) - 40, m = (int64_t)(next_random(&state) % 80) - 40;
+        int64_t whole;
+        double real;
+        bool matches;
+        feat_text_length(a);
+        feat_text_first(a, 0);
+        feat_text_lower(&scratch, a);
+        feat_text_upper(&scratch, a);
+        feat_text_strip_accents(&scratch, a);
+        feat_text_trim(a, FEAT_TRIM_BOTH);
+        feat_text_trim_set(&scratch, a, b, FEAT_TRIM_BOTH);
+        feat_text_substring(a, n, m);
+        feat_text_substring_from(a, n);
+        feat_text_left(a, n);
+        feat_text_right(a, n);
+        feat_text_split_part(a, b, n);
+        feat_text_split_part(a, (feat_text){"", 0}, n);
+        feat_text_replace(&scratch, a, (feat_text){b.data, b.length % 3}, c, &out);
+        feat_text_lpad(&scratch, a, 4 * n, b, &out);
+        feat_text_rpad(&scratch, a, 4 * n, b, &out);
+        feat_text_reverse(&scratch, a);
+        feat_text_position(a, (feat_text){b.data, b.length % 3});
+        feat_text_unhex(&scratch, a, &out);
+        feat_text_levenshtein(&scratch, a, b);
+        feat_text_hamming(a, b, &whole);
+        feat_text_jaccard(&scratch, a, b, &real);
+        feat_text_like(&scratch, a, b, (feat_text){c.data, c.length % 4}, round % 2, &matches);
+        feat_text_like(&scratch, a, a, (feat_text){"", 0}, round % 2, &matches);
+        for (int k = 0; k < 3; k++) free((char *)(uintptr_t)text[k].data);
+        feat_scratch_done(&scratch);
+    }
+}
+END_TEST
+
+/* ---- memory ---- */
+
+/* Without memory nothing is read or written that is not there, and the scratch remembers. */
+START_TEST(memory_runs_out) {
+    static char bytes[6000];
+    for (size_t i = 0; i < sizeof bytes; i += 2) memcpy(bytes + i, "é", 2);
+    feat_text s = {bytes, sizeof bytes}, a = text_of("a"), out;
+    for (int k = 0; k < 19; k++) {
+        feat_scratch scratch;
+        double d;
+        feat_scratch_init(&scratch);
+        feat_alloc_fail_after(1);
+        switch (k) {
+        case 0: out = feat_text_lower(&scratch, s); break;
+        case 1: out = feat_text_upper(&scratch, s); break;
+        case 2: out = feat_text_trim_set(&scratch, s, s, FEAT_TRIM_BOTH); break;
+        case 3: ck_assert(feat_text_concat(&scratch, s, a, &out)); break;
+        case 4: ck_assert(feat_text_concat3(&scratch, s, a, s, &out)); break;
+        case 5: ck_assert(feat_text_replace(&scratch, s, text_of("é"), a, &out)); break;
+        case 6: ck_assert(feat_text_lpad(&scratch, s, 5000, a, &out)); break;
+        case 7: ck_assert(feat_text_rpad(&scratch, s, 5000, a, &out)); break;
+        case 8: ck_assert(feat_text_repeat(&scratch, s, 2, &out)); break;
+        case 9: out = feat_text_reverse(&scratch, s); break;
+        case 10: ck_assert(feat_text_chr(&scratch, 65, &out)); break;
+        case 11: ck_assert(feat_text_hex(&scratch, s, &out)); break;
+        case 12: out = feat_text_hex_number(&scratch, 255); break;
+        case 13: ck_assert(feat_text_unhex(&scratch, text_of("6161"), &out)); break;
+        case 14: out = feat_text_md5(&scratch, s); break;
+        case 15: ck_assert(feat_like_compile(&scratch, s, FEAT_LIKE_NO_ESCAPE, true, &out)); break;
+        case 16: ck_assert(!feat_like_match(&scratch, (feat_text){"~\1a", 3}, s)); break;
+        case 17: ck_assert(feat_text_jaccard(&scratch, s, s, &d)); break;
+        default: ck_assert_int_eq(feat_text_levenshtein(&scratch, s, a), 0);
+        }
+        feat_alloc_fail_after(0);
+        ck_assert_msg(scratch.failed, "case %d", k);
+        if (k < 16) ck_assert_uint_eq(out.length, 0);
+        feat_scratch_done(&scratch);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("text/text");
     struct {
@@ -765,6 +891,9 @@ int main(void) {
         {"distance", distances},
         {"sums", sums},
         {"hash", hashes},
+        {"any_bytes", any_bytes_are_harmless},
+        {"accents", accents_are_stripped},
+        {"memory", memory_runs_out},
     };
     for (size_t i = 0; i < COUNT(tests); i++) {
         TCase *group = tcase_create(tests[i].name);
