@@ -172,3 +172,23 @@ def test_cases() -> None:
         if bytes.fromhex(answer[1:]).decode() != want:
             wrong.append(question[1])
     assert not wrong, wrong
+
+
+def test_replacements() -> None:
+    """All matches replaced, empty ones too, beside DuckDB."""
+    duckdb = pytest.importorskip("duckdb")
+    rng = random.Random("replacements")
+    questions = []
+    while len(questions) < MANY // 2:
+        kind, p, _, t, _ = question(rng, "r", "")
+        if expected(("s", p, "", "", "")) is not None and "\0" not in p + t:
+            questions.append((kind, p, "g", t, "<\\0>"))
+    connection = duckdb.connect()
+    connection.execute("CREATE TABLE q (i BIGINT, p TEXT, t TEXT)")
+    connection.executemany("INSERT INTO q VALUES (?, ?, ?)", [(i, q[1], q[3]) for i, q in enumerate(questions)])
+    wanted = connection.execute("SELECT regexp_replace(t, p, '<\\0>', 'g') FROM q ORDER BY i").fetchall()
+    wrong = []
+    for q, answer, (want,) in zip(questions, ask(questions), wanted):
+        if answer != "r" + want.encode().hex():
+            wrong.append(f"{q!r}: {bytes.fromhex(answer[1:])!r}, not {want!r}")
+    assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong[:12])
