@@ -16,6 +16,7 @@
 #include "exec/body_number.h"
 #include "exec/body_print.h"
 #include "exec/body_round.h"
+#include "exec/body_json.h"
 #include "exec/body_regex.h"
 #include "exec/body_string.h"
 #include "exec/body_text.h"

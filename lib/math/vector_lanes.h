@@ -21,11 +21,12 @@ static inline __attribute__((always_inline)) void NAME(add)(const feat_elements 
                                                             double sums[MOST_TERMS]) {
     NAME(lanes) sum[MOST_TERMS][NAME(REGISTERS)], x, y;
     const char *a = v->a, *b = v->b;
+    const int n_sums = terms == TERMS_ANGLE ? 3 : 1;
     size_t whole = v->n / PARTIAL_SUMS * PARTIAL_SUMS, rest = v->n - whole,
            size = real ? sizeof(float) : sizeof(double);
     /* The last elements with zeros behind them: adding a zero changes no sum, as none is -0. */
     double last_a[PARTIAL_SUMS], last_b[PARTIAL_SUMS];
-    memset(sum, 0, sizeof sum);
+    for (int t = 0; t < n_sums; t++) UNROLLED for (int r = 0; r < NAME(REGISTERS); r++) sum[t][r] = (NAME(lanes)){0};
     for (size_t i = 0; i < whole; i += PARTIAL_SUMS) UNROLLED for (int r = 0; r < NAME(REGISTERS); r++) {
             NAME(load)(&x, a, i + (size_t)r * WIDTH, real);
             NAME(load)(&y, b, i + (size_t)r * WIDTH, real);
@@ -42,7 +43,6 @@ static inline __attribute__((always_inline)) void NAME(add)(const feat_elements 
             ADD_TERMS(sum, r, x, y, terms);
         }
     }
-    int n_sums = terms == TERMS_ANGLE ? 3 : 1;
     for (int t = 0; t < n_sums; t++) {
         double partial[PARTIAL_SUMS];
         memcpy(partial, sum[t], sizeof partial);

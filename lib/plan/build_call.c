@@ -168,9 +168,9 @@ static const struct {
 };
 enum { N_ALIASES = sizeof aliases / sizeof *aliases };
 
-static const feat_function *const tables[] = {functions,           feat_list_functions,
-                                              feat_math_functions, feat_regex_functions,
-                                              feat_text_functions, feat_zone_functions};
+static const feat_function *const tables[] = {functions,           feat_json_functions,  feat_list_functions,
+                                              feat_math_functions, feat_regex_functions, feat_text_functions,
+                                              feat_zone_functions};
 enum { N_TABLES = sizeof tables / sizeof *tables };
 
 static const char *name_of(const char *name) {

@@ -102,6 +102,10 @@ uint32_t feat_build_join(feat_builder *b, uint32_t left, uint32_t right);
 
 extern const feat_function feat_regex_functions[];
 
+/* ---- JSON (build_json.c). ---- */
+
+extern const feat_function feat_json_functions[];
+
 /* ---- Functions of times, for the table in build_call.c. ---- */
 
 typedef uint32_t feat_function_build(feat_builder *b, const feat_function *function, uint32_t *args, size_t n);
