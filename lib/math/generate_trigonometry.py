@@ -8,7 +8,7 @@ Every number is computed from its definition with 1500 bits and rounded once. Th
 """
 
 import os
-from mpmath import mp, mpf, atan, cos, floor, log, pi, sin, sqrt
+from mpmath import mp, mpf, asin, atan, cos, floor, log, pi, sin, sqrt
 
 from generate_elementary import array, chebyshev_fit, double, hexadecimal, to_grid
 
@@ -55,6 +55,11 @@ def main():
     lines.append("/* (atan z / z - 1) / s, s = z^2, for |z| <= 1 / 32 */")
     for k, c in enumerate(chebyshev_fit(lambda s: (atan(sqrt(s)) / sqrt(s) - 1) / s, mpf(0), reach, 3)):
         define(f"FEAT_ATAN_C{2 * k + 3}", double(c))
+
+    lines.append("/* (asin z / z - 1 - s / 6) / s^2, s = z^2, for |z| <= 1 / 2 */")
+    arc = lambda s: (asin(sqrt(s)) / sqrt(s) - 1 - s / 6) / s**2
+    for k, c in enumerate(chebyshev_fit(arc, mpf(0), mpf(1) / 4 * (1 + mpf(2) ** -20), 13)):
+        define(f"FEAT_ASIN_C{2 * k + 5}", double(c))
 
     lines.append("/* z^(-1/3) for 1 <= z <= 2, to 14 bits, and the cube roots of 1/2 and 2 */")
     for k, c in enumerate(chebyshev_fit(lambda t: (mpf(3) / 2 + t) ** (-mpf(1) / 3), mpf(-1) / 2, mpf(1) / 2, 4)):

@@ -36,6 +36,21 @@
 #define FEAT_ATAN_C5 0x1.99999998dea12p-3
 #define FEAT_ATAN_C7 -0x1.24923a8feedffp-3
 #define FEAT_ATAN_C9 0x1.c6621c683fa06p-4
+/* (asin z / z - 1 - s / 6) / s^2, s = z^2, for |z| <= 1 / 2 */
+#define FEAT_ASIN_C5  0x1.3333333333333p-4
+#define FEAT_ASIN_C7  0x1.6db6db6db6e53p-5
+#define FEAT_ASIN_C9  0x1.f1c71c71b35f5p-6
+#define FEAT_ASIN_C11 0x1.6e8ba2f0946bbp-6
+#define FEAT_ASIN_C13 0x1.1c4ec34c34d26p-6
+#define FEAT_ASIN_C15 0x1.c99a006fc8dfdp-7
+#define FEAT_ASIN_C17 0x1.7a7f54bbc0a6ep-7
+#define FEAT_ASIN_C19 0x1.404f485a0d2c1p-7
+#define FEAT_ASIN_C21 0x1.0eba4408375acp-7
+#define FEAT_ASIN_C23 0x1.0b94df0fc6e0bp-7
+#define FEAT_ASIN_C25 0x1.4b6f53d46c237p-9
+#define FEAT_ASIN_C27 0x1.232957bf7ffaap-6
+#define FEAT_ASIN_C29 -0x1.230cffd73604p-6
+#define FEAT_ASIN_C31 0x1.bb8d09d54a9b2p-6
 /* z^(-1/3) for 1 <= z <= 2, to 14 bits, and the cube roots of 1/2 and 2 */
 #define FEAT_CBRT_C0   0x1.bf45f04ba4b04p-1
 #define FEAT_CBRT_C1   -0x1.8cee529e77a9fp-3

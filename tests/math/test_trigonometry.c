@@ -520,7 +520,7 @@ END_TEST
 
 /* Of results over fixed arguments: a processor, compiler or flag that changes a bit changes it. It changes with every
  * intended change of a function, too; then take the new one. */
-#define DIGEST UINT64_C(0xa416004740b08ce2)
+#define DIGEST UINT64_C(0xa233bad94bfda64d)
 
 static void digest(uint64_t *state, double value) {
     *state = (*state ^ feat_double_bits(value)) * UINT64_C(0x100000001b3);
