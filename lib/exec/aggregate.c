@@ -369,7 +369,7 @@ static feat_cell scan_distinct(feat_scanner *s, const feat_aggregate *a, size_t 
         if (values != i) memcpy((char *)slot->values + values * size, (char *)slot->values + i * size, size);
         values++;
     }
-    memset(slot->state, FEAT_STATE_VALUE, values);
+    if (values > 0) memset(slot->state, FEAT_STATE_VALUE, values); /* nothing may have no memory */
     feat_aggregate plain = *a;
     plain.agg = feat_agg_of_distinct(a->agg);
     return scan(s->block, &plain, slot, (feat_range){0, keep_distinct(slot, values)});

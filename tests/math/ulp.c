@@ -49,10 +49,14 @@ double feat_generate_about(random_state *r, size_t i, size_t n, const double *ra
     return random_u64(r) & 1 ? range[0] + distance : range[0] - distance;
 }
 
-size_t feat_ulp_times(void) {
+size_t feat_ulp_arguments(void) {
     const char *times = getenv("FEAT_TEST_ULP");
-    if (times) return (size_t)strtoull(times, NULL, 10);
-    return getenv("FEAT_TEST_LONG") ? 10 : 1;
+    if (times) return (size_t)strtoull(times, NULL, 10) * 1000000;
+#ifdef __SANITIZE_ADDRESS__ /* there they look for other mistakes */
+    return 50000;
+#else
+    return getenv("FEAT_TEST_LONG") ? 10000000 : 1000000;
+#endif
 }
 
 #ifdef HAVE_MPFR

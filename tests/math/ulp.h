@@ -39,8 +39,9 @@ typedef struct feat_ulp_part {
     unsigned share;
 } feat_ulp_part;
 
-/* What a number of arguments is multiplied by: 1, or 10 when FEAT_TEST_LONG is set, or what FEAT_TEST_ULP says. */
-size_t feat_ulp_times(void);
+/* How many arguments a function is measured with: a million; ten when FEAT_TEST_LONG is set, or as many as
+ * FEAT_TEST_ULP says; few under the address sanitizer. */
+size_t feat_ulp_arguments(void);
 
 #ifdef HAVE_MPFR
 

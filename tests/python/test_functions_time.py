@@ -7,8 +7,10 @@ from __future__ import annotations
 import datetime as dt
 import os
 import random
+import re
 import struct
 import subprocess
+from calendar import monthrange
 from pathlib import Path
 from typing import Any, List
 
@@ -179,6 +181,15 @@ def text_of(con: Any, rng: random.Random, form: str, t: int) -> str:
     return text.replace("+00", zone) if "%z" in form else text + name if "%Z" in form else text
 
 
+def differs_on_purpose(form: str, text: str) -> bool:
+    """What doc/language.md lists: we refuse offsets of 60 minutes and more, and beside %Z days that do not exist."""
+    offset = re.search(r"[-+]\d\d:?(\d\d)(?::?(\d\d))?$", text)
+    if "%z" in form and offset and max(int(part or 0) for part in offset.groups()) >= 60:
+        return True
+    day = re.match(r"\s*(\d+)-(\d+)-(\d+)", text)
+    return "%Z" in form and day is not None and 0 < int(day[1]) < 10000 and 0 < int(day[2]) < 13 and int(day[3]) > monthrange(int(day[1]), int(day[2]))[1]
+
+
 def test_strptime() -> None:
     rng = random.Random(SEED)
     con = connect()
@@ -193,7 +204,7 @@ def test_strptime() -> None:
         expected = theirs(con, f"try_strptime(x, '{form}')")
         tried, strict = ours("TEXT", rows, [f"try_strptime(x, '{form}')", f"strptime(x, '{form}')"])
         for i, (a, b, c) in enumerate(zip(tried[1:], strict[1:], expected)):
-            if a != c:
+            if a != c and not (a == "\\N" and differs_on_purpose(form, rows[i])):
                 wrong.append(f"{form!r} of {rows[i]!r}: {a}, not {c}")
             if b != (a if a != "\\N" else "!"):
                 wrong.append(f"{form!r} of {rows[i]!r}: strptime gives {b}, try_strptime {a}")
