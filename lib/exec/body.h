@@ -147,7 +147,8 @@ static inline uint8_t feat_body_le_i(int64_t a, int64_t b) { return a <= b; }
 /* Without branches, so that loops over lanes become vector code. */
 static inline uint8_t feat_body_eq_f(double a, double b) { return (uint8_t)((a == b) | ((a != a) & (b != b))); }
 static inline uint8_t feat_body_ne_f(double a, double b) { return (uint8_t)((a != b) & ((a == a) | (b == b))); }
-static inline uint8_t feat_body_lt_f(double a, double b) { return (uint8_t)((a < b) | ((a == a) & (b != b))); }
+/* a < b, or b alone is NaN: not a >= b, unless a is NaN. */
+static inline uint8_t feat_body_lt_f(double a, double b) { return (uint8_t)((a == a) & !(a >= b)); }
 static inline uint8_t feat_body_le_f(double a, double b) { return (uint8_t)((a <= b) | (b != b)); }
 
 /* Bytes as unsigned numbers; a prefix comes first. */

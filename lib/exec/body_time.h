@@ -30,16 +30,16 @@ static inline feat_interval feat_body_sub_tt(int64_t a, int64_t b, uint8_t *stat
 
 static inline feat_interval feat_body_add_v(feat_interval a, feat_interval b, uint8_t *state) {
     feat_interval out;
-    if (__builtin_add_overflow(a.months, b.months, &out.months) | __builtin_add_overflow(a.days, b.days, &out.days) |
-        __builtin_add_overflow(a.us, b.us, &out.us))
-        *state = FEAT_STATE_ERROR;
+    bool months = __builtin_add_overflow(a.months, b.months, &out.months);
+    bool days = __builtin_add_overflow(a.days, b.days, &out.days);
+    if (__builtin_add_overflow(a.us, b.us, &out.us) || months || days) *state = FEAT_STATE_ERROR;
     return out;
 }
 static inline feat_interval feat_body_sub_v(feat_interval a, feat_interval b, uint8_t *state) {
     feat_interval out;
-    if (__builtin_sub_overflow(a.months, b.months, &out.months) | __builtin_sub_overflow(a.days, b.days, &out.days) |
-        __builtin_sub_overflow(a.us, b.us, &out.us))
-        *state = FEAT_STATE_ERROR;
+    bool months = __builtin_sub_overflow(a.months, b.months, &out.months);
+    bool days = __builtin_sub_overflow(a.days, b.days, &out.days);
+    if (__builtin_sub_overflow(a.us, b.us, &out.us) || months || days) *state = FEAT_STATE_ERROR;
     return out;
 }
 static inline feat_interval feat_body_neg_v(feat_interval a, uint8_t *state) {
@@ -47,9 +47,9 @@ static inline feat_interval feat_body_neg_v(feat_interval a, uint8_t *state) {
 }
 static inline feat_interval feat_body_mul_v(feat_interval a, int64_t b, uint8_t *state) {
     feat_interval out;
-    if (__builtin_mul_overflow(a.months, b, &out.months) | __builtin_mul_overflow(a.days, b, &out.days) |
-        __builtin_mul_overflow(a.us, b, &out.us))
-        *state = FEAT_STATE_ERROR;
+    bool months = __builtin_mul_overflow(a.months, b, &out.months);
+    bool days = __builtin_mul_overflow(a.days, b, &out.days);
+    if (__builtin_mul_overflow(a.us, b, &out.us) || months || days) *state = FEAT_STATE_ERROR;
     return out;
 }
 

@@ -26,6 +26,10 @@ extern feat_kernel *const feat_kernels_baseline[FEAT_OP_COUNT];
 extern feat_kernel *const feat_kernels_avx2[FEAT_OP_COUNT];
 extern feat_kernel *const feat_kernels_avx512[FEAT_OP_COUNT];
 
+/* Copies doubles, NaN as the one that leaves a machine. `from` is aligned to 64 bytes. */
+typedef void feat_copy_canonical(double *to, const double *from, size_t n);
+extern feat_copy_canonical feat_copy_canonical_baseline, feat_copy_canonical_avx2, feat_copy_canonical_avx512;
+
 typedef enum feat_level { FEAT_LEVEL_BASELINE = 0, FEAT_LEVEL_AVX2 = 1, FEAT_LEVEL_AVX512 = 2 } feat_level;
 
 /* The best that this processor has. */

@@ -10,7 +10,8 @@
 #pragma GCC target("avx2")
 #endif
 
-#define FEAT_KERNELS feat_kernels_avx2
+#define FEAT_KERNELS        feat_kernels_avx2
+#define FEAT_COPY_CANONICAL feat_copy_canonical_avx2
 #define WIDE_ONLY
 #include "exec/kernel_lanes.h"
 
@@ -23,5 +24,7 @@
 #else
 
 feat_kernel *const feat_kernels_avx2[FEAT_OP_COUNT] = {NULL};
+
+void feat_copy_canonical_avx2(double *to, const double *from, size_t n) { feat_copy_canonical_baseline(to, from, n); }
 
 #endif

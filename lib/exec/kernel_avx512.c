@@ -12,7 +12,8 @@
 #pragma GCC target("avx512f,avx512dq,avx512vl,prefer-vector-width=512")
 #endif
 
-#define FEAT_KERNELS feat_kernels_avx512
+#define FEAT_KERNELS        feat_kernels_avx512
+#define FEAT_COPY_CANONICAL feat_copy_canonical_avx512
 #define WIDE_ONLY
 #define DOUBLES_ONLY
 #include "exec/kernel_lanes.h"
@@ -26,5 +27,7 @@
 #else
 
 feat_kernel *const feat_kernels_avx512[FEAT_OP_COUNT] = {NULL};
+
+void feat_copy_canonical_avx512(double *to, const double *from, size_t n) { feat_copy_canonical_baseline(to, from, n); }
 
 #endif

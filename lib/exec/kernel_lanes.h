@@ -10,6 +10,7 @@
 #include "exec/body.h"
 #include "exec/kernel.h"
 #include "math/elementary.h"
+#include "math/number.h"
 #include "math/trigonometry.h"
 
 #define BLOCK FEAT_BLOCK_LANES
@@ -428,6 +429,15 @@ static void write_states(feat_vector *out, const uint8_t *states, size_t first, 
 #define KERNEL_CELL1(id, OUT, A, B, C, body) KERNEL_CELL(id, 1, OUT, A, B, C, body)
 #define KERNEL_CELL2(id, OUT, A, B, C, body) KERNEL_CELL(id, 2, OUT, A, B, C, body)
 #define KERNEL_CELL3(id, OUT, A, B, C, body) KERNEL_CELL(id, 3, OUT, A, B, C, body)
+
+/* ---- out of the machine ---- */
+
+void FEAT_COPY_CANONICAL(double *restrict to, const double *restrict from, size_t n) {
+    size_t block = 0;
+    for (; n - block >= BLOCK; block += BLOCK)
+        for (size_t i = 0; i < BLOCK; i++) to[block + i] = feat_double_canonical(from[block + i]);
+    for (; block < n; block++) to[block] = feat_double_canonical(from[block]);
+}
 
 /* ---- the table ---- */
 

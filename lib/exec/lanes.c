@@ -238,7 +238,6 @@ feat_cell feat_vector_cell(const feat_vector *v, size_t lane) {
     break
 
 #define SAME(x)     (x)
-#define CANONIC(x)  feat_double_canonical(x)
 #define NARROWER(x) (float)feat_double_canonical(x)
 
 static int store_texts(const feat_vector *v, size_t n, feat_column *column) {
@@ -271,6 +270,20 @@ static void store_booleans(const feat_vector *v, size_t n, feat_column *column) 
     }
 }
 
+static void store_doubles(const feat_vector *v, size_t n, feat_column *column) {
+    double *to = (double *)column->values + column->length;
+    switch (feat_level_best()) {
+    case FEAT_LEVEL_AVX512: feat_copy_canonical_avx512(to, v->values, n); break;
+    case FEAT_LEVEL_AVX2: feat_copy_canonical_avx2(to, v->values, n); break;
+    default: feat_copy_canonical_baseline(to, v->values, n);
+    }
+    for (size_t w = 0; w < words_of(n); w++)
+        for (uint64_t bits = missing(v, w); bits != 0; bits &= bits - 1) {
+            size_t i = w * WORD + (size_t)__builtin_ctzll(bits);
+            if (i < n) to[i] = 0.0;
+        }
+}
+
 int feat_vector_store(const feat_vector *v, size_t n, feat_column *column) {
     assert(n <= FEAT_LANES && v->class == feat_class_of(column->type));
     if (n == 0) return 0;
@@ -290,7 +303,7 @@ int feat_vector_store(const feat_vector *v, size_t n, feat_column *column) {
     case FEAT_TYPE_DECIMAL: STORE_AS(feat_int128, feat_int128, SAME);
     case FEAT_TYPE_INTERVAL: STORE_AS(feat_interval, feat_interval, SAME);
     case FEAT_TYPE_REAL: STORE_AS(double, float, NARROWER);
-    case FEAT_TYPE_DOUBLE: STORE_AS(double, double, CANONIC);
+    case FEAT_TYPE_DOUBLE: store_doubles(v, n, column); break;
     default:
         if (store_texts(v, n, column) != 0) return -1;
     }
