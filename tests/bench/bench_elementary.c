@@ -3,6 +3,7 @@
  *   bench-elementary                 prints the table
  *   bench-elementary FOLDER NAME N   writes N arguments and results of one function (raw doubles) for elementary.py
  */
+#define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
