@@ -21,25 +21,12 @@ int64_t feat_days_from_civil(int64_t year, int month, int day) {
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-/* The same for days of which 4 times their count fits 32 bits, which all TIMESTAMPs are, as affine functions with one
- * division each: Neri and Schneider, "Euclidean affine functions and their application to calendar algorithms" (2022).
- */
-enum { ERAS = 1000, DAYS_BEFORE = 719468 + 146097 * ERAS, YEARS_BEFORE = 400 * ERAS };
-
-static void civil_from_count(uint32_t n, int64_t *year, int *month, int *day) {
-    uint32_t quarters = 4 * n + 3, century = quarters / 146097, of_century = quarters % 146097 / 4;
-    uint64_t product = UINT64_C(2939745) * (4 * of_century + 3);
-    uint32_t of_year = (uint32_t)product / 2939745 / 4;
-    uint32_t months = 2141 * of_year + 197913;
-    bool next = of_year >= 306; /* January and February */
-    *year = (int64_t)(100 * century + (uint32_t)(product >> 32)) - YEARS_BEFORE + next;
-    *month = (int)(months >> 16) - (next ? 12 : 0);
-    *day = (int)((months & 0xffff) / 2141) + 1;
-}
-
 void feat_civil_from_days(int64_t days, int64_t *year, int *month, int *day) {
-    if (days >= -DAYS_BEFORE && days < (INT64_C(1) << 30) - DAYS_BEFORE) {
-        civil_from_count((uint32_t)(days + DAYS_BEFORE), year, month, day);
+    if (feat_day_is_common(days)) {
+        feat_civil civil = feat_civil_of_common(days);
+        *year = civil.year;
+        *month = (int)civil.month;
+        *day = (int)civil.day;
         return;
     }
     days += 719468;

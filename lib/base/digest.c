@@ -1,7 +1,7 @@
 #include "base/digest.h"
 
 #include <string.h>
-#define XXH_STATIC_LINKING_ONLY /* a state on the stack */
+#define XXH_INLINE_ALL /* short inputs of known length are a few instructions */
 #include <xxhash.h>
 
 static feat_digest from_xxh(XXH128_hash_t h) {
@@ -49,6 +49,13 @@ bool feat_digest_equal(const feat_digest *a, const feat_digest *b) {
 bool feat_digest_is_zero(const feat_digest *d) { return as_number(d) == 0; }
 
 uint64_t feat_hash64(const void *bytes, size_t size) { return XXH3_64bits(bytes, size); }
+
+uint64_t feat_hash64_word(uint64_t x) {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    return XXH3_64bits(&x, sizeof x);
+}
 
 void feat_digest_format(const feat_digest *d, char text[FEAT_DIGEST_TEXT_SIZE]) {
     static const char digits[] = "0123456789abcdef";

@@ -20,6 +20,8 @@ void feat_digest_sub(feat_digest *sum, const feat_digest *element);
 bool feat_digest_equal(const feat_digest *a, const feat_digest *b);
 bool feat_digest_is_zero(const feat_digest *d);
 uint64_t feat_hash64(const void *bytes, size_t size);
+/* Of the 8 bytes of a number, the least significant first. */
+uint64_t feat_hash64_word(uint64_t x);
 
 #define FEAT_DIGEST_TEXT_SIZE 33
 /* 32 lower-case hexadecimal digits and a NUL. */

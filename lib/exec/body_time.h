@@ -53,15 +53,42 @@ static inline feat_interval feat_body_mul_v(feat_interval a, int64_t b, uint8_t 
     return out;
 }
 
-static inline int64_t feat_body_part_of_day(int64_t a, int64_t part) { return feat_part_of_day(a, (feat_part)part); }
-static inline int64_t feat_body_part_of_time(int64_t a, int64_t part) { return feat_part_of_time(a, (feat_part)part); }
+/* The parts that are asked for most are found without a call. */
+static inline int64_t feat_body_part_of_day(int64_t a, int64_t part) {
+    if (feat_day_is_common(a)) switch (part) {
+        case FEAT_PART_YEAR: return feat_civil_of_common(a).year;
+        case FEAT_PART_MONTH: return feat_civil_of_common(a).month;
+        case FEAT_PART_DAY: return feat_civil_of_common(a).day;
+        case FEAT_PART_DOY: return (int64_t)feat_civil_of_common(a).of_year + 1;
+        case FEAT_PART_ISODOW: return (a + 3 + 7 * FEAT_CIVIL_BEFORE) % 7 + 1;
+        case FEAT_PART_DOW: return (a + 4 + 7 * FEAT_CIVIL_BEFORE) % 7;
+        default: break;
+        }
+    return feat_part_of_day(a, (feat_part)part);
+}
+static inline int64_t feat_body_part_of_time(int64_t a, int64_t part) {
+    if (part > FEAT_PART_HOUR) return feat_body_part_of_day(feat_day_of(a), part);
+    return feat_part_of_time(a, (feat_part)part);
+}
 static inline int64_t feat_body_part_of_interval(feat_interval a, int64_t part) {
     return feat_part_of_interval(a.months, a.days, a.us, (feat_part)part);
 }
 static inline double feat_body_epoch(int64_t a) { return (double)a / 1e6; }
 
 static inline int64_t feat_body_part_floor(int64_t a, int64_t part, uint8_t *state) {
-    int64_t out = 0;
+    int64_t out = 0, day = feat_day_of(a);
+    /* All days of this range are TIMESTAMPs, and so are the firsts of their years. */
+    if (day > -100000000 && day < 100000000) switch (part) {
+        case FEAT_PART_HOUR: {
+            int64_t past = a % INT64_C(3600000000);
+            return a - past - (past < 0 ? INT64_C(3600000000) : 0);
+        }
+        case FEAT_PART_DAY: return day * FEAT_US_PER_DAY;
+        case FEAT_PART_WEEK: return (day - (day + 3 + 7 * FEAT_CIVIL_BEFORE) % 7) * FEAT_US_PER_DAY;
+        case FEAT_PART_MONTH: return (day - feat_civil_of_common(day).day + 1) * FEAT_US_PER_DAY;
+        case FEAT_PART_YEAR: return (day - feat_civil_of_common(day).of_year) * FEAT_US_PER_DAY;
+        default: break;
+        }
     if (!feat_part_floor(a, (feat_part)part, &out)) *state = FEAT_STATE_ERROR;
     return out;
 }

@@ -114,11 +114,7 @@ feat_text feat_text_md5(feat_scratch *scratch, feat_text s) {
 
 uint64_t feat_hash_bytes(feat_text s) { return feat_hash64(s.length ? s.data : "", s.length); }
 
-uint64_t feat_hash_integer(uint64_t x) {
-    unsigned char bytes[8];
-    put(bytes, x, sizeof bytes);
-    return feat_hash64(bytes, sizeof bytes);
-}
+uint64_t feat_hash_integer(uint64_t x) { return feat_hash64_word(x); }
 
 uint64_t feat_hash_double(double x) {
     uint64_t bits = UINT64_C(0x7ff8000000000000);
