@@ -136,6 +136,8 @@ int feat_agg_find(const char *sql, feat_type arg, feat_type *result) {
                : class == FEAT_CLASS_W ? FEAT_AGG_AVG_WIDE
                                        : FEAT_AGG_AVG_INT;
     }
+    bool extreme = strcasecmp(sql, "min") == 0 || strcasecmp(sql, "max") == 0;
+    if (extreme && !feat_type_has_order(arg)) return -1;
     for (int i = 0; i < FEAT_AGG_COUNT_OF; i++) /* those of any type */
         if (strcasecmp(feat_agg_table[i].sql, sql) == 0) return i;
     return -1;

@@ -199,6 +199,7 @@ static const struct {
     {VIEW("row_number() OVER () AS r"), "1:33: row_number() stands in QUALIFY"},
     {VIEW("random() AS r"), "1:33: random() is not deterministic"},
     {VIEW("first(DISTINCT merchant) AS c"), "1:33: DISTINCT means nothing in first"},
+    {VIEW("max([n]) OVER () AS c"), "1:33: max does not take LIST"},
     {VIEW("lag(n, n) OVER () AS c"), "1:40: the second argument of lag is a number of rows"},
     {VIEW("lag(n) AS c"), "1:33: windows and plain aggregates"},
     {VIEW("sum(99999999999999999999) OVER () AS c"), NULL},
