@@ -6,6 +6,7 @@
 #include "exec/cell.h"
 #include "exec/exec.h"
 #include "exec/frame.h"
+#include "math/decimal.h"
 #include "math/exact.h"
 #include "math/number.h"
 
@@ -45,13 +46,6 @@ static void wide_add(wide_sum *sum, feat_int128 v) {
 
 static bool wide_fits(const wide_sum *sum) { return sum->high == ((feat_int128)sum->low < 0 ? -1 : 0); }
 
-/* The greatest number of 38 digits. */
-static feat_int128 most_decimal(void) {
-    feat_int128 most = 1;
-    for (int i = 0; i < 38; i++) most *= 10;
-    return most - 1;
-}
-
 static feat_cell scan_wide_sum(const feat_event_slot *slot, feat_range range, const tally *counts, feat_agg agg,
                                int scale) {
     const feat_int128 *values = slot->values;
@@ -65,8 +59,7 @@ static feat_cell scan_wide_sum(const feat_event_slot *slot, feat_range range, co
         if (!wide_fits(&sum) || whole > INT64_MAX) return feat_cell_of_state(FEAT_STATE_ERROR);
         return feat_cell_of_int((int64_t)whole);
     }
-    if (!wide_fits(&sum) || whole > most_decimal() || whole < -most_decimal())
-        return feat_cell_of_state(FEAT_STATE_ERROR);
+    if (!wide_fits(&sum) || !feat_decimal_fits(whole, FEAT_DECIMAL_DIGITS)) return feat_cell_of_state(FEAT_STATE_ERROR);
     cell.v.w = whole;
     return cell;
 }

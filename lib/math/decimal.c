@@ -5,31 +5,11 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "math/shortest.h"
+
 feat_int128 feat_decimal_power(int n) {
-    static const uint64_t powers[] = {
-        UINT64_C(1),
-        UINT64_C(10),
-        UINT64_C(100),
-        UINT64_C(1000),
-        UINT64_C(10000),
-        UINT64_C(100000),
-        UINT64_C(1000000),
-        UINT64_C(10000000),
-        UINT64_C(100000000),
-        UINT64_C(1000000000),
-        UINT64_C(10000000000),
-        UINT64_C(100000000000),
-        UINT64_C(1000000000000),
-        UINT64_C(10000000000000),
-        UINT64_C(100000000000000),
-        UINT64_C(1000000000000000),
-        UINT64_C(10000000000000000),
-        UINT64_C(100000000000000000),
-        UINT64_C(1000000000000000000),
-        UINT64_C(10000000000000000000),
-    };
     int low = n < 19 ? n : 19;
-    return (feat_int128)powers[low] * powers[n - low];
+    return (feat_int128)feat_small_powers_of_ten[low] * feat_small_powers_of_ten[n - low];
 }
 
 double feat_double_power(int64_t n) {

@@ -21,6 +21,8 @@ feat_shortest feat_shortest_real(float value);
  * and two digits at least, "1e+16" and "1.5e-07", else "1e16" and "1.5e-7". The length, at most 24; no NUL. */
 size_t feat_put_shortest(char *to, feat_shortest s, bool sql);
 
+/* 10^0 to 10^19, all that fit. */
+extern const uint64_t feat_small_powers_of_ten[20];
 /* How many digits a number has; 1 for 0. */
 int feat_count_digits(uint64_t value);
 /* The digits of a value of `count` digits, at to[0, count). */

@@ -245,8 +245,6 @@ static uint32_t printed(feat_builder *b, uint32_t node, feat_type from) {
     }
 }
 
-uint32_t feat_build_to_text(feat_builder *b, uint32_t node) { return feat_build_convert(b, node, FEAT_TYPE_TEXT); }
-
 static uint32_t converted(feat_builder *b, uint32_t node, feat_type from, feat_type to) {
     if (to == FEAT_TYPE_TEXT) return printed(b, node, from);
     if (feat_is_integer(from)) return integer_to(b, node, from, to);

@@ -54,8 +54,6 @@ feat_type feat_type_common(feat_type a, feat_type b);
 
 /* Any conversion there is, without regard to what SQL does unasked. */
 uint32_t feat_build_convert(feat_builder *b, uint32_t node, feat_type type);
-/* A value of any type as TEXT. */
-uint32_t feat_build_to_text(feat_builder *b, uint32_t node);
 /* Brings a result that was computed in the type's class into the type's range. */
 uint32_t feat_build_fit(feat_builder *b, uint32_t node, feat_type type);
 /* Literals take the type of what they stand beside: an integer that of an integer in whose range it is, a decimal that
