@@ -34,7 +34,7 @@ def tokens(text, path):
 
 
 INCLUDE = re.compile(r'^#include "([^"]*)"\n', re.MULTILINE)
-DIRECTIVE = re.compile(r"^#.*\n", re.MULTILINE)
+DIRECTIVE = re.compile(r"^#(?:.*\\\n)*.*\n", re.MULTILINE)
 
 
 def read_table(root, path):
@@ -47,7 +47,7 @@ def read_table(root, path):
 
 
 def parse(text, macros, width, path):
-    """The rows `macro(a, b, "c" "d", …)` of a table, each with `width` arguments, grouped: [(comment, [row, …]), …].
+    """The rows `macro(a, b, "c" "d", …)` of a table, each with a number of arguments in `width`, grouped: [(comment, [row, …]), …].
 
     A group starts at a comment that stands between rows; the comment at the head of the file describes the table."""
     groups = [("", [])]
@@ -81,8 +81,8 @@ def parse(text, macros, width, path):
                 if depth != 1:
                     raise ValueError(f"{path}:{at}: '(' is expected")
                 argument.append((kind, re.sub(r"\\(.)", r"\1", value) if kind == "string" else value))
-        if len(row) != width:
-            raise ValueError(f"{path}:{line}: {len(row)} arguments, not {width}")
+        if len(row) not in width:
+            raise ValueError(f"{path}:{line}: {len(row)} arguments, not {' or '.join(map(str, width))}")
         groups[-1][1].append(row)
     return [group for group in groups if group[1]]
 
@@ -146,7 +146,13 @@ ALGEBRAS = {
     "GROUP": "exact group",
     "LATTICE": "merge only",
     "ORDER": "canonical order",
+    "SCAN": "the window's values",
 }
+
+ARGUMENTS = {"NUM": "number", "ORD": "any with an order", "INT": "constant BIGINT", "QUANTILE": "constant share or list of them",
+             "SPAN": "constant INTERVAL", "TEXT": "constant TEXT", "OPTIONAL_INT": "[constant BIGINT]", "OPTIONAL_TEXT": "[constant TEXT]"}
+GIVES = {"LIST": "list of the argument's", "SAME_EACH": "the argument's, or a list", "F_EACH": "DOUBLE, or a list",
+         "COUNTS": "map to BIGINT", "SUMS": "map to sums", "MEANS": "map to DOUBLE"}
 
 
 def aggregates(groups, source):
@@ -156,12 +162,27 @@ def aggregates(groups, source):
         " No result depends on the order in which events arrive.",
         "",
     ]
-    rows = []
+    rows, aliases = [], {}
     for _, part in groups:
-        for _, sql, argument, result, algebra, _, empty, error, meaning in part:
+        for row in part:
+            if len(row) == 2:
+                aliases.setdefault(row[1], []).append(row[0])
+    for _, part in groups:
+        for row in part:
+            if len(row) == 9:
+                _, sql, argument, result, algebra, _, empty, error, meaning = row
+                types = CLASSES.get(argument, argument)
+            elif len(row) == 13:
+                _, sql, first, second, parameter, result, algebra, nulls, _, _, empty, error, meaning = row
+                kinds = [ARGUMENTS.get(kind, CLASSES.get(kind, kind)) for kind in (first, second) if kind != "N"]
+                types = ", ".join(kinds + ([ARGUMENTS[parameter]] if parameter != "N" else [])) or "none"
+                meaning += "; NULLs count" if nulls == "KEEP" else ""
+            else:
+                continue
+            names = ", ".join(code(name) for name in [sql] + aliases.get(sql, []))
             rows.append(
-                (code(sql), CLASSES.get(argument, argument), CLASSES.get(result, result), cell(meaning), code(empty),
-                 cell(error), ALGEBRAS.get(algebra, algebra))
+                (names, types, GIVES.get(result, CLASSES.get(result, result)), cell(meaning), code(empty), cell(error),
+                 ALGEBRAS.get(algebra, algebra))
             )
     out += table(["name", "argument", "result", "meaning", "empty", "error", "evaluation"], rows)
     return out
@@ -169,9 +190,9 @@ def aggregates(groups, source):
 
 # document: (table, macros, arguments of a row, writer)
 DOCUMENTS = {
-    "doc/errors.md": ("include/feat/error.def", ("FEAT_ERROR",), 3, errors),
-    "doc/functions.md": ("lib/plan/op.def", ("FEAT_OP", "FEAT_FUNCTION"), 14, functions),
-    "doc/aggregates.md": ("lib/plan/agg.def", ("FEAT_AGG",), 9, aggregates),
+    "doc/errors.md": ("include/feat/error.def", ("FEAT_ERROR",), (3,), errors),
+    "doc/functions.md": ("lib/plan/op.def", ("FEAT_OP", "FEAT_FUNCTION"), (14,), functions),
+    "doc/aggregates.md": ("lib/plan/agg.def", ("FEAT_AGG", "FEAT_AGG_FUNCTION", "FEAT_AGG_ALIAS"), (9, 13, 2), aggregates),
 }
 
 

@@ -6,6 +6,7 @@
 #include "exec/cell.h"
 #include "exec/exec.h"
 #include "exec/frame.h"
+#include "exec/gather.h"
 #include "math/decimal.h"
 #include "math/exact.h"
 #include "math/number.h"
@@ -120,29 +121,11 @@ static feat_cell scan_double_sum(const feat_event_slot *slot, feat_range range, 
     return feat_cell_of_double(mean ? feat_exact_mean(&sum, n_values) : feat_exact_round(&sum));
 }
 
-/* Whether event `i` comes before event `best` in the order of min. */
-static bool below(const feat_event_slot *slot, size_t i, size_t best) {
-    switch (slot->class) {
-    case FEAT_CLASS_B: return ((const uint8_t *)slot->values)[i] < ((const uint8_t *)slot->values)[best];
-    case FEAT_CLASS_I: return ((const int64_t *)slot->values)[i] < ((const int64_t *)slot->values)[best];
-    case FEAT_CLASS_F:
-        return feat_double_order(((const double *)slot->values)[i], ((const double *)slot->values)[best]) < 0;
-    case FEAT_CLASS_T:
-        return feat_text_order(((const feat_text *)slot->values)[i], ((const feat_text *)slot->values)[best]) < 0;
-    case FEAT_CLASS_W: return ((const feat_int128 *)slot->values)[i] < ((const feat_int128 *)slot->values)[best];
-    case FEAT_CLASS_V:
-        return feat_interval_order(((const feat_interval *)slot->values)[i],
-                                   ((const feat_interval *)slot->values)[best]) < 0;
-    case FEAT_CLASS_N: break;
-    }
-    return false;
-}
-
 static feat_cell scan_extreme(const feat_event_slot *slot, feat_range range, bool greatest) {
     size_t best = range.to;
     for (size_t i = range.from; i < range.to; i++) {
         if (slot->state[i] != FEAT_STATE_VALUE) continue;
-        if (best == range.to || (greatest ? below(slot, best, i) : below(slot, i, best))) best = i;
+        if (best == range.to || (greatest ? feat_slot_below(slot, best, i) : feat_slot_below(slot, i, best))) best = i;
     }
     return feat_cell_of_event(slot, best);
 }
@@ -161,27 +144,6 @@ static feat_cell scan_last(const feat_event_slot *slot, feat_range range) {
 
 /* ---- FIRST and LAST in an order of their own. ---- */
 
-/* Where row `i` stands to row `k`: below 0 before it. */
-static int order_rows(const feat_aggregate *a, const feat_events *events, size_t i, size_t k) {
-    for (size_t n = 0; n < a->n_order; n++) {
-        const feat_order_key *key = &a->order[n];
-        const feat_event_slot *slot = &events->slots[key->slot];
-        bool null_i = slot->state[i] != FEAT_STATE_VALUE, null_k = slot->state[k] != FEAT_STATE_VALUE;
-        if (null_i && null_k) continue;
-        if (null_i || null_k) return null_i == key->nulls_first ? -1 : 1;
-        int order = below(slot, i, k) ? -1 : below(slot, k, i);
-        if (order) return key->descending ? -order : order;
-    }
-    int order = i < k ? -1 : i > k;
-    return a->order[0].descending ? -order : order;
-}
-
-static bool key_failed(const feat_aggregate *a, const feat_events *events, size_t i) {
-    bool failed = false;
-    for (size_t n = 0; n < a->n_order; n++) failed |= events->slots[a->order[n].slot].state[i] == FEAT_STATE_ERROR;
-    return failed;
-}
-
 /* `inside`: the rows that lie within the aggregate's own bounds. */
 static feat_cell scan_ordered(const feat_aggregate *a, const feat_events *events, feat_ranges ranges,
                               feat_range inside) {
@@ -193,8 +155,8 @@ static feat_cell scan_ordered(const feat_aggregate *a, const feat_events *events
         for (size_t i = range.from; i < range.to; i++) {
             const feat_event_slot *from = i >= inside.from && i < inside.to ? slot : otherwise;
             if (!from || from->state[i] == FEAT_STATE_SKIPPED) continue;
-            if (key_failed(a, events, i)) return feat_cell_of_state(FEAT_STATE_ERROR);
-            int order = best_slot ? order_rows(a, events, i, best) : 0;
+            if (feat_gather_key_failed(a, events, i)) return feat_cell_of_state(FEAT_STATE_ERROR);
+            int order = best_slot ? feat_gather_order(a, events, i, best) : 0;
             if (best_slot && (a->agg == FEAT_AGG_FIRST ? order > 0 : order < 0)) continue;
             best = i;
             best_slot = from;
@@ -235,12 +197,14 @@ struct feat_scanner {
     feat_events visible;    /* of a block whose branches show different times: the visible events */
     feat_event_slot chosen; /* of any class: what an aggregate takes of each row */
     size_t chosen_bytes, chosen_states;
+    feat_gather gather; /* of the functions of agg.def */
 };
 
 feat_status feat_scanner_new(const feat_block *block, feat_scanner **scanner, feat_error *err) {
     feat_scanner *s = feat_alloc_zero(1, sizeof *s);
     if (!s) return feat_fail_memory(err);
     s->block = block;
+    feat_gather_init(&s->gather);
     feat_status status = feat_frames_init(&s->frames, block, err);
     if (status == FEAT_OK) status = feat_events_init(&s->visible, block, err);
     if (status != FEAT_OK) {
@@ -257,6 +221,7 @@ void feat_scanner_free(feat_scanner *s) {
     if (s->visible.slots) feat_events_done(&s->visible);
     feat_free(s->chosen.values);
     feat_free(s->chosen.state);
+    feat_gather_done(&s->gather);
     feat_free(s);
 }
 
@@ -329,8 +294,8 @@ static void swap_chosen(feat_event_slot *slot, size_t i, size_t k) {
 
 static void sift_down(feat_event_slot *slot, size_t root, size_t n) {
     for (size_t child; (child = 2 * root + 1) < n; root = child) {
-        if (child + 1 < n && below(slot, child, child + 1)) child++;
-        if (!below(slot, root, child)) return;
+        if (child + 1 < n && feat_slot_below(slot, child, child + 1)) child++;
+        if (!feat_slot_below(slot, root, child)) return;
         swap_chosen(slot, root, child);
     }
 }
@@ -345,7 +310,7 @@ static size_t keep_distinct(feat_event_slot *slot, size_t n) {
     for (size_t i = 0; i < n; i++) {
         bool zero = slot->class == FEAT_CLASS_F && kept && ((double *)slot->values)[i] == 0 &&
                     ((double *)slot->values)[kept - 1] == 0;
-        if (kept && (zero || !below(slot, kept - 1, i))) continue;
+        if (kept && (zero || !feat_slot_below(slot, kept - 1, i))) continue;
         if (kept != i) swap_chosen(slot, kept, i);
         kept++;
     }
@@ -383,7 +348,7 @@ feat_status feat_scanner_aggregate(feat_scanner *s, size_t number, const feat_ev
         if (failed) {
             *out = feat_cell_of_state(FEAT_STATE_ERROR);
         } else if (a->otherwise == FEAT_NO_NODE && feat_range_length(ranges.second) == 0 &&
-                   feat_agg_of_distinct(a->agg) == a->agg && a->n_order == 0) {
+                   feat_agg_of_distinct(a->agg) == a->agg && a->n_order == 0 && !feat_agg_table[a->agg].function) {
             if (inside.to > ranges.first.to) inside.to = ranges.first.to;
             if (inside.to < inside.from) inside.to = inside.from;
             *out = scan(s->block, a, &events->slots[a->slot], (feat_range){first + inside.from, first + inside.to});
@@ -392,7 +357,9 @@ feat_status feat_scanner_aggregate(feat_scanner *s, size_t number, const feat_ev
             feat_range shifted = {first + inside.from, first + inside.to};
             ranges.first = (feat_range){first + ranges.first.from, first + ranges.first.to};
             ranges.second = (feat_range){first + ranges.second.from, first + ranges.second.to};
-            if (a->n_order) *out = scan_ordered(a, events, ranges, shifted);
+            if (feat_agg_table[a->agg].function)
+                FEAT_TRY(feat_gather_run(&s->gather, s->block, a, events, ranges, shifted, s->frames.t, out, err));
+            else if (a->n_order) *out = scan_ordered(a, events, ranges, shifted);
             else if (!choose_all(s, a, events, ranges, shifted, &n)) return feat_fail_memory(err);
             else if (feat_agg_of_distinct(a->agg) != a->agg) *out = scan_distinct(s, a, n);
             else *out = scan(s->block, a, &s->chosen, (feat_range){0, n});
@@ -405,6 +372,7 @@ feat_status feat_scanner_aggregate(feat_scanner *s, size_t number, const feat_ev
 feat_status feat_scanner_frame(feat_scanner *s, const feat_events **events, size_t *first, size_t *n, int64_t t,
                                bool *found, feat_error *err) {
     FEAT_TRY(feat_frames_clock(&s->frames, t, err));
+    feat_scratch_reset(&s->gather.scratch);
     if (!s->frames.uniform) {
         feat_events_clear(&s->visible);
         for (size_t i = *first; i < *first + *n; i++)

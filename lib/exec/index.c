@@ -210,7 +210,7 @@ struct feat_window_index {
 
 /* One range of rows of a class that has prefix sums and trees. */
 static bool is_indexed(const feat_block *block, const feat_aggregate *a) {
-    if (feat_agg_of_distinct(a->agg) != a->agg || a->n_order) return false;
+    if (feat_agg_of_distinct(a->agg) != a->agg || a->n_order || feat_agg_table[a->agg].function) return false;
     feat_class class = feat_class_of(block->slots[a->slot]);
     if (a->agg == FEAT_AGG_LAG || a->otherwise != FEAT_NO_NODE) return false;
     return a->agg == FEAT_AGG_COUNT || (class != FEAT_CLASS_W && class != FEAT_CLASS_V);

@@ -6,6 +6,7 @@
 #include "plan/query.h"
 
 bool feat_is_aggregate(const char *name) {
+    name = feat_agg_name(name);
     for (int i = 0; i < FEAT_AGG_COUNT_OF; i++)
         if (strcasecmp(feat_agg_table[i].sql, name) == 0) return true;
     return false;
@@ -188,13 +189,28 @@ static bool same_order(const feat_aggregate *a, const feat_aggregate *b) {
     return same;
 }
 
+static bool same_function(const feat_aggregate *a, const feat_aggregate *b) {
+    const feat_parameter *p = &a->parameter, *o = &b->parameter;
+    if (a->second != b->second || a->distinct != b->distinct || p->type != o->type) return false;
+    switch (feat_class_of(p->type)) {
+    case FEAT_CLASS_I: return p->v.i == o->v.i;
+    case FEAT_CLASS_F: return feat_double_bits(p->v.f) == feat_double_bits(o->v.f);
+    case FEAT_CLASS_T:
+        return p->v.t.length == o->v.t.length &&
+               (p->v.t.length == 0 || memcmp(p->v.t.data, o->v.t.data, p->v.t.length) == 0);
+    case FEAT_CLASS_V: return feat_interval_order(p->v.p, o->v.p) == 0;
+    default: return true;
+    }
+}
+
 feat_status feat_query_add_aggregate(feat_query *q, const feat_aggregate *a, uint32_t *node) {
     feat_block *block = q->block;
     uint32_t i = 0;
     for (; i < block->n_aggregates; i++) {
         const feat_aggregate *b = &block->aggregates[i];
         if (a->agg == b->agg && a->slot == b->slot && a->window == b->window && a->low == b->low &&
-            a->high == b->high && a->otherwise == b->otherwise && a->offset == b->offset && same_order(a, b))
+            a->high == b->high && a->otherwise == b->otherwise && a->offset == b->offset && same_order(a, b) &&
+            same_function(a, b))
             break;
     }
     if (i == block->n_aggregates) {
@@ -418,8 +434,155 @@ static feat_status poison_outside(feat_query *q, const argument *arg, uint32_t *
     return feat_query_add_slot(q, arg->nodes, never, arg->type, otherwise);
 }
 
+/* What both kinds of aggregates share: the argument with its filter and bounds as slots, and the window. */
+static feat_status bind_slots(feat_query *q, const feat_ast_expr *e, const argument *arg, feat_aggregate *a) {
+    FEAT_TRY(feat_query_add_slot(q, arg->nodes, arg->filters, arg->type, &a->slot));
+    if (arg->has_otherwise) FEAT_TRY(feat_query_add_slot(q, arg->otherwise, arg->filters, arg->type, &a->otherwise));
+    if (!arg->has_otherwise && (arg->low != FEAT_NO_NODE || arg->high != FEAT_NO_NODE))
+        FEAT_TRY(poison_outside(q, arg, &a->otherwise));
+    FEAT_TRY(feat_query_bound(q, arg->low, &a->low));
+    FEAT_TRY(feat_query_bound(q, arg->high, &a->high));
+    return e->over ? feat_bind_window(q, e->over, &a->window) : feat_query_whole(q, &a->window);
+}
+
+/* ---- Functions of the rows of a window. ---- */
+
+static const feat_agg_info *function_called(const char *name) {
+    for (int i = 0; i < FEAT_AGG_COUNT_OF; i++)
+        if (feat_agg_table[i].function && strcasecmp(feat_agg_table[i].sql, name) == 0) return &feat_agg_table[i];
+    return NULL;
+}
+
+/* Converts an argument where the row wants DOUBLE, and a BOOLEAN where it wants one. */
+static feat_status convert(feat_query *q, uint32_t *nodes, feat_type *type, feat_agg_takes takes, uint32_t offset) {
+    feat_type to = takes == FEAT_AGG_TAKES_F && feat_type_is_number(*type) ? FEAT_TYPE_DOUBLE : *type;
+    feat_pool *pool = q->b.build.pool;
+    feat_status status = FEAT_OK;
+    if (to == *type) return FEAT_OK;
+    for (size_t s = 0; s < q->n_stages && status == FEAT_OK; s++) {
+        q->b.build.pool = &q->stages[s]->pool;
+        nodes[s] = feat_build_cast(&q->b.build, nodes[s], to, true);
+        if (nodes[s] == FEAT_NO_NODE) status = feat_bind_reason(&q->b, offset);
+    }
+    q->b.build.pool = pool;
+    *type = to;
+    return status;
+}
+
+/* The constants that a rule asks for, in words. */
+static const char *parameter_words(feat_agg_parameter rule) {
+    switch (rule) {
+    case FEAT_AGG_PARAMETER_INT:
+    case FEAT_AGG_PARAMETER_OPTIONAL_INT: return "a whole number above 0";
+    case FEAT_AGG_PARAMETER_QUANTILE: return "a number from 0 to 1, or a list of them";
+    case FEAT_AGG_PARAMETER_SPAN: return "an INTERVAL above 0 without months";
+    case FEAT_AGG_PARAMETER_TEXT:
+    case FEAT_AGG_PARAMETER_OPTIONAL_TEXT: return "a text";
+    case FEAT_AGG_PARAMETER_N: break;
+    }
+    return "nothing";
+}
+
+static feat_status bind_parameter(feat_query *q, const feat_ast_expr *e, const feat_agg_info *info,
+                                  feat_parameter *parameter) {
+    static const feat_type types[] = {
+        [FEAT_AGG_PARAMETER_INT] = FEAT_TYPE_BIGINT,    [FEAT_AGG_PARAMETER_OPTIONAL_INT] = FEAT_TYPE_BIGINT,
+        [FEAT_AGG_PARAMETER_TEXT] = FEAT_TYPE_TEXT,     [FEAT_AGG_PARAMETER_OPTIONAL_TEXT] = FEAT_TYPE_TEXT,
+        [FEAT_AGG_PARAMETER_SPAN] = FEAT_TYPE_INTERVAL, [FEAT_AGG_PARAMETER_QUANTILE] = FEAT_TYPE_DOUBLE,
+    };
+    uint32_t node;
+    feat_builder *b = &q->b.build;
+    FEAT_TRY(feat_bind_expr(&q->b, e, &node));
+    feat_type type = types[info->parameter], given = feat_build_type(b, node);
+    int base = FEAT_TYPE_BASE(given);
+    if (info->parameter == FEAT_AGG_PARAMETER_QUANTILE && (base == FEAT_TYPE_LIST || base == FEAT_TYPE_VECTOR))
+        type = FEAT_TYPE_LIST_OF(FEAT_TYPE_DOUBLE);
+    node = feat_build_cast(b, node, type, type == FEAT_TYPE_DOUBLE || FEAT_TYPE_BASE(type) == FEAT_TYPE_LIST);
+    const feat_node *made = node == FEAT_NO_NODE ? NULL : &b->pool->nodes[node];
+    if (b->no_memory) return feat_fail_memory(q->b.err);
+    if (made && made->kind == FEAT_NODE_CONST && !made->is_null) {
+        parameter->type = type;
+        memcpy(&parameter->v, &made->constant, sizeof parameter->v);
+        if (feat_agg_parameter_valid(info->parameter, parameter)) return FEAT_OK;
+    }
+    return feat_bind_fail(&q->b, e->offset, "the last argument of %s is a constant: %s", info->sql,
+                          parameter_words(info->parameter));
+}
+
+static feat_status bind_function(feat_query *q, const feat_ast_expr *e, const char *name, uint32_t *node) {
+    const feat_agg_info *info = function_called(name);
+    size_t columns = (size_t)(info->takes[0] != FEAT_AGG_TAKES_N) + (size_t)(info->takes[1] != FEAT_AGG_TAKES_N);
+    bool may = info->parameter != FEAT_AGG_PARAMETER_N;
+    bool must = may && info->parameter != FEAT_AGG_PARAMETER_OPTIONAL_INT &&
+                info->parameter != FEAT_AGG_PARAMETER_OPTIONAL_TEXT;
+    if (e->star || e->n_args < columns + must || e->n_args > columns + may)
+        return feat_bind_fail(&q->b, e->offset, "%s takes %zu argument%s%s%s", name, columns, columns == 1 ? "" : "s",
+                              may ? must ? " and " : " and perhaps " : "", may ? parameter_words(info->parameter) : "");
+    argument arg, second = {.type = 0};
+    feat_aggregate a = {.otherwise = FEAT_NO_NODE, .distinct = e->distinct};
+    feat_ast_expr first = *e;
+    first.n_args = columns ? 1 : 0;
+    FEAT_TRY(bind_argument(q, &first, info->keeps_nulls, &arg));
+    if (arg.has_otherwise && (e->distinct || columns > 1))
+        return feat_bind_fail(&q->b, e->offset, "write the clock into the FILTER of %s, not into a CASE", name);
+    if (columns > 1) {
+        second.nodes = no_nodes(q);
+        if (!second.nodes) return feat_fail_memory(q->b.err);
+        FEAT_TRY(feat_query_in_stages(q, e->args[1], second.nodes, &second.type));
+        if (second.type == FEAT_TYPE_UNKNOWN)
+            return feat_bind_fail(&q->b, e->args[1]->offset, "NULL alone has no type here; write CAST(NULL AS type)");
+    }
+    if (e->n_args > columns) FEAT_TRY(bind_parameter(q, e->args[columns], info, &a.parameter));
+    for (const feat_agg_info *row = info; row < feat_agg_table + FEAT_AGG_COUNT_OF; row++) {
+        if (!row->function || strcasecmp(row->sql, name) != 0) continue;
+        feat_type types[2] = {
+            row->takes[0] == FEAT_AGG_TAKES_F && feat_type_is_number(arg.type) ? FEAT_TYPE_DOUBLE : arg.type,
+            row->takes[1] == FEAT_AGG_TAKES_F && feat_type_is_number(second.type) ? FEAT_TYPE_DOUBLE : second.type};
+        if ((columns && !feat_agg_accepts(row->takes[0], types[0])) ||
+            (columns > 1 && !feat_agg_accepts(row->takes[1], types[1])))
+            continue;
+        a.agg = (feat_agg)(row - feat_agg_table);
+        a.type = feat_agg_result(a.agg, types, a.parameter.type);
+        if (!a.type) continue;
+        if (columns) FEAT_TRY(convert(q, arg.nodes, &arg.type, row->takes[0], e->args[0]->offset));
+        if (columns && arg.has_otherwise) {
+            feat_type type = types[0] == arg.type
+                                 ? feat_build_type(&(feat_builder){.pool = &q->stages[0]->pool}, arg.otherwise[0])
+                                 : arg.type;
+            FEAT_TRY(convert(q, arg.otherwise, &type, row->takes[0], e->args[0]->offset));
+        }
+        FEAT_TRY(bind_slots(q, e, &arg, &a));
+        if (columns > 1) {
+            FEAT_TRY(convert(q, second.nodes, &second.type, row->takes[1], e->args[1]->offset));
+            FEAT_TRY(feat_query_add_slot(q, second.nodes, arg.filters, second.type, &a.second));
+        }
+        if (e->n_order && row->algebra == FEAT_ALGEBRA_ORDER) FEAT_TRY(bind_order(q, e, arg.filters, &a));
+        return feat_query_add_aggregate(q, &a, node);
+    }
+    return columns > 1 ? feat_bind_fail(&q->b, e->offset, "%s does not take %s and %s", name,
+                                        feat_build_type_name(arg.type), feat_build_type_name(second.type))
+                       : feat_bind_fail(&q->b, e->offset, "%s does not take %s", name, feat_build_type_name(arg.type));
+}
+
+static feat_status check_place(feat_query *q, const feat_ast_expr *e, bool looks_back) {
+    if (q->grouped && (e->over || looks_back))
+        return feat_bind_fail(
+            &q->b, e->offset,
+            "windows and plain aggregates in one SELECT: give each aggregate a window (OVER), or none");
+    if (!q->grouped && !e->over)
+        return feat_bind_fail(&q->b, e->offset,
+                              "%s needs a window beside windows; write %s(...) OVER (RANGE INTERVAL '30 days' "
+                              "PRECEDING), or OVER () for the whole past",
+                              e->name, e->name);
+    return FEAT_OK;
+}
+
 feat_status feat_bind_aggregate(feat_query *q, const feat_ast_expr *e, uint32_t *node) {
-    const char *name = e->name;
+    const char *name = feat_agg_name(e->name);
+    if (function_called(name)) {
+        FEAT_TRY(check_place(q, e, false));
+        return bind_function(q, e, name, node);
+    }
     bool count = strcasecmp(name, "count") == 0, lag = strcasecmp(name, "lag") == 0, turned,
          ordered = lag || strcasecmp(name, "first") == 0 || strcasecmp(name, "last") == 0;
     if (e->star ? !count : lag ? e->n_args < 1 || e->n_args > 3 : e->n_args != 1 && !(count && e->n_args == 0))
@@ -432,15 +595,7 @@ feat_status feat_bind_aggregate(feat_query *q, const feat_ast_expr *e, uint32_t 
     }
     if (e->nulls == FEAT_AST_NULLS_IGNORE && !ordered && e->star)
         return feat_bind_fail(&q->b, e->offset, "IGNORE NULLS means nothing in count(*)");
-    if (q->grouped && (e->over || lag))
-        return feat_bind_fail(
-            &q->b, e->offset,
-            "windows and plain aggregates in one SELECT: give each aggregate a window (OVER), or none");
-    if (!q->grouped && !e->over)
-        return feat_bind_fail(&q->b, e->offset,
-                              "%s needs a window beside windows; write %s(...) OVER (RANGE INTERVAL '30 days' "
-                              "PRECEDING), or OVER () for the whole past",
-                              name, name);
+    FEAT_TRY(check_place(q, e, lag));
     argument arg;
     feat_aggregate a = {.otherwise = FEAT_NO_NODE};
     turned = ordered && !lag && by_event_time(q, e) && e->order[0].descending;
@@ -450,14 +605,8 @@ feat_status feat_bind_aggregate(feat_query *q, const feat_ast_expr *e, uint32_t 
     if (row < 0)
         return feat_bind_fail(&q->b, e->offset, "%s does not take %s", e->name, feat_build_type_name(arg.type));
     a.agg = (feat_agg)row;
-    FEAT_TRY(feat_query_add_slot(q, arg.nodes, arg.filters, arg.type, &a.slot));
-    if (arg.has_otherwise) FEAT_TRY(feat_query_add_slot(q, arg.otherwise, arg.filters, arg.type, &a.otherwise));
-    if (!arg.has_otherwise && (arg.low != FEAT_NO_NODE || arg.high != FEAT_NO_NODE))
-        FEAT_TRY(poison_outside(q, &arg, &a.otherwise));
+    FEAT_TRY(bind_slots(q, e, &arg, &a));
     if (ordered && !lag && e->n_order && !by_event_time(q, e)) FEAT_TRY(bind_order(q, e, arg.filters, &a));
-    FEAT_TRY(feat_query_bound(q, arg.low, &a.low));
-    FEAT_TRY(feat_query_bound(q, arg.high, &a.high));
-    FEAT_TRY(e->over ? feat_bind_window(q, e->over, &a.window) : feat_query_whole(q, &a.window));
     return lag ? bind_lag(q, e, &a, node) : feat_query_add_aggregate(q, &a, node);
 }
 

@@ -44,8 +44,10 @@ void feat_explain_interval(feat_buffer *out, int64_t months, int64_t days, int64
 }
 
 const char *feat_explain_algebra(feat_agg agg) {
-    static const char *const names[] = {
-        [FEAT_ALGEBRA_GROUP] = "group", [FEAT_ALGEBRA_LATTICE] = "lattice", [FEAT_ALGEBRA_ORDER] = "order"};
+    static const char *const names[] = {[FEAT_ALGEBRA_GROUP] = "group",
+                                        [FEAT_ALGEBRA_LATTICE] = "lattice",
+                                        [FEAT_ALGEBRA_ORDER] = "order",
+                                        [FEAT_ALGEBRA_SCAN] = "scan"};
     return names[feat_agg_table[agg].algebra];
 }
 
@@ -435,10 +437,26 @@ static void put_slot(feat_buffer *out, const feat_explained_block *b, uint32_t s
     feat_buffer_text(out, s->arg == FEAT_NO_NODE ? "*" : b->branches[0].text[s->arg]);
 }
 
+static void put_parameter(feat_buffer *out, const feat_parameter *p) {
+    feat_node node = {.kind = FEAT_NODE_CONST, .type = p->type};
+    memcpy(&node.constant, &p->v, sizeof p->v);
+    constant(out, &node);
+}
+
 static void put_aggregate(feat_buffer *out, const feat_explained_block *b, const feat_aggregate *a) {
     const feat_block *block = b->block;
     feat_buffer_printf(out, "%s(", feat_agg_table[a->agg].sql);
-    put_slot(out, b, a->slot);
+    const feat_agg_info *info = &feat_agg_table[a->agg];
+    if (a->distinct) feat_buffer_text(out, "DISTINCT ");
+    if (!info->function || info->takes[0] != FEAT_AGG_TAKES_N) put_slot(out, b, a->slot);
+    if (info->takes[1] != FEAT_AGG_TAKES_N) {
+        feat_buffer_text(out, ", ");
+        put_slot(out, b, a->second);
+    }
+    if (a->parameter.type) {
+        if (info->takes[0] != FEAT_AGG_TAKES_N) feat_buffer_text(out, ", ");
+        put_parameter(out, &a->parameter);
+    }
     if (a->agg == FEAT_AGG_LAG) feat_buffer_printf(out, ", %" PRId64, a->offset);
     for (size_t i = 0; i < a->n_order; i++) {
         feat_buffer_text(out, i ? ", " : " order by ");

@@ -161,8 +161,21 @@ static void pack_window(feat_buffer *out, const feat_window *w) {
     feat_pack_uint(out, (uint64_t)w->exclude);
 }
 
+static void pack_parameter(feat_buffer *out, const feat_parameter *p) {
+    if (!p->type) {
+        feat_pack_nil(out);
+        return;
+    }
+    feat_node node = {.type = p->type};
+    memcpy(&node.constant, &p->v, sizeof p->v);
+    feat_pack_array(out, 2);
+    feat_pack_uint(out, p->type);
+    pack_constant(out, &node);
+}
+
 static void pack_aggregate(feat_buffer *out, const feat_aggregate *a) {
-    feat_pack_array(out, a->n_order ? 10 : 9);
+    bool function = feat_agg_table[a->agg].function;
+    feat_pack_array(out, (a->n_order ? 10u : 9u) + (function ? 3u : 0u));
     feat_pack_text(out, feat_agg_table[a->agg].id);
     feat_pack_uint(out, (uint64_t)feat_agg_table[a->agg].revision);
     feat_pack_uint(out, a->slot);
@@ -172,6 +185,11 @@ static void pack_aggregate(feat_buffer *out, const feat_aggregate *a) {
     pack_index(out, a->otherwise);
     feat_pack_int(out, a->offset);
     feat_pack_uint(out, a->type);
+    if (function) {
+        pack_index(out, feat_agg_table[a->agg].takes[1] == FEAT_AGG_TAKES_N ? FEAT_NO_NODE : a->second);
+        feat_pack_bool(out, a->distinct);
+        pack_parameter(out, &a->parameter);
+    }
     if (a->n_order == 0) return;
     feat_pack_array(out, (uint32_t)a->n_order);
     for (size_t i = 0; i < a->n_order; i++) {

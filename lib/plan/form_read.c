@@ -407,15 +407,30 @@ bool feat_form_key_valid(const feat_block *block) {
 }
 
 /* Only a count takes events without a value. */
+static bool function_valid(const feat_block *block, const feat_aggregate *a, const bool *bare) {
+    const feat_agg_info *info = &feat_agg_table[a->agg];
+    bool two = info->takes[1] != FEAT_AGG_TAKES_N, none = info->takes[0] == FEAT_AGG_TAKES_N;
+    feat_type types[2] = {block->slots[a->slot], two ? block->slots[a->second] : 0};
+    if (!none && (bare[a->slot] || !feat_agg_accepts(info->takes[0], types[0]))) return false;
+    if (two && (bare[a->second] || a->otherwise != FEAT_NO_NODE || !feat_agg_accepts(info->takes[1], types[1])))
+        return false;
+    return feat_agg_parameter_valid(info->parameter, &a->parameter) &&
+           feat_agg_result(a->agg, types, a->parameter.type) == a->type;
+}
+
 bool feat_form_aggregate_valid(const feat_block *block, const feat_aggregate *a, const bool *bare) {
     feat_type result, slot = block->slots[a->slot];
-    bool other = a->otherwise != FEAT_NO_NODE;
-    if (feat_agg_find(feat_agg_table[a->agg].sql, slot, &result) != (int)a->agg || result != a->type) return false;
+    bool other = a->otherwise != FEAT_NO_NODE, function = feat_agg_table[a->agg].function;
+    if (function && !function_valid(block, a, bare)) return false;
+    if (!function && (a->distinct || a->parameter.type)) return false;
+    if (!function && (feat_agg_find(feat_agg_table[a->agg].sql, slot, &result) != (int)a->agg || result != a->type))
+        return false;
     if (a->offset < 0 || (other && block->slots[a->otherwise] != slot)) return false;
-    if (a->n_order && a->agg != FEAT_AGG_FIRST && a->agg != FEAT_AGG_LAST) return false;
+    if (a->n_order && !function && a->agg != FEAT_AGG_FIRST && a->agg != FEAT_AGG_LAST) return false;
     for (size_t i = 0; i < a->n_order; i++)
         if (bare[a->order[i].slot] || !feat_type_has_order(block->slots[a->order[i].slot])) return false;
-    return a->agg == FEAT_AGG_COUNT || (!bare[a->slot] && !(other && bare[a->otherwise]));
+    return a->agg == FEAT_AGG_COUNT || (function && feat_agg_table[a->agg].takes[0] == FEAT_AGG_TAKES_N) ||
+           (!bare[a->slot] && !(other && bare[a->otherwise]));
 }
 
 static feat_status read_window(reader *r, const feat_block *block, feat_window *w) {
@@ -448,10 +463,20 @@ static feat_status read_order(reader *r, const feat_block *block, feat_aggregate
     return r->c.failed || a->n_order == 0 ? corrupt(r, "an aggregate's order") : FEAT_OK;
 }
 
+static void read_parameter(reader *r, feat_parameter *p) {
+    if (feat_unpack_nil(&r->c)) return;
+    feat_node node = {0};
+    read_items(r, 2);
+    node.type = p->type = read_type(r);
+    read_constant(r, &node);
+    memcpy(&p->v, &node.constant, sizeof p->v);
+    if (node.is_null || feat_class_of(p->type) == FEAT_CLASS_W) r->c.failed = true;
+}
+
 static feat_status read_aggregate(reader *r, const feat_block *block, const bool *bare, feat_aggregate *a) {
     size_t length;
     uint32_t items = feat_unpack_array(&r->c);
-    if (items != 9 && items != 10) return corrupt(r, "an aggregate");
+    if (items != 9 && items != 10 && items != 12 && items != 13) return corrupt(r, "an aggregate");
     const char *id = feat_unpack_text(&r->c, &length);
     uint64_t revision = feat_unpack_uint(&r->c);
     if (r->c.failed || length == 0) return corrupt(r, "an aggregate");
@@ -465,7 +490,16 @@ static feat_status read_aggregate(reader *r, const feat_block *block, const bool
     a->otherwise = read_optional(r, block->n_slots);
     a->offset = feat_unpack_int(&r->c);
     a->type = read_type(r);
-    if (items == 10) FEAT_TRY(read_order(r, block, a));
+    if (feat_agg_table[agg].function != (items > 10)) return corrupt(r, "an aggregate");
+    if (items > 10) {
+        a->second = read_optional(r, block->n_slots);
+        if (feat_agg_table[agg].takes[1] == FEAT_AGG_TAKES_N) a->second = 0;
+        else if (a->second == FEAT_NO_NODE) return corrupt(r, "an aggregate");
+        a->distinct = feat_unpack_bool(&r->c);
+        read_parameter(r, &a->parameter);
+        if (r->c.failed) return corrupt(r, "an aggregate");
+    }
+    if (items == 10 || items == 13) FEAT_TRY(read_order(r, block, a));
     return r->c.failed || !feat_form_aggregate_valid(block, a, bare) ? corrupt(r, "an aggregate") : FEAT_OK;
 }
 

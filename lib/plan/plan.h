@@ -63,7 +63,12 @@ bool feat_op_fails(feat_op op);
 /* The operator called `sql` over these classes (FEAT_CLASS_N: no argument), or -1. */
 int feat_op_find(const char *sql, feat_class a, feat_class b, feat_class c);
 
-typedef enum feat_algebra { FEAT_ALGEBRA_GROUP, FEAT_ALGEBRA_LATTICE, FEAT_ALGEBRA_ORDER } feat_algebra;
+typedef enum feat_algebra {
+    FEAT_ALGEBRA_GROUP,
+    FEAT_ALGEBRA_LATTICE,
+    FEAT_ALGEBRA_ORDER,
+    FEAT_ALGEBRA_SCAN
+} feat_algebra;
 
 typedef enum feat_agg {
 #define FEAT_AGG(id, sql, arg, result, algebra, rev, empty, errors, text) FEAT_AGG_##id,
@@ -72,12 +77,63 @@ typedef enum feat_agg {
     FEAT_AGG_COUNT_OF
 } feat_agg;
 
+/* What an argument of an aggregate may be; the columns of agg.def. */
+typedef enum feat_agg_takes {
+    FEAT_AGG_TAKES_N,
+    FEAT_AGG_TAKES_B,
+    FEAT_AGG_TAKES_I,
+    FEAT_AGG_TAKES_F,
+    FEAT_AGG_TAKES_T,
+    FEAT_AGG_TAKES_W,
+    FEAT_AGG_TAKES_NUM,
+    FEAT_AGG_TAKES_ORD,
+    FEAT_AGG_TAKES_ANY
+} feat_agg_takes;
+
+typedef enum feat_agg_parameter {
+    FEAT_AGG_PARAMETER_N,
+    FEAT_AGG_PARAMETER_INT,
+    FEAT_AGG_PARAMETER_QUANTILE,
+    FEAT_AGG_PARAMETER_SPAN,
+    FEAT_AGG_PARAMETER_TEXT,
+    FEAT_AGG_PARAMETER_OPTIONAL_INT,
+    FEAT_AGG_PARAMETER_OPTIONAL_TEXT
+} feat_agg_parameter;
+
+typedef enum feat_agg_gives {
+    FEAT_AGG_GIVES_B,
+    FEAT_AGG_GIVES_I,
+    FEAT_AGG_GIVES_F,
+    FEAT_AGG_GIVES_T,
+    FEAT_AGG_GIVES_W,
+    FEAT_AGG_GIVES_V,
+    FEAT_AGG_GIVES_SAME,
+    FEAT_AGG_GIVES_LIST,
+    FEAT_AGG_GIVES_SAME_EACH,
+    FEAT_AGG_GIVES_F_EACH,
+    FEAT_AGG_GIVES_COUNTS,
+    FEAT_AGG_GIVES_SUMS,
+    FEAT_AGG_GIVES_MEANS
+} feat_agg_gives;
+
 typedef struct feat_agg_info {
     const char *id, *sql;
     feat_algebra algebra;
     int revision;
+    bool function; /* a FEAT_AGG_FUNCTION: what follows is of those only */
+    feat_agg_takes takes[2];
+    feat_agg_parameter parameter;
+    feat_agg_gives gives;
+    bool keeps_nulls, empty_is_null;
 } feat_agg_info;
 extern const feat_agg_info feat_agg_table[FEAT_AGG_COUNT_OF];
+/* The name that another one stands for, or the name itself. */
+const char *feat_agg_name(const char *sql);
+/* Whether a type is one that an argument may be, once it has been converted. */
+bool feat_agg_accepts(feat_agg_takes takes, feat_type type);
+/* The type of a function's result, 0 when there is none for these; types[1] is looked at where there is a second
+ * argument, `parameter` is the type of the constant, or 0. */
+feat_type feat_agg_result(feat_agg agg, const feat_type types[2], feat_type parameter);
 /* The row of agg.def that `sql` over a type means, and the type of its result; -1 when there is none. */
 int feat_agg_find(const char *sql, feat_type arg, feat_type *result);
 /* Of an aggregate over DISTINCT values the one that it applies to them; else the aggregate itself. */
@@ -207,15 +263,32 @@ typedef struct feat_order_key {
     bool descending, nulls_first;
 } feat_order_key;
 
+/* A constant that an aggregate is given beside its arguments. */
+typedef struct feat_parameter {
+    feat_type type; /* BIGINT, DOUBLE, a LIST of DOUBLE, INTERVAL, TEXT; 0: there is none */
+    union {
+        int64_t i;
+        double f;
+        feat_text t; /* in the definition's arena */
+        feat_interval p;
+    } v;
+} feat_parameter;
+
+/* Whether a constant is one that the rule asks for. */
+bool feat_agg_parameter_valid(feat_agg_parameter rule, const feat_parameter *parameter);
+
 typedef struct feat_aggregate {
     feat_agg agg;
     uint32_t slot, window;
+    uint32_t second; /* slot of the second argument, of a function that has one; it has the filter of the first */
+    bool distinct;   /* of a function: of rows whose first arguments are equal the first one counts */
+    feat_parameter parameter;
     /* Rows of the window with low <= event time <= high give `slot`; the others give `otherwise`, or nothing where that
      * is FEAT_NO_NODE. FEAT_NO_BOUND: no such limit. */
     uint32_t low, high, otherwise;
     int64_t offset; /* of LAG: how many rows before the current one, whatever the window */
-    /* Of FIRST and LAST: the order of the rows. Rows with equal keys are in canonical order, backwards where the first
-     * key is descending; without keys all are in canonical order. */
+    /* Of FIRST, LAST and functions: the order of the rows. Rows with equal keys are in canonical order, backwards where
+     * the first key is descending; without keys all are in canonical order. */
     feat_order_key *order;
     size_t n_order;
     feat_type type; /* of the result */

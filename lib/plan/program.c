@@ -100,6 +100,15 @@ static void put_constant(feat_buffer *out, const feat_code *code, const feat_con
     }
 }
 
+static void put_parameter(feat_buffer *out, const feat_parameter *p) {
+    feat_class class = feat_class_of(p->type);
+    feat_code code = {.regs = &class};
+    feat_constant c = {0};
+    memcpy(&c.v, &p->v, sizeof p->v);
+    feat_buffer_u64(out, p->type);
+    if (p->type) put_constant(out, &code, &c);
+}
+
 static void put_steps(packing *p, const feat_code *code) {
     feat_buffer *out = &p->out;
     feat_buffer_u32(out, (uint32_t)code->n_steps);
@@ -208,6 +217,11 @@ static void put_block(packing *p, const feat_block *block) {
             feat_buffer_u32(out, a->order[k].descending | (uint32_t)a->order[k].nulls_first << 1);
         }
         feat_buffer_u64(out, a->type);
+        if (feat_agg_table[a->agg].function) {
+            feat_buffer_u32(out, a->second);
+            feat_buffer_byte(out, a->distinct);
+            put_parameter(out, &a->parameter);
+        }
     }
 }
 
@@ -524,6 +538,33 @@ static void read_loads(checking *k, const inputs *in) {
     }
 }
 
+static void read_constant(loading *l, feat_class class, feat_constant *c) {
+    uint64_t bits;
+    switch (class) {
+    case FEAT_CLASS_T: {
+        feat_text t = read_text(l);
+        const char *copy = feat_arena_strndup(l->arena, t.data, t.length);
+        if (!copy) l->no_memory = l->c.failed = true;
+        c->v.t = (feat_text){copy, t.length};
+        break;
+    }
+    case FEAT_CLASS_F:
+        bits = feat_cursor_u64(&l->c);
+        memcpy(&c->v.f, &bits, sizeof bits);
+        break;
+    case FEAT_CLASS_W:
+        bits = feat_cursor_u64(&l->c);
+        c->v.w = (feat_int128)((feat_uint128)feat_cursor_u64(&l->c) << 64 | bits);
+        break;
+    case FEAT_CLASS_V: c->v.p = read_interval(l); break;
+    case FEAT_CLASS_B:
+        c->v.i = (int64_t)feat_cursor_u64(&l->c);
+        if (c->v.i != 0 && c->v.i != 1) l->c.failed = true;
+        break;
+    default: c->v.i = (int64_t)feat_cursor_u64(&l->c);
+    }
+}
+
 static void read_constants(checking *k) {
     loading *l = k->l;
     feat_code *code = k->code;
@@ -531,37 +572,13 @@ static void read_constants(checking *k) {
     code->constants = array(l, code->n_constants, sizeof *code->constants);
     for (size_t i = 0; i < code->n_constants && !l->c.failed; i++) {
         feat_constant *c = &code->constants[i];
-        uint64_t bits;
         c->reg = take_register(k, read_below(l, code->n_regs));
         c->is_null = read_flag(l);
         if (l->c.failed) return;
         k->state[c->reg] |= WRITTEN;
         c->v.t = (feat_text){"", 0};
         if (c->is_null && code->regs[c->reg] != FEAT_CLASS_T) memset(&c->v, 0, sizeof c->v);
-        if (c->is_null) continue;
-        switch (code->regs[c->reg]) {
-        case FEAT_CLASS_T: {
-            feat_text t = read_text(l);
-            const char *copy = feat_arena_strndup(l->arena, t.data, t.length);
-            if (!copy) l->no_memory = l->c.failed = true;
-            c->v.t = (feat_text){copy, t.length};
-            break;
-        }
-        case FEAT_CLASS_F:
-            bits = feat_cursor_u64(&l->c);
-            memcpy(&c->v.f, &bits, sizeof bits);
-            break;
-        case FEAT_CLASS_W:
-            bits = feat_cursor_u64(&l->c);
-            c->v.w = (feat_int128)((feat_uint128)feat_cursor_u64(&l->c) << 64 | bits);
-            break;
-        case FEAT_CLASS_V: c->v.p = read_interval(l); break;
-        case FEAT_CLASS_B:
-            c->v.i = (int64_t)feat_cursor_u64(&l->c);
-            if (c->v.i != 0 && c->v.i != 1) l->c.failed = true;
-            break;
-        default: c->v.i = (int64_t)feat_cursor_u64(&l->c);
-        }
+        if (!c->is_null) read_constant(l, code->regs[c->reg], c);
     }
 }
 
@@ -719,6 +736,16 @@ static void read_window(loading *l, const feat_block *block, feat_window *w) {
     if (!feat_form_window_valid(w)) l->c.failed = true;
 }
 
+static void read_parameter(loading *l, feat_parameter *p) {
+    feat_constant c = {0};
+    p->type = feat_cursor_u64(&l->c);
+    if (!p->type || l->c.failed) return;
+    if (!feat_type_valid(p->type) || feat_class_of(p->type) == FEAT_CLASS_W) l->c.failed = true;
+    if (feat_cursor_u32(&l->c) != 0 || read_flag(l)) l->c.failed = true;
+    if (!l->c.failed) read_constant(l, feat_class_of(p->type), &c);
+    memcpy(&p->v, &c.v, sizeof p->v);
+}
+
 static void read_aggregate(loading *l, const feat_block *block, const bool *bare, feat_aggregate *a) {
     uint32_t agg = read_below(l, l->n_aggs);
     a->slot = read_below(l, block->n_slots);
@@ -738,6 +765,12 @@ static void read_aggregate(loading *l, const feat_block *block, const bool *bare
     a->type = read_type(l);
     if (l->c.failed) return;
     a->agg = (feat_agg)l->aggs[agg];
+    if (feat_agg_table[a->agg].function) {
+        a->second = read_below(l, block->n_slots);
+        a->distinct = read_flag(l);
+        read_parameter(l, &a->parameter);
+        if (l->c.failed) return;
+    }
     if (!feat_form_aggregate_valid(block, a, bare)) l->c.failed = true;
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "column/list.h"
 #include "plan/plan.h"
 
 feat_class feat_class_of(feat_type type) {
@@ -68,10 +69,121 @@ bool feat_op_fails(feat_op op) {
 }
 
 const feat_agg_info feat_agg_table[FEAT_AGG_COUNT_OF] = {
-#define FEAT_AGG(id, sql, arg, result, algebra, rev, empty, errors, text) {#id, sql, FEAT_ALGEBRA_##algebra, rev},
+#define FEAT_AGG(id, name, arg, result, alg, rev, empty, errors, text)                                                 \
+    {#id,                                                                                                              \
+     name,                                                                                                             \
+     FEAT_ALGEBRA_##alg,                                                                                               \
+     rev,                                                                                                              \
+     false,                                                                                                            \
+     {FEAT_AGG_TAKES_N, FEAT_AGG_TAKES_N},                                                                             \
+     FEAT_AGG_PARAMETER_N,                                                                                             \
+     FEAT_AGG_GIVES_SAME,                                                                                              \
+     false,                                                                                                            \
+     false},
+#define FEAT_AGG_FUNCTION(id, name, arg, second, param, result, alg, nulls, fn, rev, empty, errors, text)              \
+    {#id,                                                                                                              \
+     name,                                                                                                             \
+     FEAT_ALGEBRA_##alg,                                                                                               \
+     rev,                                                                                                              \
+     true,                                                                                                             \
+     {FEAT_AGG_TAKES_##arg, FEAT_AGG_TAKES_##second},                                                                  \
+     FEAT_AGG_PARAMETER_##param,                                                                                       \
+     FEAT_AGG_GIVES_##result,                                                                                          \
+     sizeof #nulls == sizeof "KEEP" && (#nulls)[0] == 'K',                                                             \
+     (empty)[0] == 'N'},
 #include "plan/agg.def"
 #undef FEAT_AGG
 };
+
+const char *feat_agg_name(const char *sql) {
+    static const char *const aliases[][2] = {
+#define FEAT_AGG(id, name, arg, result, alg, rev, empty, errors, text)
+#define FEAT_AGG_ALIAS(name, sql) {name, sql},
+#include "plan/agg.def"
+#undef FEAT_AGG
+    };
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        if (strcasecmp(aliases[i][0], sql) == 0) return aliases[i][1];
+    return sql;
+}
+
+bool feat_agg_accepts(feat_agg_takes takes, feat_type type) {
+    feat_class class = feat_class_of(type);
+    switch (takes) {
+    case FEAT_AGG_TAKES_N: return false;
+    case FEAT_AGG_TAKES_B: return type == FEAT_TYPE_BOOLEAN;
+    case FEAT_AGG_TAKES_I: return class == FEAT_CLASS_I && feat_type_is_number(type);
+    case FEAT_AGG_TAKES_F: return class == FEAT_CLASS_F;
+    case FEAT_AGG_TAKES_T: return type == FEAT_TYPE_TEXT;
+    case FEAT_AGG_TAKES_W: return class == FEAT_CLASS_W;
+    case FEAT_AGG_TAKES_NUM: return feat_type_is_number(type);
+    case FEAT_AGG_TAKES_ORD: return feat_type_has_order(type);
+    case FEAT_AGG_TAKES_ANY: return true;
+    }
+    return false;
+}
+
+/* The map from `key` to `value`; 0 where there is none. */
+static feat_type map_of(feat_type key, feat_type value) {
+    bool keyed = key == FEAT_TYPE_TEXT || (feat_class_of(key) == FEAT_CLASS_I && feat_type_is_number(key));
+    return keyed && value ? FEAT_TYPE_MAP_OF(key, value) : 0;
+}
+
+static feat_type each(feat_type type, feat_type parameter) {
+    bool list = FEAT_TYPE_BASE(parameter) == FEAT_TYPE_LIST;
+    if (!list) return type;
+    return feat_class_of(type) == FEAT_CLASS_T && type != FEAT_TYPE_TEXT && type != FEAT_TYPE_BLOB
+               ? 0
+               : FEAT_TYPE_LIST_OF(type);
+}
+
+feat_type feat_agg_result(feat_agg agg, const feat_type types[2], feat_type parameter) {
+    const feat_agg_info *info = &feat_agg_table[agg];
+    feat_type first = types[0], sum;
+    switch (info->gives) {
+    case FEAT_AGG_GIVES_B: return FEAT_TYPE_BOOLEAN;
+    case FEAT_AGG_GIVES_I: return FEAT_TYPE_BIGINT;
+    case FEAT_AGG_GIVES_F: return FEAT_TYPE_DOUBLE;
+    case FEAT_AGG_GIVES_T: return FEAT_TYPE_TEXT;
+    case FEAT_AGG_GIVES_W: return FEAT_TYPE_DECIMAL_OF(38, FEAT_TYPE_SCALE(first));
+    case FEAT_AGG_GIVES_V: return FEAT_TYPE_INTERVAL;
+    case FEAT_AGG_GIVES_SAME: return first;
+    case FEAT_AGG_GIVES_LIST: return each(first, FEAT_TYPE_LIST);
+    case FEAT_AGG_GIVES_SAME_EACH: return each(first, parameter);
+    case FEAT_AGG_GIVES_F_EACH: return each(FEAT_TYPE_DOUBLE, parameter);
+    case FEAT_AGG_GIVES_COUNTS: return map_of(first, FEAT_TYPE_BIGINT);
+    case FEAT_AGG_GIVES_SUMS: return feat_agg_find("sum", types[1], &sum) < 0 ? 0 : map_of(first, sum);
+    case FEAT_AGG_GIVES_MEANS: return feat_type_is_number(types[1]) ? map_of(first, FEAT_TYPE_DOUBLE) : 0;
+    }
+    return 0;
+}
+
+static bool is_share(double share) { return share >= 0.0 && share <= 1.0; }
+
+static bool are_shares(const feat_parameter *p) {
+    feat_nested_layout list;
+    if (p->type != FEAT_TYPE_LIST_OF(FEAT_TYPE_DOUBLE) || !feat_list_read(p->type, p->v.t, &list)) return false;
+    for (size_t i = 0; i < list.n; i++) {
+        feat_element e;
+        if (!feat_list_get(&list, i, &e) || !is_share(e.f)) return false;
+    }
+    return true;
+}
+
+bool feat_agg_parameter_valid(feat_agg_parameter rule, const feat_parameter *p) {
+    switch (rule) {
+    case FEAT_AGG_PARAMETER_N: return p->type == 0;
+    case FEAT_AGG_PARAMETER_OPTIONAL_INT: return p->type == 0 || (p->type == FEAT_TYPE_BIGINT && p->v.i > 0);
+    case FEAT_AGG_PARAMETER_INT: return p->type == FEAT_TYPE_BIGINT && p->v.i > 0;
+    case FEAT_AGG_PARAMETER_QUANTILE: return p->type == FEAT_TYPE_DOUBLE ? is_share(p->v.f) : are_shares(p);
+    case FEAT_AGG_PARAMETER_SPAN:
+        return p->type == FEAT_TYPE_INTERVAL && p->v.p.months == 0 && feat_interval_length(p->v.p) > 0 &&
+               feat_interval_length(p->v.p) <= INT64_MAX;
+    case FEAT_AGG_PARAMETER_OPTIONAL_TEXT: return p->type == 0 || p->type == FEAT_TYPE_TEXT;
+    case FEAT_AGG_PARAMETER_TEXT: return p->type == FEAT_TYPE_TEXT;
+    }
+    return false;
+}
 
 int feat_op_find(const char *sql, feat_class a, feat_class b, feat_class c) {
     for (int op = 0; op < FEAT_OP_COUNT; op++) {
@@ -139,6 +251,6 @@ int feat_agg_find(const char *sql, feat_type arg, feat_type *result) {
     bool extreme = strcasecmp(sql, "min") == 0 || strcasecmp(sql, "max") == 0;
     if (extreme && !feat_type_has_order(arg)) return -1;
     for (int i = 0; i < FEAT_AGG_COUNT_OF; i++) /* those of any type */
-        if (strcasecmp(feat_agg_table[i].sql, sql) == 0) return i;
+        if (!feat_agg_table[i].function && strcasecmp(feat_agg_table[i].sql, sql) == 0) return i;
     return -1;
 }

@@ -732,6 +732,7 @@ START_TEST(test_three_ways) {
     }
     /* The comparison says little if nothing was there to compare. */
     for (size_t agg = 0; agg < FEAT_AGG_COUNT_OF; agg++) {
+        if (feat_agg_table[agg].function) continue; /* tested from Python, each against its naive version */
         ck_assert_uint_gt(seen_states[agg][FEAT_STATE_VALUE], 100);
         ck_assert_uint_gt(seen_states[agg][FEAT_STATE_ERROR], 100);
         if (feat_agg_of_distinct((feat_agg)agg) != FEAT_AGG_COUNT)
