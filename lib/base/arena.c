@@ -37,6 +37,13 @@ void feat_arena_reset(feat_arena *arena) {
     arena->chunks->used = 0;
 }
 
+void feat_arena_adopt(feat_arena *arena, feat_arena *from) {
+    feat_arena_chunk **last = &arena->chunks;
+    while (*last) last = &(*last)->next; /* what is free of the newest chunk stays in use */
+    *last = from->chunks;
+    from->chunks = NULL;
+}
+
 void *feat_arena_alloc(feat_arena *arena, size_t size) {
     if (size > SIZE_MAX / 4) return NULL;
     size = (size + 15) & ~(size_t)15;

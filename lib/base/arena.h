@@ -14,6 +14,8 @@ void feat_arena_init(feat_arena *arena);
 void feat_arena_done(feat_arena *arena);
 /* Forgets all objects but keeps the newest chunk for reuse. */
 void feat_arena_reset(feat_arena *arena);
+/* Takes over all objects of `from`, which is empty after. */
+void feat_arena_adopt(feat_arena *arena, feat_arena *from);
 /* 16-byte aligned, zeroed. NULL when memory is out. */
 void *feat_arena_alloc(feat_arena *arena, size_t size);
 void *feat_arena_array(feat_arena *arena, size_t count, size_t size);

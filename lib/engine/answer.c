@@ -1,137 +1,200 @@
-/* What blocks say of many rows: the keys of the rows are numbered, the events of these keys projected and grouped, and
- * each key's rows answered together, from an index where they are many. */
+/* What blocks say of many rows: the rows are grouped by key and time, the events of these keys come in batches of whole
+ * entities, and a sweep answers the rows of a batch. Where the entities are those that the table is clustered by, its
+ * segments are walked as they lie; else the events are projected and grouped first. */
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/parallel.h"
+#include "engine/clustered.h"
 #include "engine/project.h"
 
-/* An index pays when an entity is asked more often than this; below, walking the windows is cheaper than building it.
- */
-enum { SCANS_BEFORE_INDEX = 2 };
+/* Events of an entity that has none are no batch of their own; this many rows are. */
+enum { BATCH_EVENTS = 65536, BATCH_ROWS = 65536 };
 
 typedef struct asking {
+    const feat_answering *how;
     const feat_block *block;
-    const int64_t *times;
-    feat_scanner *scanner;
-    feat_window_index *index;
-    feat_cell *cells;
+    const feat_grouping *groups;
     feat_answers *answers;
+    uint8_t *seen; /* by key: its rows are answered */
+    feat_clusters *clusters;
+    size_t n_parts;
+    int64_t *cuts;
+    feat_answers *workers; /* of the parts */
 } asking;
 
-static feat_status answer_entity(asking *a, feat_events *events, const uint32_t *rows, size_t n_rows, feat_error *err) {
-    bool indexed = n_rows > SCANS_BEFORE_INDEX && events->n > 0, found;
-    if (indexed) FEAT_TRY(feat_window_index_build(a->index, events, 0, events->n, err));
-    for (size_t i = 0; i < n_rows; i++) {
-        int64_t t = a->times[rows[i]];
-        if (indexed) FEAT_TRY(feat_window_index_query(a->index, t, a->cells, &found, err));
-        else FEAT_TRY(feat_scanner_run(a->scanner, events, 0, events->n, t, a->cells, &found, err));
-        FEAT_TRY(feat_answers_put(a->answers, rows[i], a->cells, found, err));
-    }
+/* One thread's. */
+typedef struct batch {
+    feat_sweep *sweep;
+    feat_sweep_entity *entities;
+    int64_t *times;
+    uint32_t *places;
+    size_t n, n_rows, entities_capacity, times_capacity, places_capacity;
+} batch;
+
+static void batch_done(batch *b) {
+    feat_sweep_free(b->sweep);
+    feat_free(b->entities);
+    feat_free(b->times);
+    feat_free(b->places);
+}
+
+/* Adds an entity's events and the rows of group `number`. */
+static feat_status batch_add(batch *b, const feat_grouping *g, size_t number, uint32_t from, uint32_t to,
+                             feat_error *err) {
+    size_t first = g->starts[number], n = g->starts[number + 1] - first;
+    if (FEAT_GROW(b->entities, b->entities_capacity, b->n + 1) != 0 ||
+        FEAT_GROW(b->times, b->times_capacity, b->n_rows + n) != 0 ||
+        FEAT_GROW(b->places, b->places_capacity, b->n_rows + n) != 0)
+        return feat_fail_memory(err);
+    b->entities[b->n++] = (feat_sweep_entity){from, to, (uint32_t)b->n_rows, (uint32_t)(b->n_rows + n)};
+    memcpy(b->times + b->n_rows, g->times + first, n * sizeof *b->times);
+    for (size_t i = 0; i < n; i++) b->places[b->n_rows + i] = (uint32_t)(first + i);
+    b->n_rows += n;
     return FEAT_OK;
 }
 
-/* The number of each row's key in `map`; FEAT_NO_KEY where a part of it is no value. */
-static feat_status number_keys(const feat_code *code, size_t join, const feat_row_source *rows, size_t n,
-                               feat_keymap *map, uint32_t *row_key, feat_error *err) {
-    const feat_code_join *j = &code->joins[join];
-    feat_machine *machine;
-    feat_buffer key;
-    FEAT_TRY(feat_machine_new(code, &machine, err));
-    feat_buffer_init(&key);
-    feat_status status = FEAT_OK;
-    for (size_t at = 0; at < n && status == FEAT_OK; at += FEAT_LANES) {
-        size_t part = n - at < FEAT_LANES ? n - at : FEAT_LANES;
-        feat_row_source_load(rows, code, join, machine, at, part);
-        status = feat_machine_run_steps(machine, 0, j->step, part, err);
-        for (size_t i = 0; i < part && status == FEAT_OK; i++) {
-            bool whole = true;
-            feat_buffer_clear(&key);
-            for (size_t k = 0; k < j->block->n_key && whole; k++) {
-                feat_cell cell = feat_vector_cell(feat_machine_register(machine, j->key[k]), i);
-                whole = cell.state == FEAT_STATE_VALUE;
-                if (whole) feat_key_append_cell(&key, j->types[k], &cell);
-            }
-            row_key[at + i] = FEAT_NO_KEY;
-            if (whole && (key.failed || !feat_keymap_number(map, key.data, key.size, true, &row_key[at + i])))
-                status = feat_fail_memory(err);
-        }
-    }
-    feat_machine_free(machine);
-    feat_buffer_done(&key);
+static feat_status batch_run(batch *b, const feat_events *events, feat_answers *answers, feat_error *err) {
+    feat_sweep_rows rows = {b->entities, b->n, b->times, b->places, b->n_rows};
+    feat_status status = b->n_rows ? feat_sweep_run(b->sweep, events, &rows, answers, err) : FEAT_OK;
+    b->n = b->n_rows = 0;
     return status;
 }
 
-/* Rows by key, in their own order; those without one form the last group. */
-static feat_status group_rows(uint32_t *row_key, size_t n, size_t n_keys, uint32_t *rows, size_t **starts,
-                              feat_error *err) {
-    size_t *start = feat_alloc_zero(n_keys + 3, sizeof *start);
-    if (!start) return feat_fail_memory(err);
-    for (size_t i = 0; i < n; i++) {
-        if (row_key[i] == FEAT_NO_KEY) row_key[i] = (uint32_t)n_keys;
-        start[row_key[i] + 2]++;
+/* ---- Clustered. ---- */
+
+static feat_status answer_part(void *context, size_t part, feat_error *err) {
+    asking *a = context;
+    const feat_grouping *g = a->groups;
+    feat_cluster_reader *reader = NULL;
+    batch b = {0};
+    int64_t least = part ? a->cuts[part - 1] : INT64_MIN,
+            greatest = part + 1 < a->n_parts ? a->cuts[part] - 1 : INT64_MAX;
+    feat_status status = feat_sweep_new(a->block, &b.sweep, err);
+    if (status == FEAT_OK) status = feat_cluster_reader_open(a->clusters, least, greatest, &reader, err);
+    while (status == FEAT_OK) {
+        const feat_events *events;
+        feat_sweep_entity *entities;
+        uint32_t *numbers;
+        size_t n;
+        FEAT_GOTO(status, feat_cluster_reader_next(reader, &events, &entities, &numbers, &n, err), out);
+        if (n == 0) break;
+        for (size_t e = 0; e < n; e++) {
+            a->seen[numbers[e]] = 1;
+            FEAT_GOTO(status, batch_add(&b, g, numbers[e], entities[e].from, entities[e].to, err), out);
+        }
+        FEAT_GOTO(status, batch_run(&b, events, &a->workers[part], err), out);
     }
-    for (size_t k = 2; k < n_keys + 3; k++) start[k] += start[k - 1];
-    for (size_t i = 0; i < n; i++) rows[start[row_key[i] + 1]++] = (uint32_t)i;
-    *starts = start;
-    return FEAT_OK;
+out:
+    feat_cluster_reader_close(reader);
+    batch_done(&b);
+    return status;
 }
 
-static feat_status answer_join(feat_db *db, uint64_t version, const feat_code *code, size_t join,
-                               const feat_row_source *rows, size_t n, feat_answers *answers, feat_error *err) {
-    const feat_block *block = code->joins[join].block;
-    asking a = {.block = block, .times = rows->times, .answers = answers};
-    feat_keymap map;
+static feat_status answer_clustered(asking *a, feat_error *err) {
+    size_t threads = a->how->threads ? a->how->threads : 1, wanted = threads > 1 ? 4 * threads : 1;
+    a->cuts = feat_alloc_array(wanted, sizeof *a->cuts);
+    a->workers = feat_alloc_zero(wanted, sizeof *a->workers);
+    if (!a->cuts || !a->workers) return feat_fail_memory(err);
+    a->n_parts = feat_clusters_cut(a->clusters, wanted, a->cuts);
+    for (size_t i = 0; i < a->n_parts; i++) feat_answers_share(a->answers, &a->workers[i]);
+    feat_status status = feat_parallel(threads, a->n_parts, answer_part, a, err);
+    for (size_t i = 0; i < a->n_parts; i++) feat_answers_join(a->answers, &a->workers[i]);
+    return status;
+}
+
+/* ---- Any other. ---- */
+
+static feat_status answer_projected(asking *a, feat_grouping *g, feat_error *err) {
     feat_entity_events projected = {0};
-    feat_events one = {0};
-    uint32_t *row_key = feat_alloc_array(n, sizeof *row_key), *ordered = feat_alloc_array(n, sizeof *ordered),
-             *numbers = NULL;
-    size_t *row_starts = NULL, *event_starts = NULL;
-    feat_status status = FEAT_OK;
-    feat_keymap_init(&map);
-    a.cells = feat_alloc_zero(block->n_aggregates, sizeof *a.cells);
-    if (!row_key || !ordered || !a.cells) {
+    feat_events events = {0};
+    uint32_t *numbers = NULL;
+    size_t *starts = NULL;
+    batch b = {0};
+    feat_status status;
+    FEAT_GOTO(status, feat_grouping_encode(g, err), out);
+    FEAT_GOTO(status, feat_sweep_new(a->block, &b.sweep, err), out);
+    FEAT_GOTO(status, feat_entity_events_init(&projected, a->block, err), out);
+    FEAT_GOTO(status, feat_events_init(&events, a->block, err), out);
+    FEAT_GOTO(status, feat_project_block(a->how->db, a->how->version, a->block, &g->map, false, &projected, err), out);
+    FEAT_GOTO(status, feat_group_events(&projected, g->n_keys, &numbers, &starts, err), out);
+    for (size_t k = 0, first = 0; k < g->n_keys; k++) {
+        size_t n = starts[k + 1] - starts[k], at = starts[k] - starts[first];
+        if (n > 0) {
+            a->seen[k] = 1;
+            FEAT_GOTO(status, batch_add(&b, g, k, (uint32_t)at, (uint32_t)(at + n), err), out);
+        }
+        if (at + n < BATCH_EVENTS && k + 1 < g->n_keys) continue;
+        feat_events_clear(&events);
+        FEAT_GOTO(status, feat_events_gather(&events, &projected.events, numbers + starts[first], at + n, err), out);
+        FEAT_GOTO(status, batch_run(&b, &events, a->answers, err), out);
+        first = k + 1;
+    }
+out:
+    batch_done(&b);
+    feat_free(numbers);
+    feat_free(starts);
+    if (events.slots) feat_events_done(&events);
+    feat_entity_events_done(&projected);
+    return status;
+}
+
+/* Rows of keys that no event has, and of none. */
+static feat_status answer_eventless(asking *a, feat_error *err) {
+    const feat_grouping *g = a->groups;
+    feat_events none = {0};
+    batch b = {0};
+    feat_status status = feat_sweep_new(a->block, &b.sweep, err);
+    if (status == FEAT_OK) status = feat_events_init(&none, a->block, err);
+    for (size_t k = 0; k <= g->n_keys && status == FEAT_OK; k++) {
+        if (k == g->n_keys || !a->seen[k]) status = batch_add(&b, g, k, 0, 0, err);
+        if (status == FEAT_OK && (b.n_rows >= BATCH_ROWS || k == g->n_keys))
+            status = batch_run(&b, &none, a->answers, err);
+    }
+    if (none.slots) feat_events_done(&none);
+    batch_done(&b);
+    return status;
+}
+
+static feat_status answer_join(const feat_answering *how, const feat_code *code, size_t join,
+                               const feat_row_source *rows, size_t n, feat_answers *answers, feat_error *err) {
+    feat_grouping groups = {0};
+    asking a = {.how = how, .block = code->joins[join].block, .groups = &groups, .answers = answers};
+    feat_status status = feat_grouping_make(&groups, code, join, rows, n, err);
+    if (status != FEAT_OK) goto out;
+    answers->place = groups.places;
+    groups.places = NULL;
+    a.seen = feat_alloc_zero(groups.n_keys, 1);
+    if (!a.seen) {
         status = feat_fail_memory(err);
         goto out;
     }
-    FEAT_GOTO(status, number_keys(code, join, rows, n, &map, row_key, err), out);
-    FEAT_GOTO(status, feat_entity_events_init(&projected, block, err), out);
-    FEAT_GOTO(status, feat_events_init(&one, block, err), out);
-    FEAT_GOTO(status, feat_scanner_new(block, &a.scanner, err), out);
-    FEAT_GOTO(status, feat_window_index_new(block, &a.index, err), out);
-    if (map.n > 0) FEAT_GOTO(status, feat_project_block(db, version, block, &map, false, &projected, err), out);
-    FEAT_GOTO(status, feat_group_events(&projected, map.n, &numbers, &event_starts, err), out);
-    FEAT_GOTO(status, group_rows(row_key, n, map.n, ordered, &row_starts, err), out);
-    for (size_t k = 0; k <= map.n; k++) {
-        feat_events_clear(&one);
-        if (k < map.n)
-            FEAT_GOTO(status,
-                      feat_events_gather(&one, &projected.events, numbers + event_starts[k],
-                                         event_starts[k + 1] - event_starts[k], err),
-                      out);
-        FEAT_GOTO(status, answer_entity(&a, &one, ordered + row_starts[k], row_starts[k + 1] - row_starts[k], err),
-                  out);
-    }
+    if (groups.n_keys > 0 && groups.by_int && feat_clusters_serve(a.block))
+        FEAT_GOTO(status, feat_clusters_open(how->db, how->version, a.block, &groups, &a.clusters, err), out);
+    if (a.clusters) FEAT_GOTO(status, answer_clustered(&a, err), out);
+    else if (groups.n_keys > 0) FEAT_GOTO(status, answer_projected(&a, &groups, err), out);
+    status = answer_eventless(&a, err);
 out:
-    feat_scanner_free(a.scanner);
-    feat_window_index_free(a.index);
-    feat_free(a.cells);
-    if (one.slots) feat_events_done(&one);
-    feat_entity_events_done(&projected);
-    feat_keymap_done(&map);
-    feat_free(row_key);
-    feat_free(ordered);
-    feat_free(numbers);
-    feat_free(row_starts);
-    feat_free(event_starts);
+    feat_clusters_close(a.clusters);
+    feat_free(a.cuts);
+    feat_free(a.workers);
+    feat_free(a.seen);
+    feat_grouping_done(&groups);
     return status;
+}
+
+feat_status feat_answer_blocks(const feat_answering *how, const feat_code *code, const feat_column *const *inputs,
+                               const int64_t *times, size_t n, feat_answers *answers, feat_error *err) {
+    feat_row_source rows = {inputs, times, answers};
+    for (size_t j = 0; j < code->n_joins; j++) {
+        FEAT_TRY(feat_answers_init(&answers[j], code, j, n, err));
+        FEAT_TRY(answer_join(how, code, j, &rows, n, &answers[j], err));
+    }
+    return FEAT_OK;
 }
 
 feat_status feat_answer_joins(feat_db *db, uint64_t version, const feat_code *code, const feat_column *const *inputs,
                               const int64_t *times, size_t n, feat_answers *answers, feat_error *err) {
-    feat_row_source rows = {inputs, times, answers};
-    for (size_t j = 0; j < code->n_joins; j++) {
-        FEAT_TRY(feat_answers_init(&answers[j], code, j, n, err));
-        FEAT_TRY(answer_join(db, version, code, j, &rows, n, &answers[j], err));
-    }
-    return FEAT_OK;
+    feat_answering how = {.db = db, .version = version, .threads = 1};
+    return feat_answer_blocks(&how, code, inputs, times, n, answers, err);
 }

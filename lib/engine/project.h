@@ -31,8 +31,18 @@ feat_status feat_project_rows(feat_db *db, uint64_t version, const feat_block *b
 feat_status feat_group_events(const feat_entity_events *e, size_t n_keys, uint32_t **numbers, size_t **starts,
                               feat_error *err);
 
+/* How blocks are asked. */
+typedef struct feat_answering {
+    feat_db *db;
+    uint64_t version;
+    size_t threads; /* at most so many; at least 1 */
+} feat_answering;
+
 /* Asks the blocks of a code's joins, in order, for n rows of inputs at their times: answers[0..n_joins), which the
  * caller has zeroed and ends with feat_answers_done whatever comes back. */
+feat_status feat_answer_blocks(const feat_answering *how, const feat_code *code, const feat_column *const *inputs,
+                               const int64_t *times, size_t n, feat_answers *answers, feat_error *err);
+/* The same on one thread. */
 feat_status feat_answer_joins(feat_db *db, uint64_t version, const feat_code *code, const feat_column *const *inputs,
                               const int64_t *times, size_t n, feat_answers *answers, feat_error *err);
 

@@ -69,6 +69,9 @@ void feat_vector_gather(feat_vector *v, const feat_column *column, const uint32_
 void feat_vector_put_cells(feat_vector *v, const feat_cell *cells, size_t stride, size_t n);
 /* From lanes as feat_vector_values has them and FEAT_STATE_* of each. TEXT borrows. */
 void feat_vector_put_lanes(feat_vector *v, const void *values, const uint8_t *states, size_t n);
+/* The same with lanes picked by number. */
+void feat_vector_put_places(feat_vector *v, const void *values, const uint8_t *states, const uint32_t *places,
+                            size_t n);
 /* Class I, no nulls. */
 void feat_vector_put_ints(feat_vector *v, const int64_t *values, size_t n);
 /* Runs all steps over lanes [0, n). Allocates nothing but memory for texts, which is kept from run to run: they are
@@ -142,12 +145,19 @@ feat_status feat_events_gather(feat_events *to, const feat_events *from, const u
 typedef struct feat_answers {
     feat_event_slot *columns; /* n_aggregates + 1; class N where the code does not load it */
     size_t n;
+    uint32_t *place; /* of each row: where its answer stands in the columns. NULL: where the row does */
     feat_arena text;
 } feat_answers;
 /* For the aggregates that `code` loads of its join `join`. */
 feat_status feat_answers_init(feat_answers *answers, const feat_code *code, size_t join, size_t n_rows,
                               feat_error *err);
 void feat_answers_done(feat_answers *answers);
+/* The same columns with a memory of its own for texts, for another thread that answers other rows; afterwards `worker`
+ * is joined to `answers` and gone. */
+void feat_answers_share(const feat_answers *answers, feat_answers *worker);
+void feat_answers_join(feat_answers *answers, feat_answers *worker);
+/* One aggregate of a row; false when memory is out. */
+bool feat_answers_put_one(feat_answers *answers, size_t aggregate, size_t row, const feat_cell *cell);
 feat_status feat_answers_put(feat_answers *answers, size_t row, const feat_cell *cells, bool found, feat_error *err);
 
 /* What a code's loads are filled from: inputs by number, answers by join, times. */
@@ -172,6 +182,8 @@ feat_status feat_projector_batch(feat_projector *projector, const feat_row_sourc
                                  const uint32_t **lanes, size_t *n_lanes, feat_error *err);
 /* The key of a lane of the batch, appended. */
 void feat_projector_key(const feat_projector *projector, uint32_t lane, feat_buffer *key);
+/* The key of a lane of a block whose key is one integer. */
+int64_t feat_projector_key_int(const feat_projector *projector, uint32_t lane);
 /* Appends the events of lanes of the batch. On failure none is. */
 feat_status feat_projector_take(feat_projector *projector, const feat_row_source *rows, size_t start,
                                 const uint32_t *lanes, size_t n, feat_events *out, feat_error *err);
@@ -192,16 +204,41 @@ feat_status feat_scanner_run(feat_scanner *scanner, const feat_events *events, s
 /* The event times that any window at t can need. */
 feat_status feat_scanner_span(feat_scanner *scanner, int64_t t, int64_t *first, int64_t *last, feat_error *err);
 
-/* The same from an index built once for an entity and asked at many t: prefix sums for groups (128-bit fixed point
- * where the exponents allow, else exact accumulators every 64 events), a tree for min and max, next/previous passing
- * event for first and last; a query takes logarithmic time, whatever the window. What it has no structure for is
- * scanned. Bit-equal to the scan. */
+/* The same from an index built once and asked at many t: prefix sums for groups (128-bit fixed point where the
+ * exponents allow, else exact accumulators every 64 events), a tree for min and max, next/previous passing event for
+ * first and last; a query takes logarithmic time, whatever the window. What it has no structure for is scanned.
+ * Bit-equal to the scan. */
 typedef struct feat_window_index feat_window_index;
 feat_status feat_window_index_new(const feat_block *block, feat_window_index **index, feat_error *err);
 void feat_window_index_free(feat_window_index *index);
-/* Builds for one entity; memory is kept for the next. `events` are borrowed by the queries that follow. */
+/* Builds over events that may be those of many entities, one after the other; memory is kept for the next. `events` are
+ * borrowed by the queries that follow. */
 feat_status feat_window_index_build(feat_window_index *index, const feat_events *events, size_t first, size_t n,
                                     feat_error *err);
-feat_status feat_window_index_query(feat_window_index *index, int64_t t, feat_cell *out, bool *found, feat_error *err);
+/* For the entity whose events are [from, to) of those that the index was built over. */
+feat_status feat_window_index_query(feat_window_index *index, size_t from, size_t to, int64_t t, feat_cell *out,
+                                    bool *found, feat_error *err);
+
+/* One entity of a sweep: its events are [from, to) of those that the index was built over, its rows [row, row_end) of
+ * the sweep's. */
+typedef struct feat_sweep_entity {
+    uint32_t from, to, row, row_end;
+} feat_sweep_entity;
+
+typedef struct feat_sweep_rows {
+    const feat_sweep_entity *entities;
+    size_t n_entities;
+    const int64_t *times;   /* of each row; ascending within an entity */
+    const uint32_t *places; /* of each row: where its answer goes */
+    size_t n_rows;
+} feat_sweep_rows;
+
+/* Answers all rows, aggregate after aggregate, into the columns of `answers` that are loaded. */
+typedef struct feat_sweep feat_sweep;
+feat_status feat_sweep_new(const feat_block *block, feat_sweep **sweep, feat_error *err);
+void feat_sweep_free(feat_sweep *sweep);
+/* `events`: those of all entities, [0, n). Borrowed for the call. */
+feat_status feat_sweep_run(feat_sweep *sweep, const feat_events *events, const feat_sweep_rows *rows,
+                           feat_answers *answers, feat_error *err);
 
 #endif

@@ -55,8 +55,19 @@ void feat_answers_done(feat_answers *answers) {
         feat_free(answers->columns[i].state);
     }
     feat_free(answers->columns);
+    feat_free(answers->place);
     feat_arena_done(&answers->text);
     *answers = (feat_answers){0};
+}
+
+void feat_answers_share(const feat_answers *answers, feat_answers *worker) {
+    *worker = (feat_answers){.columns = answers->columns, .n = answers->n};
+    feat_arena_init(&worker->text);
+}
+
+void feat_answers_join(feat_answers *answers, feat_answers *worker) {
+    feat_arena_adopt(&answers->text, &worker->text);
+    *worker = (feat_answers){0};
 }
 
 static bool put_cell(feat_answers *answers, feat_event_slot *column, size_t row, const feat_cell *cell) {
@@ -79,6 +90,10 @@ static bool put_cell(feat_answers *answers, feat_event_slot *column, size_t row,
     case FEAT_CLASS_N: break;
     }
     return true;
+}
+
+bool feat_answers_put_one(feat_answers *answers, size_t aggregate, size_t row, const feat_cell *cell) {
+    return put_cell(answers, &answers->columns[aggregate], row, cell);
 }
 
 feat_status feat_answers_put(feat_answers *answers, size_t row, const feat_cell *cells, bool found, feat_error *err) {
@@ -105,8 +120,10 @@ void feat_row_source_load(const feat_row_source *rows, const feat_code *code, si
             const feat_answers *answers = &rows->answers[load->join];
             const feat_event_slot *column =
                 &answers->columns[load->kind == FEAT_LOAD_FOUND ? answers->n - 1 : load->index];
-            feat_vector_put_lanes(v, (const char *)column->values + start * feat_class_size(column->class),
-                                  column->state + start, n);
+            if (answers->place) feat_vector_put_places(v, column->values, column->state, answers->place + start, n);
+            else
+                feat_vector_put_lanes(v, (const char *)column->values + start * feat_class_size(column->class),
+                                      column->state + start, n);
         }
     }
 }
@@ -204,6 +221,10 @@ void feat_projector_key(const feat_projector *p, uint32_t lane, feat_buffer *key
         feat_cell cell = feat_vector_cell(p->key[k], lane);
         feat_key_append_cell(key, p->block->key[k], &cell);
     }
+}
+
+int64_t feat_projector_key_int(const feat_projector *p, uint32_t lane) {
+    return ((const int64_t *)feat_vector_values(p->key[0]))[lane];
 }
 
 /* Writes slot `s` of the lanes behind the events there are. False when memory is out. */

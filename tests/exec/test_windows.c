@@ -712,7 +712,7 @@ START_TEST(test_three_ways) {
             find_rows(&x, &events, first, n, t, &w);
             for (size_t a = 0; a < AGGREGATES; a++) expected[a] = reference(&x, &events, &w, t, a);
             ck_assert_int_eq(feat_scanner_run(scanner, &events, first, n, t, scanned, &found_scan, NULL), FEAT_OK);
-            ck_assert_int_eq(feat_window_index_query(index, t, indexed, &found_index, NULL), FEAT_OK);
+            ck_assert_int_eq(feat_window_index_query(index, 0, n, t, indexed, &found_index, NULL), FEAT_OK);
             ck_assert_int_eq(found_scan, w.found);
             ck_assert_int_eq(found_index, w.found);
             for (size_t a = 0; a < AGGREGATES; a++) {
@@ -759,7 +759,7 @@ START_TEST(test_large) {
             feat_cell scanned[AGGREGATES], indexed[AGGREGATES];
             bool found_scan, found_index;
             ck_assert_int_eq(feat_scanner_run(scanner, &events, 0, n, t, scanned, &found_scan, NULL), FEAT_OK);
-            ck_assert_int_eq(feat_window_index_query(index, t, indexed, &found_index, NULL), FEAT_OK);
+            ck_assert_int_eq(feat_window_index_query(index, 0, n, t, indexed, &found_index, NULL), FEAT_OK);
             ck_assert_int_eq(found_scan, found_index);
             for (size_t a = 0; a < AGGREGATES; a++) check(&x, indexed, scanned, "the index", a, f, n, t);
         }
@@ -777,7 +777,7 @@ static feat_status ask_both(feat_scanner *scanner, feat_window_index *index, con
                             feat_cell *scanned, feat_cell *indexed) {
     bool found;
     feat_status status = feat_scanner_run(scanner, events, 0, events->n, t, scanned, &found, NULL);
-    return status == FEAT_OK ? feat_window_index_query(index, t, indexed, &found, NULL) : status;
+    return status == FEAT_OK ? feat_window_index_query(index, 0, events->n, t, indexed, &found, NULL) : status;
 }
 
 START_TEST(test_out_of_memory) {
@@ -806,7 +806,7 @@ START_TEST(test_out_of_memory) {
                 status = feat_window_index_build(index, &events, 0, 300, NULL);
                 if (status != FEAT_OK) { /* it answers as one without events, and can be built again */
                     feat_alloc_fail_after(0);
-                    ck_assert_int_eq(feat_window_index_query(index, t, indexed, &found, NULL), FEAT_OK);
+                    ck_assert_int_eq(feat_window_index_query(index, 0, 300, t, indexed, &found, NULL), FEAT_OK);
                     ck_assert(!found);
                     ck_assert_int_eq(feat_window_index_build(index, &events, 0, 300, NULL), FEAT_OK);
                 }

@@ -1,0 +1,480 @@
+/* Answers for the rows of many entities at once, aggregate after aggregate: first where each window begins and ends at
+ * each row, then for every slot and window one loop over all rows. Rows of an entity ascend in time, so the ends of a
+ * window move forward, and are found by galloping from where they were. */
+#include <assert.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "exec/cell.h"
+#include "exec/index.h"
+#include "math/number.h"
+
+/* An index pays when its events are asked about more often than every so many; below, walking the windows is cheaper
+ * than building it. Measured. */
+enum { EVENTS_A_ROW = 48 };
+
+/* A RANGE window without calendar: t - back <= event time <= t - fore. */
+typedef struct edge {
+    bool calendar; /* months, or numbers that could leave the range: asked of feat_window_bounds at each t */
+    bool unbounded;
+    int64_t back, fore;
+} edge;
+
+struct feat_sweep {
+    const feat_block *block;
+    feat_window_index *index;
+    bool columnar;   /* all windows are ranges that t alone decides */
+    edge *edges;     /* by window */
+    uint32_t *ends;  /* by window: the first window that ends where it ends */
+    uint32_t *order; /* of the aggregates: by slot and window */
+    feat_cell *cells;
+    /* By row: */
+    uint32_t **low, **high; /* of each window; `high` is shared by those with the same end */
+    size_t *low_capacity, *high_capacity;
+    int64_t *counts;
+    feat_int128 *sums;
+    void *values;
+    uint8_t *states;
+    size_t counts_capacity, sums_capacity, values_capacity, states_capacity;
+};
+
+/* ---- Windows that need nothing but t. ---- */
+
+static bool is_plain(const feat_window *w) {
+    return w->frame == FEAT_FRAME_RANGE && w->low == FEAT_NO_BOUND && w->high == FEAT_NO_BOUND &&
+           w->exclude == FEAT_EXCLUDE_NOTHING;
+}
+
+/* µs of an interval without months, or -1 when it is none of a size that t can be moved by without looking. */
+static int64_t plain_length(const feat_interval *interval) {
+    feat_int128 us = interval->months ? -1 : feat_interval_length(*interval);
+    return us >= 0 && us < INT64_MAX / 8 ? (int64_t)us : -1;
+}
+
+static edge edge_of(const feat_block *block, const feat_window *w) {
+    const feat_branch *branch = &block->branches[0];
+    edge e = {.unbounded = w->unbounded};
+    int64_t start = w->unbounded ? 0 : plain_length(&w->start), end = plain_length(&w->end),
+            delay = branch->table->delay_us;
+    e.calendar = start < 0 || end < 0 || delay < 0 || delay > INT64_MAX / 8 || branch->retained;
+    if (e.calendar) return e;
+    e.back = start - w->open_left;
+    e.fore = end + w->open_right > delay ? end + w->open_right : delay;
+    return e;
+}
+
+static bool same_end(const edge *a, const edge *b) { return !a->calendar && !b->calendar && a->fore == b->fore; }
+
+/* Whether t can be moved by any of the edges. */
+static bool is_movable(int64_t t) { return t > INT64_MIN / 2 && t < INT64_MAX / 2; }
+
+static feat_status plan_windows(feat_sweep *s, feat_error *err) {
+    const feat_block *block = s->block;
+    size_t n = block->n_windows;
+    s->edges = feat_alloc_zero(n, sizeof *s->edges);
+    s->ends = feat_alloc_array(n, sizeof *s->ends);
+    s->low = feat_alloc_zero(n, sizeof *s->low);
+    s->high = feat_alloc_zero(n, sizeof *s->high);
+    s->low_capacity = feat_alloc_zero(n, sizeof *s->low_capacity);
+    s->high_capacity = feat_alloc_zero(n, sizeof *s->high_capacity);
+    if (!s->edges || !s->ends || !s->low || !s->high || !s->low_capacity || !s->high_capacity)
+        return feat_fail_memory(err);
+    s->columnar =
+        feat_scanner_frames(s->index->scanner)->uniform && block->low == FEAT_NO_BOUND && block->high == FEAT_NO_BOUND;
+    for (uint32_t w = 0; w < n; w++) {
+        s->columnar = s->columnar && is_plain(&block->windows[w]);
+        s->edges[w] = edge_of(block, &block->windows[w]);
+        s->ends[w] = w;
+        for (uint32_t v = 0; v < w && s->ends[w] == w; v++)
+            if (same_end(&s->edges[v], &s->edges[w])) s->ends[w] = s->ends[v];
+    }
+    return FEAT_OK;
+}
+
+/* Aggregates of one slot and window follow each other: they share counts and sums. */
+static void order_aggregates(feat_sweep *s) {
+    const feat_aggregate *all = s->block->aggregates;
+    for (uint32_t a = 0; a < s->block->n_aggregates; a++) {
+        uint32_t at = a;
+        for (; at > 0; at--) {
+            const feat_aggregate *before = &all[s->order[at - 1]];
+            if (before->window < all[a].window || (before->window == all[a].window && before->slot <= all[a].slot))
+                break;
+            s->order[at] = s->order[at - 1];
+        }
+        s->order[at] = a;
+    }
+}
+
+feat_status feat_sweep_new(const feat_block *block, feat_sweep **sweep, feat_error *err) {
+    feat_sweep *s = feat_alloc_zero(1, sizeof *s);
+    if (!s) return feat_fail_memory(err);
+    s->block = block;
+    s->cells = feat_alloc_zero(block->n_aggregates, sizeof *s->cells);
+    s->order = feat_alloc_array(block->n_aggregates, sizeof *s->order);
+    feat_status status = s->cells && s->order ? FEAT_OK : feat_fail_memory(err);
+    if (status == FEAT_OK) status = feat_window_index_new(block, &s->index, err);
+    if (status == FEAT_OK) status = plan_windows(s, err);
+    if (status != FEAT_OK) {
+        feat_sweep_free(s);
+        return status;
+    }
+    order_aggregates(s);
+    *sweep = s;
+    return FEAT_OK;
+}
+
+void feat_sweep_free(feat_sweep *s) {
+    if (!s) return;
+    for (size_t w = 0; s->low && w < s->block->n_windows; w++) feat_free(s->low[w]);
+    for (size_t w = 0; s->high && w < s->block->n_windows; w++) feat_free(s->high[w]);
+    feat_free(s->low);
+    feat_free(s->high);
+    feat_free(s->low_capacity);
+    feat_free(s->high_capacity);
+    feat_free(s->edges);
+    feat_free(s->ends);
+    feat_free(s->order);
+    feat_free(s->cells);
+    feat_free(s->counts);
+    feat_free(s->sums);
+    feat_free(s->values);
+    feat_free(s->states);
+    feat_window_index_free(s->index);
+    feat_free(s);
+}
+
+/* ---- Where windows begin and end. ---- */
+
+/* The first place in [at, to) whose time is not below `bound`; found by doubling steps from `at`. */
+static inline uint32_t gallop(const int64_t *times, uint32_t at, uint32_t to, int64_t bound) {
+    uint32_t step = 1;
+    if (at >= to || times[at] >= bound) return at;
+    while (step < to - at && times[at + step] < bound) {
+        at += step;
+        step *= 2;
+    }
+    uint32_t end = step < to - at ? at + step : to;
+    at++;
+    return at + (uint32_t)feat_time_lower_bound(times + at, end - at, bound);
+}
+
+static void find_ends(const int64_t *times, const feat_sweep_rows *rows, int64_t fore, uint32_t *high) {
+    for (size_t e = 0; e < rows->n_entities; e++) {
+        const feat_sweep_entity *entity = &rows->entities[e];
+        uint32_t at = entity->from;
+        for (uint32_t r = entity->row; r < entity->row_end; r++)
+            high[r] = at = gallop(times, at, entity->to, rows->times[r] - fore + 1);
+    }
+}
+
+static void find_starts(const int64_t *times, const feat_sweep_rows *rows, const edge *start, const uint32_t *high,
+                        uint32_t *low) {
+    for (size_t e = 0; e < rows->n_entities; e++) {
+        const feat_sweep_entity *entity = &rows->entities[e];
+        uint32_t at = entity->from;
+        for (uint32_t r = entity->row; r < entity->row_end; r++) {
+            if (!start->unbounded) at = gallop(times, at, high[r], rows->times[r] - start->back);
+            low[r] = at;
+        }
+    }
+}
+
+/* Neither end need move forward with t. */
+static void find_calendar(const feat_sweep *s, const int64_t *times, const feat_sweep_rows *rows, size_t window,
+                          uint32_t *low, uint32_t *high) {
+    const feat_branch *branch = &s->block->branches[0];
+    const feat_span *kept = &branch->table->retention;
+    feat_window retention = {.unbounded = !branch->retained, .start = {(int32_t)kept->months, 0, kept->us}};
+    for (size_t e = 0; e < rows->n_entities; e++) {
+        const feat_sweep_entity *entity = &rows->entities[e];
+        size_t n = entity->to - entity->from;
+        const int64_t *own = times + entity->from;
+        for (uint32_t r = entity->row; r < entity->row_end; r++) {
+            int64_t first, last, oldest, newest;
+            feat_window_bounds(&s->block->windows[window], rows->times[r], branch->table->delay_us, &first, &last);
+            feat_window_bounds(&retention, rows->times[r], branch->table->delay_us, &oldest, &newest);
+            if (oldest > first) first = oldest;
+            size_t from = first == INT64_MIN ? 0 : feat_time_lower_bound(own, n, first);
+            size_t to = last == INT64_MAX ? n : feat_time_lower_bound(own, n, last + 1);
+            low[r] = entity->from + (uint32_t)from;
+            high[r] = entity->from + (uint32_t)(to > from && first <= last ? to : from);
+        }
+    }
+}
+
+static feat_status find_windows(feat_sweep *s, const feat_events *events, const feat_sweep_rows *rows,
+                                feat_error *err) {
+    bool movable = true;
+    for (size_t r = 0; r < rows->n_rows; r++) movable &= is_movable(rows->times[r]);
+    for (size_t w = 0; w < s->block->n_windows; w++) {
+        bool calendar = s->edges[w].calendar || !movable;
+        if (FEAT_GROW(s->low[w], s->low_capacity[w], rows->n_rows) != 0 ||
+            ((calendar || s->ends[w] == w) && FEAT_GROW(s->high[w], s->high_capacity[w], rows->n_rows) != 0))
+            return feat_fail_memory(err);
+        if (calendar) {
+            find_calendar(s, events->time, rows, w, s->low[w], s->high[w]);
+            continue;
+        }
+        if (s->ends[w] == w) find_ends(events->time, rows, s->edges[w].fore, s->high[w]);
+        find_starts(events->time, rows, &s->edges[w], s->high[s->ends[w]], s->low[w]);
+    }
+    /* Without movable times every window has found its own end. */
+    return FEAT_OK;
+}
+
+static const uint32_t *ends_of(const feat_sweep *s, size_t window, bool movable) {
+    return s->high[movable ? s->ends[window] : window];
+}
+
+/* ---- Answers. ---- */
+
+static void put_bytes(uint8_t *to, const uint8_t *from, const uint32_t *places, size_t n) {
+    for (size_t r = 0; r < n; r++) to[places[r]] = from[r];
+}
+
+static void put_words(uint64_t *to, const uint64_t *from, const uint32_t *places, size_t n) {
+    for (size_t r = 0; r < n; r++) to[places[r]] = from[r];
+}
+
+/* One aggregate over all rows. */
+typedef struct task {
+    feat_sweep *s;
+    const feat_summary *part;
+    const feat_aggregate *aggregate;
+    const uint32_t *low, *high;
+    size_t n;
+    bool shared; /* counts are those of an aggregate before; so are sums */
+} task;
+
+static void count_values(const task *t) {
+    int64_t *counts = t->s->counts;
+    const uint32_t *before = t->part->value_counts;
+    if (t->part->all_values)
+        for (size_t r = 0; r < t->n; r++) counts[r] = (int64_t)(t->high[r] - t->low[r]);
+    else
+        for (size_t r = 0; r < t->n; r++) counts[r] = (int64_t)(before[t->high[r]] - before[t->low[r]]);
+}
+
+/* States of an aggregate that is NULL over no value. */
+static void mark_states(const task *t, bool null_when_empty) {
+    uint8_t *states = t->s->states;
+    const int64_t *counts = t->s->counts;
+    if (null_when_empty)
+        for (size_t r = 0; r < t->n; r++) states[r] = counts[r] ? FEAT_STATE_VALUE : FEAT_STATE_NULL;
+    else memset(states, FEAT_STATE_VALUE, t->n);
+    for (size_t r = 0; t->part->any_error && r < t->n; r++)
+        if (feat_summary_failed(t->part, t->low[r], t->high[r])) states[r] = FEAT_STATE_ERROR;
+}
+
+static void sum_prefixes(const task *t) {
+    const feat_int128 *prefix = t->part->prefix;
+    feat_int128 *sums = t->s->sums;
+    for (size_t r = 0; r < t->n; r++) sums[r] = prefix[t->high[r]] - prefix[t->low[r]];
+}
+
+static void sum_doubles(const task *t, bool mean) {
+    const feat_summary *p = t->part;
+    double *out = t->s->values;
+    const int64_t *counts = t->s->counts;
+    const uint8_t *states = t->s->states;
+    if (p->dense || p->any_special) {
+        for (size_t r = 0; r < t->n; r++)
+            out[r] = states[r] == FEAT_STATE_VALUE
+                         ? feat_summary_double_sum(p, (feat_range){t->low[r], t->high[r]}, counts[r], mean)
+                         : 0.0;
+        return;
+    }
+    const feat_int128 *sums = t->s->sums;
+    for (size_t r = 0; r < t->n; r++) {
+        if (counts[r] == 0) out[r] = 0.0;
+        else out[r] = mean ? feat_fixed_mean(sums[r], p->exponent, counts[r]) : feat_fixed_round(sums[r], p->exponent);
+    }
+}
+
+static void sum_ints(const task *t) {
+    int64_t *out = t->s->values;
+    uint8_t *states = t->s->states;
+    const feat_int128 *sums = t->s->sums;
+    for (size_t r = 0; r < t->n; r++) {
+        bool fits = sums[r] >= INT64_MIN && sums[r] <= INT64_MAX;
+        out[r] = fits && states[r] == FEAT_STATE_VALUE ? (int64_t)sums[r] : 0;
+        if (!fits && states[r] == FEAT_STATE_VALUE) states[r] = FEAT_STATE_ERROR;
+    }
+}
+
+static void mean_ints(const task *t) {
+    double *out = t->s->values;
+    for (size_t r = 0; r < t->n; r++)
+        out[r] = t->s->states[r] == FEAT_STATE_VALUE ? feat_int_mean(t->s->sums[r], t->s->counts[r]) : 0.0;
+}
+
+static void find_extremes(const task *t, bool greatest) {
+    const uint8_t *states = t->s->states;
+    uint64_t *words = t->s->values;
+    uint8_t *bytes = t->s->values;
+    const feat_summary *p = t->part;
+    for (size_t r = 0; r < t->n; r++) {
+        uint64_t key = 0;
+        bool value = states[r] == FEAT_STATE_VALUE;
+        if (value) key = feat_summary_extreme_key(p, (feat_range){t->low[r], t->high[r]}, greatest);
+        if (greatest) key = ~key;
+        switch (p->slot.class) {
+        case FEAT_CLASS_B: bytes[r] = value && key != 0; break;
+        case FEAT_CLASS_I: words[r] = value ? key ^ UINT64_C(1) << 63 : 0; break;
+        default: words[r] = value ? (key >> 63 ? key ^ UINT64_C(1) << 63 : ~key) : 0; break;
+        }
+    }
+}
+
+/* The answer of any class, row by row. */
+static bool put_cells(const task *t, const feat_sweep_rows *rows, size_t a, feat_answers *answers) {
+    feat_class class = feat_class_of(t->aggregate->type);
+    for (size_t r = 0; r < t->n; r++) {
+        feat_cell cell = feat_summary_query(t->part, t->aggregate->agg, (feat_range){t->low[r], t->high[r]});
+        cell = feat_cell_canonical(cell, class);
+        if (!feat_answers_put_one(answers, a, rows->places[r], &cell)) return false;
+    }
+    return true;
+}
+
+/* Whether the answer starts from the number of values. */
+static bool is_counted(const task *t) {
+    switch (t->aggregate->agg) {
+    case FEAT_AGG_COUNT:
+    case FEAT_AGG_SUM_INT:
+    case FEAT_AGG_SUM_DOUBLE:
+    case FEAT_AGG_AVG_INT:
+    case FEAT_AGG_AVG_DOUBLE: return true;
+    default:
+        return (t->aggregate->agg == FEAT_AGG_MIN || t->aggregate->agg == FEAT_AGG_MAX) &&
+               t->part->slot.class != FEAT_CLASS_T;
+    }
+}
+
+static feat_status answer_one(const task *t, const feat_sweep_rows *rows, size_t a, feat_answers *answers,
+                              feat_error *err) {
+    feat_sweep *s = t->s;
+    feat_agg agg = t->aggregate->agg;
+    feat_event_slot *column = &answers->columns[a];
+    if (!is_counted(t)) return put_cells(t, rows, a, answers) ? FEAT_OK : feat_fail_memory(err);
+    if (!t->shared) {
+        count_values(t);
+        if (t->part->sums && !t->part->dense) sum_prefixes(t);
+    }
+    mark_states(t, agg != FEAT_AGG_COUNT);
+    switch (agg) {
+    case FEAT_AGG_COUNT: memcpy(s->values, s->counts, t->n * sizeof *s->counts); break;
+    case FEAT_AGG_SUM_INT: sum_ints(t); break;
+    case FEAT_AGG_AVG_INT: mean_ints(t); break;
+    case FEAT_AGG_SUM_DOUBLE: sum_doubles(t, false); break;
+    case FEAT_AGG_AVG_DOUBLE: sum_doubles(t, true); break;
+    default: find_extremes(t, agg == FEAT_AGG_MAX); break;
+    }
+    if (agg == FEAT_AGG_COUNT && t->part->any_error)
+        for (size_t r = 0; r < t->n; r++)
+            if (s->states[r] == FEAT_STATE_ERROR) ((int64_t *)s->values)[r] = 0;
+    put_bytes(column->state, s->states, rows->places, t->n);
+    if (column->class == FEAT_CLASS_B) put_bytes(column->values, s->values, rows->places, t->n);
+    else put_words(column->values, s->values, rows->places, t->n);
+    return FEAT_OK;
+}
+
+/* What has no structure: the rows of a window, looked at for each t. */
+static feat_status answer_scanned(feat_sweep *s, const feat_events *events, const feat_sweep_rows *rows,
+                                  const bool *scanned, feat_answers *answers, feat_error *err) {
+    for (size_t e = 0; e < rows->n_entities; e++) {
+        const feat_sweep_entity *entity = &rows->entities[e];
+        for (uint32_t r = entity->row; r < entity->row_end; r++) {
+            const feat_events *seen = events;
+            size_t first = entity->from, n = entity->to - entity->from;
+            bool found;
+            FEAT_TRY(feat_scanner_frame(s->index->scanner, &seen, &first, &n, rows->times[r], &found, err));
+            for (size_t a = 0; a < s->block->n_aggregates; a++) {
+                if (!scanned[a]) continue;
+                FEAT_TRY(feat_scanner_aggregate(s->index->scanner, a, seen, first, &s->cells[a], err));
+                if (!feat_answers_put_one(answers, a, rows->places[r], &s->cells[a])) return feat_fail_memory(err);
+            }
+        }
+    }
+    return FEAT_OK;
+}
+
+static void answer_found(const feat_sweep *s, const feat_sweep_rows *rows, bool movable, feat_answers *answers) {
+    feat_event_slot *found = &answers->columns[answers->n - 1];
+    if (found->class == FEAT_CLASS_N) return;
+    for (size_t r = 0; r < rows->n_rows; r++) {
+        bool any = false;
+        for (size_t w = 0; w < s->block->n_windows; w++) any |= ends_of(s, w, movable)[r] > s->low[w][r];
+        ((uint8_t *)found->values)[rows->places[r]] = any;
+        found->state[rows->places[r]] = FEAT_STATE_VALUE;
+    }
+}
+
+static feat_status run_columns(feat_sweep *s, const feat_events *events, const feat_sweep_rows *rows,
+                               feat_answers *answers, feat_error *err) {
+    size_t n = rows->n_rows;
+    bool movable = true, any_scanned = false;
+    bool *scanned = feat_alloc_zero(s->block->n_aggregates, sizeof *scanned);
+    if (!scanned || FEAT_GROW(s->counts, s->counts_capacity, n) != 0 || FEAT_GROW(s->sums, s->sums_capacity, n) != 0 ||
+        FEAT_GROW(s->states, s->states_capacity, n) != 0 || feat_grow(&s->values, &s->values_capacity, n, 8) != 0) {
+        feat_free(scanned);
+        return feat_fail_memory(err);
+    }
+    for (size_t r = 0; r < n; r++) movable &= is_movable(rows->times[r]);
+    feat_status status = feat_window_index_build(s->index, events, 0, events->n, err);
+    if (status == FEAT_OK) status = find_windows(s, events, rows, err);
+    const feat_aggregate *before = NULL;
+    for (size_t i = 0; i < s->block->n_aggregates && status == FEAT_OK; i++) {
+        size_t a = s->order[i];
+        const feat_aggregate *aggregate = &s->block->aggregates[a];
+        if (answers->columns[a].class == FEAT_CLASS_N) continue;
+        if (!feat_summary_serves(s->block, aggregate) || aggregate->low != FEAT_NO_BOUND ||
+            aggregate->high != FEAT_NO_BOUND) {
+            any_scanned = scanned[a] = true;
+            continue;
+        }
+        task t = {.s = s,
+                  .part = &s->index->summaries[aggregate->slot],
+                  .aggregate = aggregate,
+                  .low = s->low[aggregate->window],
+                  .high = ends_of(s, aggregate->window, movable),
+                  .n = n,
+                  .shared = before && before->slot == aggregate->slot && before->window == aggregate->window};
+        status = answer_one(&t, rows, a, answers, err);
+        if (is_counted(&t)) before = aggregate;
+    }
+    if (status == FEAT_OK) answer_found(s, rows, movable, answers);
+    if (status == FEAT_OK && any_scanned) status = answer_scanned(s, events, rows, scanned, answers, err);
+    feat_free(scanned);
+    return status;
+}
+
+/* ---- Row by row: windows that more than t decides, or few rows. ---- */
+
+static feat_status run_rows(feat_sweep *s, const feat_events *events, const feat_sweep_rows *rows, bool indexed,
+                            feat_answers *answers, feat_error *err) {
+    bool found;
+    if (indexed) FEAT_TRY(feat_window_index_build(s->index, events, 0, events->n, err));
+    for (size_t e = 0; e < rows->n_entities; e++) {
+        const feat_sweep_entity *entity = &rows->entities[e];
+        for (uint32_t r = entity->row; r < entity->row_end; r++) {
+            int64_t t = rows->times[r];
+            if (indexed)
+                FEAT_TRY(feat_window_index_query(s->index, entity->from, entity->to, t, s->cells, &found, err));
+            else
+                FEAT_TRY(feat_scanner_run(s->index->scanner, events, entity->from, entity->to - entity->from, t,
+                                          s->cells, &found, err));
+            FEAT_TRY(feat_answers_put(answers, rows->places[r], s->cells, found, err));
+        }
+    }
+    return FEAT_OK;
+}
+
+feat_status feat_sweep_run(feat_sweep *s, const feat_events *events, const feat_sweep_rows *rows, feat_answers *answers,
+                           feat_error *err) {
+    assert(events->n < UINT32_MAX);
+    bool dense = events->n / EVENTS_A_ROW <= rows->n_rows;
+    if (!dense || !s->columnar) return run_rows(s, events, rows, dense, answers, err);
+    return run_columns(s, events, rows, answers, err);
+}
