@@ -23,10 +23,12 @@ typedef struct feat_training_options {
     feat_on_error on_error;
     uint32_t service_version; /**< version of the service's definition; 0: the newest */
     const char *fingerprint;  /**< 32 hexadecimal digits: the definition with this one; NULL: any */
+    uint32_t threads;         /**< how many threads may work at the same time, the caller's among them; 0: one for each
+                                 processor. The result is the same bytes for any number. */
 } feat_training_options;
 
 #define FEAT_TRAINING_OPTIONS_INIT                                                                                     \
-    { sizeof(feat_training_options), NULL, 0, FEAT_ON_ERROR_FAIL, 0, NULL }
+    { sizeof(feat_training_options), NULL, 0, FEAT_ON_ERROR_FAIL, 0, NULL, 1 }
 
 /** Builds the training set of a service at the snapshot's version.
  *

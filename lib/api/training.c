@@ -14,6 +14,7 @@ static feat_status check_arguments(feat_snapshot *snap, const char *service, str
         return feat_fail(err, FEAT_ARGUMENT, "feat_training_set: the options' size is not one that this library knows");
     if (opt && opt->on_error != FEAT_ON_ERROR_FAIL && opt->on_error != FEAT_ON_ERROR_NULL)
         return feat_fail(err, FEAT_ARGUMENT, "feat_training_set: %d is no rule for errors", (int)opt->on_error);
+    if (opt && opt->threads > 4096) return feat_fail(err, FEAT_ARGUMENT, "feat_training_set: at most 4,096 threads");
     feat_digest wanted;
     if (opt && opt->fingerprint && !feat_digest_parse(&wanted, opt->fingerprint))
         return feat_fail(err, FEAT_ARGUMENT, "feat_training_set: a fingerprint has 32 hexadecimal digits");

@@ -111,6 +111,10 @@ fail:
     return -1;
 }
 
+size_t feat_column_bytes(const feat_column *c) {
+    return is_bytes(c->type) ? bytes_of_text(c) + c->length * sizeof *c->offsets : bytes_of_rows(c->type, c->length);
+}
+
 int feat_column_reserve(feat_column *c, size_t more) {
     size_t need;
     if (__builtin_add_overflow(c->length, more, &need)) return -1;
@@ -129,6 +133,14 @@ int feat_column_reserve_text(feat_column *c, size_t more) {
     c->values = bytes;
     c->text_capacity = next;
     return 0;
+}
+
+void feat_column_adopt(feat_column *c, void *values, uint8_t *validity, size_t n, size_t null_count) {
+    assert(c->length == 0 && !is_bytes(c->type) && bytes_of_rows(c->type, 1) == 8);
+    feat_type type = c->type;
+    feat_column_done(c);
+    *c = (feat_column){
+        .type = type, .length = n, .null_count = null_count, .validity = validity, .values = values, .capacity = n};
 }
 
 /* A column gets a bitmap with its first null. */

@@ -45,6 +45,8 @@ void feat_column_done(feat_column *c);
 void feat_column_clear(feat_column *c);
 
 /* Appending. Each returns 0, or -1 when memory is out (the column is then unchanged). A null's slot holds zeros. */
+/* Of its values, without what it could take more. */
+size_t feat_column_bytes(const feat_column *c);
 int feat_column_reserve(feat_column *c, size_t more);
 int feat_column_append_null(feat_column *c);
 int feat_column_append_nulls(feat_column *c, size_t n);
@@ -68,6 +70,10 @@ int feat_column_reserve_text(feat_column *c, size_t more);
 /* Counts `n` written slots in. Bits [start, start + n) of `validity` say which are not null (NULL: all are); the slots
  * of nulls are zeroed here, but a TEXT null must have been written as empty. */
 int feat_column_commit(feat_column *c, size_t n, const uint8_t *validity, size_t start);
+
+/* Hands `n` values of a type of 8 bytes over to an empty column, which owns both buffers from then on; they come from
+ * feat_alloc_aligned. `validity` may be NULL when no value is null; a null's slot holds zeros. */
+void feat_column_adopt(feat_column *c, void *values, uint8_t *validity, size_t n, size_t null_count);
 
 bool feat_column_is_null(const feat_column *c, size_t row);
 /* Whether an integer type (or BOOLEAN, DATE, TIMESTAMP) holds a number. */

@@ -12,6 +12,8 @@
 enum { BATCH_EVENTS = 65536 };
 /* Events that have been passed are forgotten at the latest when they are so many. */
 enum { FAR_BEHIND = 4 * BATCH_EVENTS };
+/* More runs are slower to merge than their events are to sort. */
+enum { MOST_RUNS = 256 };
 /* So many wanted keys or fewer are looked up in the bounds of each segment. */
 enum { FEW_KEYS = 4096 };
 
@@ -133,7 +135,7 @@ out:
     feat_prune_done(&prune);
     feat_table_close(tv);
     feat_free(keys);
-    if (status == FEAT_OK && known) *clusters = c;
+    if (status == FEAT_OK && known && c->n_runs <= MOST_RUNS) *clusters = c;
     else feat_clusters_close(c);
     return status;
 }
@@ -191,8 +193,9 @@ struct feat_cluster_reader {
     size_t times_capacity;
     run_reader *runs;
     size_t n_runs;
-    uint32_t *heap;
-    size_t n_heap;
+    uint32_t *active; /* runs that have events, in their order */
+    int64_t *heads;   /* the key that each of them stands at */
+    size_t n_active;
     feat_events batch, sorted; /* merged; put into order */
     feat_sweep_entity *entities;
     uint32_t *numbers, *order;
@@ -229,7 +232,8 @@ void feat_cluster_reader_close(feat_cluster_reader *r) {
     if (!r) return;
     for (size_t i = 0; r->runs && i < r->n_runs; i++) run_done(r, &r->runs[i]);
     feat_free(r->runs);
-    feat_free(r->heap);
+    feat_free(r->active);
+    feat_free(r->heads);
     feat_free(r->fields);
     feat_free(r->by_field);
     feat_free(r->plain);
@@ -327,8 +331,9 @@ feat_status feat_cluster_reader_open(const feat_clusters *clusters, int64_t leas
     if (status == FEAT_OK && r->owned) status = feat_projector_new(clusters->block, 0, &r->projector, err);
     if (status == FEAT_OK) {
         r->runs = feat_alloc_zero(clusters->n_runs, sizeof *r->runs);
-        r->heap = feat_alloc_array(clusters->n_runs, sizeof *r->heap);
-        if (!r->runs || !r->heap) status = feat_fail_memory(err);
+        r->active = feat_alloc_array(clusters->n_runs, sizeof *r->active);
+        r->heads = feat_alloc_array(clusters->n_runs, sizeof *r->heads);
+        if (!r->runs || !r->active || !r->heads) status = feat_fail_memory(err);
     }
     for (size_t i = 0; i < clusters->n_runs && status == FEAT_OK; i++) {
         r->n_runs = i + 1;
@@ -494,19 +499,15 @@ static feat_status load_segment(feat_cluster_reader *r, run_reader *run, feat_er
 
 /* ---- Merging runs. ---- */
 
-static bool before(const feat_cluster_reader *r, uint32_t a, uint32_t b) {
-    int64_t x = r->runs[a].keys[r->runs[a].at], y = r->runs[b].keys[r->runs[b].at];
-    return x != y ? x < y : a < b;
-}
-
-static void sift_down(feat_cluster_reader *r, size_t root) {
-    for (size_t child; (child = 2 * root + 1) < r->n_heap; root = child) {
-        if (child + 1 < r->n_heap && before(r, r->heap[child + 1], r->heap[child])) child++;
-        if (!before(r, r->heap[child], r->heap[root])) return;
-        uint32_t swap = r->heap[root];
-        r->heap[root] = r->heap[child];
-        r->heap[child] = swap;
+/* The least key that a run stands at; runs are few, or hold few events each. */
+static bool least_head(const feat_cluster_reader *r, int64_t *least) {
+    bool any = false;
+    for (size_t i = 0; i < r->n_active; i++) {
+        if (any && r->heads[i] >= *least) continue;
+        *least = r->heads[i];
+        any = true;
     }
+    return any;
 }
 
 /* Fills runs that have been walked through, and says up to below which key all is there (*bounded false: to the end).
@@ -535,10 +536,12 @@ static feat_status fill_runs(feat_cluster_reader *r, bool *bounded, int64_t *bou
         FEAT_TRY(load_segment(r, &r->runs[limiting], err)); /* it holds a part of an entity alone */
     }
     lend_zeros(r);
-    r->n_heap = 0;
-    for (uint32_t i = 0; i < r->n_runs; i++)
-        if (r->runs[i].at < r->runs[i].n) r->heap[r->n_heap++] = i;
-    for (size_t i = r->n_heap / 2; i-- > 0;) sift_down(r, i);
+    r->n_active = 0;
+    for (uint32_t i = 0; i < r->n_runs; i++) {
+        if (r->runs[i].at == r->runs[i].n) continue;
+        r->heads[r->n_active] = r->runs[i].keys[r->runs[i].at];
+        r->active[r->n_active++] = i;
+    }
     return FEAT_OK;
 }
 
@@ -549,17 +552,26 @@ static size_t end_of_key(const run_reader *run) {
     return end;
 }
 
+/* A few values, for which a call would cost more than copying them. */
+static inline void copy_words(void *to, const void *from, size_t n) {
+    uint64_t *out = to;
+    const uint64_t *in = from;
+    for (size_t i = 0; i < n; i++) out[i] = in[i];
+}
+
 static feat_status append_slice(feat_cluster_reader *r, const run_reader *run, size_t end, feat_error *err) {
     feat_events *to = &r->batch;
     const feat_events *from = &run->events;
     size_t first = run->at, n = end - first;
     FEAT_TRY(feat_events_reserve(to, n, err));
-    memcpy(to->time + to->n, from->time + first, n * sizeof *to->time);
+    copy_words(to->time + to->n, from->time + first, n);
     for (size_t s = 0; s < to->n_slots; s++) {
         size_t size = feat_class_size(to->slots[s].class);
-        memcpy((char *)to->slots[s].values + to->n * size, (const char *)from->slots[s].values + first * size,
-               n * size);
-        memcpy(to->slots[s].state + to->n, from->slots[s].state + first, n);
+        void *values = (char *)to->slots[s].values + to->n * size;
+        const void *stored = (const char *)from->slots[s].values + first * size;
+        if (size == 8) copy_words(values, stored, n);
+        else memcpy(values, stored, n * size);
+        for (size_t i = 0; i < n; i++) to->slots[s].state[to->n + i] = from->slots[s].state[first + i];
     }
     for (size_t k = 0; k < to->n_ties; k++)
         if (feat_column_append_range(&to->ties[k], &from->ties[k], first, n) != 0) return feat_fail_memory(err);
@@ -593,7 +605,7 @@ static feat_status add_entity(feat_cluster_reader *r, size_t *n, size_t from, si
 
 /* One run: its events are the batch. */
 static feat_status take_run(feat_cluster_reader *r, bool bounded, int64_t bound, size_t *n, feat_error *err) {
-    run_reader *run = &r->runs[r->heap[0]];
+    run_reader *run = &r->runs[r->active[0]];
     size_t start = run->at;
     while (run->at < run->n && run->at - start < BATCH_EVENTS && !(bounded && run->keys[run->at] >= bound)) {
         size_t end = end_of_key(run);
@@ -604,22 +616,26 @@ static feat_status take_run(feat_cluster_reader *r, bool bounded, int64_t bound,
     return FEAT_OK;
 }
 
+/* Several: what each has of an entity comes one after the other. A run that ends stands at its place with no key. */
 static feat_status take_runs(feat_cluster_reader *r, bool bounded, int64_t bound, size_t *n, feat_error *err) {
+    int64_t key;
     feat_events_clear(&r->batch);
-    while (r->n_heap > 0 && r->batch.n < BATCH_EVENTS) {
-        run_reader *run = &r->runs[r->heap[0]];
-        int64_t key = run->keys[run->at];
-        if (bounded && key >= bound) break;
+    while (r->batch.n < BATCH_EVENTS && least_head(r, &key) && !(bounded && key >= bound)) {
         uint32_t number = feat_intmap_find(&r->clusters->wanted->ints, key);
-        size_t from = r->batch.n;
-        for (; r->n_heap > 0; sift_down(r, 0)) {
-            run = &r->runs[r->heap[0]];
-            if (run->keys[run->at] != key) break;
-            size_t end = end_of_key(run);
-            if (number != FEAT_NO_KEY) FEAT_TRY(append_slice(r, run, end, err));
-            run->at = end;
-            if (run->at == run->n) r->heap[0] = r->heap[--r->n_heap];
+        size_t from = r->batch.n, left = 0;
+        for (size_t i = 0; i < r->n_active; i++) {
+            run_reader *run = &r->runs[r->active[i]];
+            if (r->heads[i] == key) {
+                size_t end = end_of_key(run);
+                if (number != FEAT_NO_KEY) FEAT_TRY(append_slice(r, run, end, err));
+                run->at = end;
+                if (end == run->n) continue;
+                r->heads[i] = run->keys[end];
+            }
+            r->heads[left] = r->heads[i];
+            r->active[left++] = r->active[i];
         }
+        r->n_active = left;
         if (number != FEAT_NO_KEY) FEAT_TRY(add_entity(r, n, from, r->batch.n, number, err));
     }
     return FEAT_OK;
@@ -655,9 +671,9 @@ feat_status feat_cluster_reader_next(feat_cluster_reader *r, const feat_events *
         bool bounded, alone;
         int64_t bound = 0;
         FEAT_TRY(fill_runs(r, &bounded, &bound, err));
-        if (r->n_heap == 0) return FEAT_OK;
-        alone = r->n_heap == 1;
-        *events = alone ? &r->runs[r->heap[0]].events : &r->batch;
+        if (r->n_active == 0) return FEAT_OK;
+        alone = r->n_active == 1;
+        *events = alone ? &r->runs[r->active[0]].events : &r->batch;
         FEAT_TRY(alone ? take_run(r, bounded, bound, n, err) : take_runs(r, bounded, bound, n, err));
     }
     *entities = r->entities;

@@ -15,7 +15,7 @@ typedef struct feat_clusters feat_clusters;
 
 /* Whether a block can be read so at all. */
 bool feat_clusters_serve(const feat_block *block);
-/* *clusters stays NULL where the table's segments do not say what keys they hold. Segments without a key of `wanted`
+/* *clusters stays NULL where the table's segments do not say what keys they hold, or form very many runs. Segments without a key of `wanted`
  * are left out. */
 feat_status feat_clusters_open(feat_db *db, uint64_t version, const feat_block *block, const feat_grouping *wanted,
                                feat_clusters **clusters, feat_error *err);

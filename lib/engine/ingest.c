@@ -27,6 +27,7 @@ typedef struct ingest {
     feat_batch part, chunk; /* rows as they came, with all columns; sorted rows for one segment */
     uint32_t *kept, *order;
     feat_sort_item *items;
+    size_t kept_capacity, items_capacity;
     int64_t rows_read, rows_written, rows_cleared;
 } ingest;
 
@@ -148,9 +149,7 @@ static feat_status prepare(ingest *g, feat_db *db, feat_error *err) {
     feat_buffer_printf(&what, "%s '%s'", table->dimension ? "dimension" : "table", table->name);
     g->what = feat_buffer_take_text(&what);
     g->order = feat_alloc_array(table->n_fields, sizeof *g->order);
-    g->kept = feat_alloc_array(g->part_rows, sizeof *g->kept);
-    g->items = feat_alloc_array(g->part_rows, sizeof *g->items);
-    if (!g->what || !g->order || !g->kept || !g->items) return feat_fail_memory(err);
+    if (!g->what || !g->order) return feat_fail_memory(err);
     feat_table_order(table, g->order);
     FEAT_TRY(choose_columns(g, err));
     FEAT_TRY(prepare_batches(g, err));
@@ -164,10 +163,17 @@ static feat_status prepare(ingest *g, feat_db *db, feat_error *err) {
 
 /* ---- Parts. ---- */
 
-/* Fills the part with the next rows of the stream, whatever its batches; empty at the end. */
+static size_t part_bytes(const feat_batch *part) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < part->n_columns; i++) bytes += feat_column_bytes(&part->columns[i]);
+    return bytes;
+}
+
+/* Fills the part with the next rows of the stream, whatever its batches; empty at the end. What it ends with is decided
+ * by whole batches, so that it is large: a part is sorted as one, and reading merges parts. */
 static feat_status next_part(ingest *g, feat_error *err) {
     feat_batch_clear(&g->part);
-    while (g->part.length < g->part_rows) {
+    while (g->part.length < g->part_rows && part_bytes(&g->part) < FEAT_INGEST_PART_BYTES) {
         size_t left = g->pulled.length - g->used, room = g->part_rows - g->part.length;
         if (left == 0) {
             if (g->end) break;
@@ -180,6 +186,7 @@ static feat_status next_part(ingest *g, feat_error *err) {
             continue;
         }
         size_t rows = left < room ? left : room;
+        if (rows > FEAT_INGEST_SEGMENT_ROWS) rows = FEAT_INGEST_SEGMENT_ROWS; /* the bytes are looked at now and then */
         for (size_t i = 0; i < g->n_from; i++)
             if (feat_column_append_range(&g->part.columns[g->from[i]], &g->pulled.columns[i], g->used, rows))
                 return feat_fail_memory(err);
@@ -192,6 +199,8 @@ static feat_status next_part(ingest *g, feat_error *err) {
 
 static feat_status write_part(ingest *g, int64_t first_row, feat_error *err) {
     size_t n = g->part.length;
+    if (FEAT_GROW(g->kept, g->kept_capacity, n) != 0 || FEAT_GROW(g->items, g->items_capacity, n) != 0)
+        return feat_fail_memory(err);
     if (g->checks) FEAT_TRY(feat_checks_run(g->checks, &g->part, first_row, err));
     if (g->table->n_unique > 0) FEAT_TRY(feat_unique_resolve(&g->unique, &g->part, first_row, g->kept, &n, err));
     for (size_t i = 0; i < n; i++) g->items[i].row = g->table->n_unique > 0 ? g->kept[i] : (uint32_t)i;

@@ -6,7 +6,8 @@
 
 /* Rows that are checked, sorted and encoded together: enough for long runs of one entity, few enough to bound the
  * memory. */
-#define FEAT_INGEST_PART_ROWS    ((size_t)524288)
+#define FEAT_INGEST_PART_ROWS    ((size_t)4 << 20)
+#define FEAT_INGEST_PART_BYTES   ((size_t)256 << 20)
 #define FEAT_INGEST_SEGMENT_ROWS ((size_t)65536)
 
 /* feat_ingest with parts of `part_rows` rows. What is stored and what is refused does not depend on it. */

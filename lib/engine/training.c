@@ -6,6 +6,8 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "base/bitmap.h"
+#include "base/parallel.h"
 #include "column/arrow.h"
 #include "engine/engine.h"
 #include "engine/project.h"
@@ -232,9 +234,10 @@ static feat_status store_statuses(const feat_service *service, feat_machine *mac
 }
 
 static feat_status store_lanes(const feat_service *service, const feat_training_options *opt, feat_machine *machine,
-                               size_t start, size_t n, feat_column *columns, feat_error *err) {
+                               size_t start, size_t n, const bool *picked, feat_column *columns, feat_error *err) {
     size_t per = opt->status ? 2 : 1;
     for (size_t f = 0; f < service->n_features; f++) {
+        if (picked[f]) continue;
         const feat_vector *v = feat_machine_register(machine, service->stage.code->outputs[f]);
         uint8_t states[FEAT_LANES];
         feat_vector_states(v, n, states);
@@ -252,6 +255,98 @@ static feat_status store_lanes(const feat_service *service, const feat_training_
     return FEAT_OK;
 }
 
+/* ---- Features that are an aggregate as it is: their columns are the answers, put into the spine's order. ---- */
+
+/* The column of answers that an output is, or NULL: something is computed, or the values are narrower in a column. */
+static const feat_event_slot *answer_of(const feat_code *code, const feat_row_source *rows, size_t number,
+                                        feat_type type, const uint32_t **place) {
+    if (type != FEAT_TYPE_BIGINT && type != FEAT_TYPE_TIMESTAMP && type != FEAT_TYPE_DOUBLE) return NULL;
+    for (size_t i = 0; i < code->n_loads; i++) {
+        const feat_load *load = &code->loads[i];
+        if (load->reg != code->outputs[number] || load->kind != FEAT_LOAD_AGGREGATE) continue;
+        *place = rows->answers[load->join].place;
+        return &rows->answers[load->join].columns[load->index];
+    }
+    return NULL;
+}
+
+/* Values and states of rows [first, first + n) into a column; *failed when one of them is an error. */
+static feat_status pick_answers(const feat_event_slot *from, const uint32_t *place, size_t first, size_t n,
+                                feat_column *column, bool *failed, feat_error *err) {
+    const uint64_t *values = from->values;
+    uint64_t *out = feat_alloc_aligned(n * sizeof *out);
+    uint8_t *validity = feat_alloc_aligned(feat_bitmap_size(n)), worst = 0;
+    size_t nulls = 0;
+    if (!out || !validity) {
+        feat_free(out);
+        feat_free(validity);
+        return feat_fail_memory(err);
+    }
+    for (size_t at = 0; at < n; at += 8) {
+        unsigned bits = 0;
+        size_t lanes = n - at < 8 ? n - at : 8;
+        for (size_t i = 0; i < lanes; i++) {
+            size_t row = place ? place[first + at + i] : first + at + i;
+            uint8_t state = from->state[row];
+            out[at + i] = values[row];
+            worst = state > worst ? state : worst;
+            bits |= (unsigned)(state == FEAT_STATE_VALUE) << i;
+        }
+        validity[at / 8] = (uint8_t)bits;
+        nulls += lanes - (size_t)__builtin_popcount(bits);
+    }
+    *failed = worst == FEAT_STATE_ERROR;
+    if (nulls == 0) {
+        feat_free(validity);
+        validity = NULL;
+    }
+    feat_column_adopt(column, out, validity, n, nulls);
+    return FEAT_OK;
+}
+
+/* One column of one batch: a part of the work. */
+typedef struct picking {
+    const feat_service *service;
+    const feat_row_source *rows;
+    output *o;
+    const size_t *firsts; /* row of each batch */
+    size_t per;
+    bool *picked; /* by feature; cleared where a value is an error, which the machine's way then names */
+} picking;
+
+static feat_status pick_part(void *context, size_t part, feat_error *err) {
+    picking *p = context;
+    size_t n_features = p->service->n_features, b = part / n_features, f = part % n_features;
+    const uint32_t *place;
+    const feat_event_slot *from = answer_of(p->service->stage.code, p->rows, f, p->service->features[f].type, &place);
+    feat_column *column = &p->o->features[b * p->o->n_features + f * p->per];
+    bool failed = false;
+    if (!from || !__atomic_load_n(&p->picked[f], __ATOMIC_RELAXED)) return FEAT_OK;
+    FEAT_TRY(pick_answers(from, place, p->firsts[b], p->o->batch_rows[b], column, &failed, err));
+    if (failed) __atomic_store_n(&p->picked[f], false, __ATOMIC_RELAXED);
+    return FEAT_OK;
+}
+
+/* Which features are picked from the answers; the others are left to the machine. */
+static feat_status pick_features(const feat_service *service, const feat_training_options *opt,
+                                 const feat_row_source *rows, output *o, bool *picked, feat_error *err) {
+    const uint32_t *place;
+    size_t first = 0;
+    size_t *firsts = feat_alloc_array(o->n_batches, sizeof *firsts);
+    if (!firsts) return feat_fail_memory(err);
+    for (size_t b = 0; b < o->n_batches; first += o->batch_rows[b++]) firsts[b] = first;
+    for (size_t f = 0; f < service->n_features; f++)
+        picked[f] = !opt->status && answer_of(service->stage.code, rows, f, service->features[f].type, &place);
+    picking p = {service, rows, o, firsts, opt->status ? 2 : 1, picked};
+    feat_status status =
+        feat_parallel(feat_thread_count(opt->threads), o->n_batches * service->n_features, pick_part, &p, err);
+    for (size_t f = 0; f < service->n_features; f++)
+        for (size_t b = 0; b < o->n_batches && !picked[f]; b++)
+            feat_column_clear(&o->features[b * o->n_features + f * p.per]);
+    feat_free(firsts);
+    return status;
+}
+
 /* The spine's batches become the output's, and the features of each are computed. */
 static feat_status output_build(const feat_service *service, const feat_training_options *opt, spine *s,
                                 const feat_row_source *rows, output *o, feat_error *err) {
@@ -265,22 +360,29 @@ static feat_status output_build(const feat_service *service, const feat_training
     s->batches = NULL;
     s->batch_rows = NULL;
     s->n_batches = 0;
+    bool *picked = feat_alloc_zero(service->n_features, sizeof *picked), all = true;
     o->features = feat_alloc_zero(o->n_batches * o->n_features, sizeof *o->features);
-    if (!o->features) return feat_fail_memory(err);
+    if (!o->features || !picked) {
+        feat_free(picked);
+        return feat_fail_memory(err);
+    }
     for (size_t b = 0; b < o->n_batches; b++)
         for (size_t f = 0; f < o->n_features; f++)
             feat_column_init(&o->features[b * o->n_features + f],
                              opt->status && f % 2 ? FEAT_TYPE_BIGINT : service->features[f / per].type);
-    feat_status status = feat_machine_new(service->stage.code, &machine, err);
-    for (size_t b = 0; b < o->n_batches && status == FEAT_OK; first += o->batch_rows[b++])
+    feat_status status = pick_features(service, opt, rows, o, picked, err);
+    for (size_t f = 0; f < service->n_features; f++) all = all && picked[f];
+    if (status == FEAT_OK && !all) status = feat_machine_new(service->stage.code, &machine, err);
+    for (size_t b = 0; b < o->n_batches && status == FEAT_OK && !all; first += o->batch_rows[b++])
         for (size_t at = 0; at < o->batch_rows[b] && status == FEAT_OK; at += FEAT_LANES) {
             size_t n = o->batch_rows[b] - at < FEAT_LANES ? o->batch_rows[b] - at : FEAT_LANES;
             feat_row_source_load(rows, service->stage.code, service->stage.code->n_joins, machine, first + at, n);
             status = feat_machine_run(machine, n, err);
             if (status != FEAT_OK) break;
-            status = store_lanes(service, opt, machine, first + at, n, o->features + b * o->n_features, err);
+            status = store_lanes(service, opt, machine, first + at, n, picked, o->features + b * o->n_features, err);
         }
     feat_machine_free(machine);
+    feat_free(picked);
     return status;
 }
 
@@ -318,7 +420,8 @@ feat_status feat_training_build(feat_db *db, const feat_service *service, uint64
     for (size_t i = 0; i < service->n_inputs; i++) inputs[i] = &s.columns[i];
     for (size_t i = 0; i < s.n_rows; i++) times[i] = feat_column_int(&s.columns[s.n_fields - 1], i);
     feat_row_source rows = {inputs, times, answers};
-    FEAT_GOTO(status, feat_answer_joins(db, version, code, inputs, times, s.n_rows, answers, err), out);
+    feat_answering how = {.db = db, .version = version, .threads = feat_thread_count(opt->threads)};
+    FEAT_GOTO(status, feat_answer_blocks(&how, code, inputs, times, s.n_rows, answers, err), out);
     FEAT_GOTO(status, output_schema(&s, service, version, opt->status, &schema, err), out);
     FEAT_GOTO(status, output_build(service, opt, &s, &rows, o, err), out);
     status = feat_arrow_out_stream(&schema, (feat_arrow_producer){output_next, output_free, o}, out, err);

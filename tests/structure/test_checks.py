@@ -218,6 +218,7 @@ def test_a_good_library_passes(tmp_path):
         ("#include <stdlib.h>\nvoid *f(void) { return malloc(1); }", "malloc"),
         ("#include <stdlib.h>\nvoid (*const hidden)(void *) = free;", "free"),
         ("#include <string.h>\nchar *f(char *s) { return strdup(s); }", "strdup"),
+        ("#include <pthread.h>\nint f(pthread_t *t, void *(*g)(void *)) { return pthread_create(t, 0, g, 0); }", "pthread_create"),
         ("int counter;\nint f(void) { return ++counter; }", "counter"),
         ("static int counter = 5;\nint f(void) { return ++counter; }", "counter"),
         ("int f(void) { static int calls; return ++calls; }", "calls"),

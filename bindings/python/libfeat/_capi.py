@@ -143,6 +143,7 @@ class TrainingOptions(Structure):
         ("on_error", c_int),
         ("service_version", c_uint32),
         ("fingerprint", c_char_p),
+        ("threads", c_uint32),
     ]
 
 

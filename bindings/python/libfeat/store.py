@@ -43,6 +43,12 @@ def _service_version(number: Optional[int]) -> int:
     return int(number)
 
 
+def _threads(number: int) -> int:
+    if isinstance(number, bool) or not hasattr(number, "__index__") or not 0 <= int(number) <= 4096:
+        raise ArgumentError(f"threads={number!r}: a whole number from 0 (one for each processor) to 4,096")
+    return int(number)
+
+
 class Commit(NamedTuple):
     """What a write did."""
 
@@ -122,6 +128,7 @@ class Snapshot(Handle):
         on_error: str = "fail",
         service_version: Optional[int] = None,
         fingerprint: Optional[str] = None,
+        threads: int = 0,
     ) -> TrainingSet:
         """The features of a service for every row of ``spine``, as of the row's own time, from this version.
 
@@ -129,7 +136,8 @@ class Snapshot(Handle):
 
         ``timestamp`` names the spine's column of times (default: its only one that is no request input). ``status`` adds a
         column ``<feature>__status`` after each feature. A feature value that is an error fails the call, or becomes NULL
-        with ``on_error="null"``.
+        with ``on_error="null"``. ``threads``: how many may work at the same time (0: one for each processor); the result
+        is the same for any number.
         """
         name = text(service, "service")
         opt = c.TrainingOptions(size=ctypes.sizeof(c.TrainingOptions))
@@ -138,6 +146,7 @@ class Snapshot(Handle):
         opt.on_error = choice(on_error, _ON_ERROR, "on_error")
         opt.service_version = _service_version(service_version)
         opt.fingerprint = None if fingerprint is None else text(fingerprint, "fingerprint")
+        opt.threads = _threads(threads)
         handle = self._open_pointer
         rows = _arrow.source(spine)
         stream, batches, err = _arrow.Stream(), c_void_p(), c.Error()
@@ -317,11 +326,12 @@ class Store(Handle):
         on_error: str = "fail",
         service_version: Optional[int] = None,
         fingerprint: Optional[str] = None,
+        threads: int = 0,
     ) -> TrainingSet:
         """The features of a service for every row of ``spine``, from a version of the data (default: the newest).
         See ``Snapshot.training_set``."""
         with self.snapshot(version=version) as snap:
-            return snap.training_set(service, spine, timestamp, status, on_error, service_version, fingerprint)
+            return snap.training_set(service, spine, timestamp, status, on_error, service_version, fingerprint, threads)
 
     def deploy(self, service: str) -> None:
         """Builds the online state of a service; later writes keep it current."""
