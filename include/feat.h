@@ -3,6 +3,7 @@
 #define FEAT_H
 
 #include "feat/base.h"
+#include "feat/progress.h"
 #include "feat/arrow.h"
 #include "feat/type.h"
 #include "feat/store.h"

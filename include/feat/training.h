@@ -4,6 +4,7 @@
 
 #include "feat/arrow.h"
 #include "feat/base.h"
+#include "feat/progress.h"
 #include "feat/snapshot.h"
 
 #ifdef __cplusplus
@@ -23,12 +24,42 @@ typedef struct feat_training_options {
     feat_on_error on_error;
     uint32_t service_version; /**< version of the service's definition; 0: the newest */
     const char *fingerprint;  /**< 32 hexadecimal digits: the definition with this one; NULL: any */
-    uint32_t threads;         /**< how many threads may work at the same time, the caller's among them; 0: one for each
-                                 processor. The result is the same bytes for any number. */
+    uint64_t memory; /**< bytes that the call may use besides the spine and about 40 bytes for each of its rows; 0: no
+                        bound. What does not fit is worked through in parts, which reads the table once for each. */
+    feat_progress *progress; /**< NULL: none */
+    void *progress_context;
+    struct feat_training_stats *stats; /**< NULL, or filled when the call succeeds */
+    uint32_t threads; /**< how many threads may work at the same time, the caller's among them; 0: one for each
+                         processor. The result is the same bytes for any number. */
 } feat_training_options;
 
+/** What a training set has cost. Times are in ns and summed over threads. */
+typedef struct feat_training_stats {
+    size_t size; /**< sizeof(feat_training_stats), set by the caller */
+    uint64_t spine_rows;
+    uint64_t rows_read;       /**< rows of tables */
+    uint64_t segments_read;   /**< segments of tables (up to 65,536 rows each) */
+    uint64_t segments_pruned; /**< left out by what is known of them without reading */
+    uint64_t bytes_read;      /**< of the values that were read, in memory */
+    uint64_t passes;          /**< over tables: more than their number where memory was bounded */
+    uint64_t threads;
+    uint64_t spine_ns;  /**< taking over the spine */
+    uint64_t group_ns;  /**< grouping its rows by key and time */
+    uint64_t read_ns;   /**< reading events and bringing them into order */
+    uint64_t sweep_ns;  /**< finding windows and computing aggregates */
+    uint64_t output_ns; /**< expressions, and the columns of the result */
+    uint64_t elapsed_ns;
+} feat_training_stats;
+
+#define FEAT_TRAINING_STATS_INIT                                                                                       \
+    { sizeof(feat_training_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/** The statistics as EXPLAIN ANALYZE would show them: a line for each stage, with its share. `*text` is owned by the
+ *  caller and freed with feat_text_free. */
+FEAT_API feat_status feat_training_explain(const feat_training_stats *stats, char **text, feat_error *err);
+
 #define FEAT_TRAINING_OPTIONS_INIT                                                                                     \
-    { sizeof(feat_training_options), NULL, 0, FEAT_ON_ERROR_FAIL, 0, NULL, 1 }
+    { sizeof(feat_training_options), NULL, 0, FEAT_ON_ERROR_FAIL, 0, NULL, 0, NULL, NULL, NULL, 1 }
 
 /** Builds the training set of a service at the snapshot's version.
  *

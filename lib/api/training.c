@@ -14,6 +14,9 @@ static feat_status check_arguments(feat_snapshot *snap, const char *service, str
         return feat_fail(err, FEAT_ARGUMENT, "feat_training_set: the options' size is not one that this library knows");
     if (opt && opt->on_error != FEAT_ON_ERROR_FAIL && opt->on_error != FEAT_ON_ERROR_NULL)
         return feat_fail(err, FEAT_ARGUMENT, "feat_training_set: %d is no rule for errors", (int)opt->on_error);
+    if (opt && opt->stats && opt->stats->size != sizeof *opt->stats)
+        return feat_fail(err, FEAT_ARGUMENT,
+                         "feat_training_set: the statistics' size is not one that this library knows");
     if (opt && opt->threads > 4096) return feat_fail(err, FEAT_ARGUMENT, "feat_training_set: at most 4,096 threads");
     feat_digest wanted;
     if (opt && opt->fingerprint && !feat_digest_parse(&wanted, opt->fingerprint))
@@ -43,4 +46,17 @@ feat_status feat_training_set(feat_snapshot *snap, const char *service, struct A
     }
     if (spine && spine != out && spine->release) spine->release(spine); /* when nothing below has */
     return status;
+}
+
+feat_status feat_training_explain(const feat_training_stats *stats, char **text, feat_error *err) {
+    if (!stats || stats->size != sizeof *stats || !text)
+        return feat_fail(err, FEAT_ARGUMENT,
+                         "feat_training_explain: statistics of a size that this library knows and a text are needed");
+    feat_buffer out;
+    feat_buffer_init(&out);
+    feat_training_describe(stats, &out);
+    char *made = feat_buffer_take_text(&out);
+    if (!made) return feat_fail_memory(err);
+    *text = made;
+    return FEAT_OK;
 }

@@ -11,6 +11,12 @@ int64_t feat_clock_now(void) {
     return (int64_t)ts.tv_sec * FEAT_US_PER_SECOND + ts.tv_nsec / 1000;
 }
 
+int64_t feat_clock_ticks(void) {
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
 /* The year is taken to start in March, so that the leap day is its last day: the month lengths from there repeat with
  * period five months (153 days), and 400 years are 146,097 days. */
 int64_t feat_days_from_civil(int64_t year, int month, int day) {

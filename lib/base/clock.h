@@ -11,6 +11,8 @@
 
 /* The system's clock; the one place that reads it. */
 int64_t feat_clock_now(void);
+/* Nanoseconds from some point, for taking the time that work needs. */
+int64_t feat_clock_ticks(void);
 
 /* Days since 1970-01-01 of a civil date, and back. Years from -290000 to 290000 are exact. */
 int64_t feat_days_from_civil(int64_t year, int month, int day);

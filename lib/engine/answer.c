@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/parallel.h"
 #include "engine/clustered.h"
 #include "engine/project.h"
+#include "exec/cell.h"
 
 /* Events of an entity that has none are no batch of their own; this many rows are. */
 enum { BATCH_EVENTS = 65536, BATCH_ROWS = 65536 };
@@ -63,8 +65,19 @@ static feat_status batch_run(batch *b, const feat_events *events, feat_answers *
 
 /* ---- Clustered. ---- */
 
+static void count_read(const asking *a, const feat_cluster_reader *reader) {
+    uint64_t rows, segments, bytes;
+    if (!reader || !a->how->work) return;
+    feat_cluster_reader_count(reader, &rows, &segments, &bytes);
+    atomic_fetch_add(&a->how->work->rows_read, rows);
+    atomic_fetch_add(&a->how->work->segments_read, segments);
+    atomic_fetch_add(&a->how->work->bytes_read, bytes);
+}
+
 static feat_status answer_part(void *context, size_t part, feat_error *err) {
     asking *a = context;
+    feat_work *work = a->how->work;
+    int64_t ticks = feat_clock_ticks();
     const feat_grouping *g = a->groups;
     feat_cluster_reader *reader = NULL;
     batch b = {0};
@@ -83,9 +96,15 @@ static feat_status answer_part(void *context, size_t part, feat_error *err) {
             a->seen[numbers[e]] = 1;
             FEAT_GOTO(status, batch_add(&b, g, numbers[e], entities[e].from, entities[e].to, err), out);
         }
+        size_t n_rows = b.n_rows;
+        ticks = feat_work_spent(work, FEAT_WORK_READ, ticks);
         FEAT_GOTO(status, batch_run(&b, events, &a->workers[part], err), out);
+        ticks = feat_work_spent(work, FEAT_WORK_SWEEP, ticks);
+        FEAT_GOTO(status, feat_work_step(work, n_rows, err), out);
     }
 out:
+    (void)feat_work_spent(work, FEAT_WORK_READ, ticks);
+    count_read(a, reader);
     feat_cluster_reader_close(reader);
     batch_done(&b);
     return status;
@@ -105,37 +124,102 @@ static feat_status answer_clustered(asking *a, feat_error *err) {
 
 /* ---- Any other. ---- */
 
-static feat_status answer_projected(asking *a, feat_grouping *g, feat_error *err) {
+/* Bytes that an event takes while it is gathered: projected, numbered, grouped, and gathered. */
+static size_t event_bytes(const feat_block *block) {
+    size_t bytes = sizeof(int64_t);
+    for (size_t s = 0; s < block->n_slots; s++) bytes += 1 + feat_class_size(feat_class_of(block->slots[s]));
+    bytes += 16 * block->branches[0].n_ties;
+    return bytes + 3 * sizeof(uint32_t);
+}
+
+/* In how many passes over the tables the events fit the memory: each gathers those of a part of the keys. */
+static feat_status count_passes(const asking *a, size_t *passes, feat_error *err) {
+    uint64_t rows = 0, memory = a->how->memory;
+    *passes = 1;
+    for (size_t b = 0; b < a->block->n_branches && memory; b++) {
+        feat_table_version *tv;
+        FEAT_TRY(feat_table_open(a->how->db, a->block->branches[b].table, a->how->version, &tv, err));
+        rows += (uint64_t)feat_table_rows(tv);
+        feat_table_close(tv);
+    }
+    if (memory && rows > memory / event_bytes(a->block))
+        *passes = (size_t)(rows / (memory / event_bytes(a->block) + 1)) + 1;
+    if (*passes > a->groups->n_keys) *passes = a->groups->n_keys;
+    return FEAT_OK;
+}
+
+/* The keys of one pass, under numbers of their own; those of all, where there is one pass. */
+static feat_status choose_keys(feat_grouping *g, size_t pass, size_t passes, feat_keymap *chosen, uint32_t *numbers,
+                               size_t *n, feat_error *err) {
+    *n = 0;
+    feat_keymap_init(chosen);
+    for (size_t k = pass; k < g->n_keys; k += passes) {
+        size_t size;
+        uint32_t number;
+        const void *key = feat_keymap_key(&g->map, (uint32_t)k, &size);
+        if (!feat_keymap_number(chosen, key, size, true, &number)) return feat_fail_memory(err);
+        numbers[(*n)++] = (uint32_t)k;
+    }
+    return FEAT_OK;
+}
+
+/* Gathers the events of the chosen keys and answers their rows. */
+static feat_status answer_pass(asking *a, const feat_keymap *chosen, const uint32_t *own, size_t n_keys, batch *b,
+                               feat_error *err) {
     feat_entity_events projected = {0};
     feat_events events = {0};
     uint32_t *numbers = NULL;
     size_t *starts = NULL;
-    batch b = {0};
+    feat_work *work = a->how->work;
+    feat_keymap map = *chosen; /* it gets no new keys */
+    int64_t ticks = feat_clock_ticks();
     feat_status status;
-    FEAT_GOTO(status, feat_grouping_encode(g, err), out);
-    FEAT_GOTO(status, feat_sweep_new(a->block, &b.sweep, err), out);
     FEAT_GOTO(status, feat_entity_events_init(&projected, a->block, err), out);
     FEAT_GOTO(status, feat_events_init(&events, a->block, err), out);
-    FEAT_GOTO(status, feat_project_block(a->how->db, a->how->version, a->block, &g->map, false, &projected, err), out);
-    FEAT_GOTO(status, feat_group_events(&projected, g->n_keys, &numbers, &starts, err), out);
-    for (size_t k = 0, first = 0; k < g->n_keys; k++) {
+    FEAT_GOTO(status, feat_project_block(a->how->db, a->how->version, a->block, &map, false, &projected, err), out);
+    FEAT_GOTO(status, feat_group_events(&projected, n_keys, &numbers, &starts, err), out);
+    for (size_t k = 0, first = 0; k < n_keys; k++) {
         size_t n = starts[k + 1] - starts[k], at = starts[k] - starts[first];
         if (n > 0) {
-            a->seen[k] = 1;
-            FEAT_GOTO(status, batch_add(&b, g, k, (uint32_t)at, (uint32_t)(at + n), err), out);
+            a->seen[own[k]] = 1;
+            FEAT_GOTO(status, batch_add(b, a->groups, own[k], (uint32_t)at, (uint32_t)(at + n), err), out);
         }
-        if (at + n < BATCH_EVENTS && k + 1 < g->n_keys) continue;
+        if (at + n < BATCH_EVENTS && k + 1 < n_keys) continue;
+        size_t n_rows = b->n_rows;
         feat_events_clear(&events);
         FEAT_GOTO(status, feat_events_gather(&events, &projected.events, numbers + starts[first], at + n, err), out);
-        FEAT_GOTO(status, batch_run(&b, &events, a->answers, err), out);
+        ticks = feat_work_spent(work, FEAT_WORK_READ, ticks);
+        FEAT_GOTO(status, batch_run(b, &events, a->answers, err), out);
+        ticks = feat_work_spent(work, FEAT_WORK_SWEEP, ticks);
+        FEAT_GOTO(status, feat_work_step(work, n_rows, err), out);
         first = k + 1;
     }
 out:
-    batch_done(&b);
+    if (work) atomic_fetch_add(&work->rows_read, projected.rows_read);
     feat_free(numbers);
     feat_free(starts);
     if (events.slots) feat_events_done(&events);
     feat_entity_events_done(&projected);
+    return status;
+}
+
+static feat_status answer_projected(asking *a, feat_grouping *g, feat_error *err) {
+    batch b = {0};
+    size_t passes = 1;
+    uint32_t *numbers = feat_alloc_array(g->n_keys, sizeof *numbers);
+    feat_status status = numbers ? feat_grouping_encode(g, err) : feat_fail_memory(err);
+    if (status == FEAT_OK) status = feat_sweep_new(a->block, &b.sweep, err);
+    if (status == FEAT_OK) status = count_passes(a, &passes, err);
+    for (size_t pass = 0; pass < passes && status == FEAT_OK; pass++) {
+        feat_keymap chosen;
+        size_t n;
+        if (pass && a->how->work) atomic_fetch_add(&a->how->work->passes, 1);
+        status = choose_keys(g, pass, passes, &chosen, numbers, &n, err);
+        if (status == FEAT_OK) status = answer_pass(a, &chosen, numbers, n, &b, err);
+        feat_keymap_done(&chosen);
+    }
+    feat_free(numbers);
+    batch_done(&b);
     return status;
 }
 
@@ -160,7 +244,10 @@ static feat_status answer_join(const feat_answering *how, const feat_code *code,
                                const feat_row_source *rows, size_t n, feat_answers *answers, feat_error *err) {
     feat_grouping groups = {0};
     asking a = {.how = how, .block = code->joins[join].block, .groups = &groups, .answers = answers};
+    int64_t ticks = feat_clock_ticks();
     feat_status status = feat_grouping_make(&groups, code, join, rows, n, err);
+    (void)feat_work_spent(how->work, FEAT_WORK_GROUP, ticks);
+    if (how->work) atomic_fetch_add(&how->work->passes, 1);
     if (status != FEAT_OK) goto out;
     answers->place = groups.places;
     groups.places = NULL;
@@ -171,6 +258,7 @@ static feat_status answer_join(const feat_answering *how, const feat_code *code,
     }
     if (groups.n_keys > 0 && groups.by_int && feat_clusters_serve(a.block))
         FEAT_GOTO(status, feat_clusters_open(how->db, how->version, a.block, &groups, &a.clusters, err), out);
+    if (a.clusters && how->work) atomic_fetch_add(&how->work->segments_pruned, feat_clusters_pruned(a.clusters));
     if (a.clusters) FEAT_GOTO(status, answer_clustered(&a, err), out);
     else if (groups.n_keys > 0) FEAT_GOTO(status, answer_projected(&a, &groups, err), out);
     status = answer_eventless(&a, err);

@@ -35,7 +35,7 @@ struct feat_clusters {
     const feat_grouping *wanted;
     cluster_segment *segments;
     cluster_run *runs;
-    size_t n_segments, n_runs, segments_capacity, runs_capacity;
+    size_t n_segments, n_runs, n_pruned, segments_capacity, runs_capacity;
 };
 
 /* ---- Blocks that can be read so. ---- */
@@ -127,8 +127,9 @@ feat_status feat_clusters_open(feat_db *db, uint64_t version, const feat_block *
         if (!known || info.deleted >= info.rows) continue;
         cluster_segment segment = {s, bounds.min_int, bounds.max_int, info.rows};
         if (bounds.min_int > bounds.max_int) continue; /* no row has a key */
-        if (!is_wanted(wanted, keys, bounds.min_int, bounds.max_int)) continue;
-        FEAT_GOTO(status, feat_prune_segment(&prune, tv, s, &skip, err), out);
+        skip = !is_wanted(wanted, keys, bounds.min_int, bounds.max_int);
+        if (!skip) FEAT_GOTO(status, feat_prune_segment(&prune, tv, s, &skip, err), out);
+        c->n_pruned += skip;
         if (!skip) FEAT_GOTO(status, add_segment(c, &segment, err), out);
     }
 out:
@@ -147,6 +148,8 @@ void feat_clusters_close(feat_clusters *c) {
     feat_db_unref(c->db);
     feat_free(c);
 }
+
+size_t feat_clusters_pruned(const feat_clusters *c) { return c->n_pruned; }
 
 size_t feat_clusters_cut(const feat_clusters *c, size_t n, int64_t *cuts) {
     int64_t *starts = feat_alloc_array(c->n_segments, sizeof *starts);
@@ -200,7 +203,7 @@ struct feat_cluster_reader {
     feat_sweep_entity *entities;
     uint32_t *numbers, *order;
     size_t entities_capacity, numbers_capacity, order_capacity;
-    uint64_t rows_read, segments_read;
+    uint64_t rows_read, segments_read, bytes_read;
 };
 
 static void view_done(feat_events *view) {
@@ -490,6 +493,10 @@ static feat_status load_segment(feat_cluster_reader *r, run_reader *run, feat_er
     FEAT_TRY(feat_table_deleted(r->tv, segment, &deleted, err));
     FEAT_TRY(feat_table_read(r->tv, segment, r->fields, r->n_fields, run->columns, err));
     r->rows_read += run->columns[0].length - before;
+    for (size_t i = 0; i < r->n_fields; i++) {
+        const feat_column *c = &run->columns[i];
+        r->bytes_read += c->length ? feat_column_bytes(c) * (c->length - before) / c->length : 0;
+    }
     r->segments_read++;
     FEAT_TRY(keep_live(r, run, before, deleted, err));
     FEAT_TRY(r->owned ? project_rows(r, run, err) : view_columns(r, run, err));
@@ -681,7 +688,8 @@ feat_status feat_cluster_reader_next(feat_cluster_reader *r, const feat_events *
     return put_in_order(r, events, *n, err);
 }
 
-void feat_cluster_reader_count(const feat_cluster_reader *r, uint64_t *rows, uint64_t *segments) {
+void feat_cluster_reader_count(const feat_cluster_reader *r, uint64_t *rows, uint64_t *segments, uint64_t *bytes) {
+    *bytes = r->bytes_read;
     *rows = r->rows_read;
     *segments = r->segments_read;
 }

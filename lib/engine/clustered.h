@@ -15,11 +15,13 @@ typedef struct feat_clusters feat_clusters;
 
 /* Whether a block can be read so at all. */
 bool feat_clusters_serve(const feat_block *block);
-/* *clusters stays NULL where the table's segments do not say what keys they hold, or form very many runs. Segments without a key of `wanted`
- * are left out. */
+/* *clusters stays NULL where the table's segments do not say what keys they hold, or form very many runs. Segments
+ * without a key of `wanted` are left out. */
 feat_status feat_clusters_open(feat_db *db, uint64_t version, const feat_block *block, const feat_grouping *wanted,
                                feat_clusters **clusters, feat_error *err);
 void feat_clusters_close(feat_clusters *clusters);
+/* Segments left out. */
+size_t feat_clusters_pruned(const feat_clusters *clusters);
 /* Keys that cut the table into at most n parts of about equal size: part i holds the keys from cuts[i - 1] up to below
  * cuts[i]. Returns how many parts there are. */
 size_t feat_clusters_cut(const feat_clusters *clusters, size_t n, int64_t *cuts);
@@ -34,7 +36,7 @@ void feat_cluster_reader_close(feat_cluster_reader *reader);
  * set, numbers[i] is the number of its key. All borrowed until the next call. *n is 0 at the end. */
 feat_status feat_cluster_reader_next(feat_cluster_reader *reader, const feat_events **events,
                                      feat_sweep_entity **entities, uint32_t **numbers, size_t *n, feat_error *err);
-/* Rows and segments read so far. */
-void feat_cluster_reader_count(const feat_cluster_reader *reader, uint64_t *rows, uint64_t *segments);
+/* Rows and segments read so far, and bytes of their values. */
+void feat_cluster_reader_count(const feat_cluster_reader *reader, uint64_t *rows, uint64_t *segments, uint64_t *bytes);
 
 #endif

@@ -77,6 +77,9 @@ feat_status feat_training_build(feat_db *db, const feat_service *service, uint64
                                 struct ArrowArrayStream *spine, const feat_training_options *opt,
                                 struct ArrowArrayStream *out, feat_error *err);
 
+/* Statistics of a training set as text. */
+void feat_training_describe(const feat_training_stats *stats, feat_buffer *out);
+
 /* ---- Online state. The lock must be held. ---- */
 feat_status feat_deploy_service(feat_db *db, feat_catalog *catalog, const feat_service *service, feat_error *err);
 /* Every deployed version of a service, and the states that no other deployed service needs. */

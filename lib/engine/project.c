@@ -180,6 +180,7 @@ static feat_status project_branch(feat_db *db, uint64_t version, const feat_bloc
             FEAT_GOTO(status, feat_table_deleted(tv, s, &deleted, err), out);
             FEAT_GOTO(status, feat_table_read(tv, s, l.fields, l.n, l.columns, err), out);
             l.n_rows += feat_table_segment(tv, s).rows;
+            out->rows_read += feat_table_segment(tv, s).rows;
             if (deleted) FEAT_GOTO(status, drop_deleted(&l, before, deleted, err), out);
         }
         if (l.n_rows < lot && s + 1 < segments) continue;

@@ -3,6 +3,7 @@
 #define FEAT_LIB_PROJECT_H
 
 #include "engine/keymap.h"
+#include "engine/work.h"
 #include "exec/exec.h"
 #include "plan/plan.h"
 #include "store/store.h"
@@ -12,6 +13,7 @@ typedef struct feat_entity_events {
     feat_events events;
     uint32_t *entity; /* per event: number in the key map */
     size_t entity_capacity;
+    uint64_t rows_read; /* of tables, to make them */
 } feat_entity_events;
 
 feat_status feat_entity_events_init(feat_entity_events *e, const feat_block *block, feat_error *err);
@@ -35,7 +37,9 @@ feat_status feat_group_events(const feat_entity_events *e, size_t n_keys, uint32
 typedef struct feat_answering {
     feat_db *db;
     uint64_t version;
-    size_t threads; /* at most so many; at least 1 */
+    size_t threads;  /* at most so many; at least 1 */
+    uint64_t memory; /* bytes for events that are gathered at once; 0: no bound */
+    feat_work *work; /* or NULL; a row of a join is a unit */
 } feat_answering;
 
 /* Asks the blocks of a code's joins, in order, for n rows of inputs at their times: answers[0..n_joins), which the

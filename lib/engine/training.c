@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/bitmap.h"
+#include "base/clock.h"
 #include "base/parallel.h"
 #include "column/arrow.h"
 #include "engine/engine.h"
@@ -396,6 +397,48 @@ static feat_status check_materialized(const feat_service *service, feat_error *e
     return FEAT_OK;
 }
 
+static void fill_stats(feat_training_stats *stats, feat_work *work, size_t n_rows, size_t threads, int64_t start) {
+    uint64_t ns[FEAT_WORK_STAGES];
+    for (int i = 0; i < FEAT_WORK_STAGES; i++) ns[i] = atomic_load(&work->ns[i]);
+    *stats = (feat_training_stats){.size = sizeof *stats,
+                                   .spine_rows = n_rows,
+                                   .rows_read = atomic_load(&work->rows_read),
+                                   .segments_read = atomic_load(&work->segments_read),
+                                   .segments_pruned = atomic_load(&work->segments_pruned),
+                                   .bytes_read = atomic_load(&work->bytes_read),
+                                   .passes = atomic_load(&work->passes),
+                                   .threads = threads,
+                                   .spine_ns = ns[FEAT_WORK_SPINE],
+                                   .group_ns = ns[FEAT_WORK_GROUP],
+                                   .read_ns = ns[FEAT_WORK_READ],
+                                   .sweep_ns = ns[FEAT_WORK_SWEEP],
+                                   .output_ns = ns[FEAT_WORK_OUTPUT],
+                                   .elapsed_ns = (uint64_t)(feat_clock_ticks() - start)};
+}
+
+void feat_training_describe(const feat_training_stats *stats, feat_buffer *out) {
+    const struct {
+        const char *name;
+        uint64_t ns;
+    } stages[] = {{"spine", stats->spine_ns},
+                  {"group by key and time", stats->group_ns},
+                  {"read events", stats->read_ns},
+                  {"windows and aggregates", stats->sweep_ns},
+                  {"expressions and columns", stats->output_ns}};
+    double all = 0;
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) all += (double)stages[i].ns;
+    feat_buffer_printf(out, "training set of %llu rows in %.3f s on %llu threads\n",
+                       (unsigned long long)stats->spine_rows, (double)stats->elapsed_ns / 1e9,
+                       (unsigned long long)stats->threads);
+    feat_buffer_printf(out, "  tables: %llu rows in %llu segments read, %llu segments pruned, %llu passes, %.1f MB\n",
+                       (unsigned long long)stats->rows_read, (unsigned long long)stats->segments_read,
+                       (unsigned long long)stats->segments_pruned, (unsigned long long)stats->passes,
+                       (double)stats->bytes_read / 1e6);
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
+        feat_buffer_printf(out, "  %-24s %10.3f s %5.1f %%\n", stages[i].name, (double)stages[i].ns / 1e9,
+                           all > 0 ? (double)stages[i].ns / all * 100 : 0);
+}
+
 feat_status feat_training_build(feat_db *db, const feat_service *service, uint64_t version,
                                 struct ArrowArrayStream *stream, const feat_training_options *opt,
                                 struct ArrowArrayStream *out, feat_error *err) {
@@ -406,6 +449,8 @@ feat_status feat_training_build(feat_db *db, const feat_service *service, uint64
     const feat_column **inputs = NULL;
     int64_t *times = NULL;
     output *o = NULL;
+    feat_work work;
+    int64_t start = feat_clock_ticks(), ticks;
     feat_status status;
     FEAT_GOTO(status, check_materialized(service, err), out);
     FEAT_GOTO(status, spine_read(&s, service, stream, opt->timestamp, err), out);
@@ -420,12 +465,20 @@ feat_status feat_training_build(feat_db *db, const feat_service *service, uint64
     for (size_t i = 0; i < service->n_inputs; i++) inputs[i] = &s.columns[i];
     for (size_t i = 0; i < s.n_rows; i++) times[i] = feat_column_int(&s.columns[s.n_fields - 1], i);
     feat_row_source rows = {inputs, times, answers};
-    feat_answering how = {.db = db, .version = version, .threads = feat_thread_count(opt->threads)};
+    feat_answering how = {
+        .db = db, .version = version, .threads = feat_thread_count(opt->threads), .memory = opt->memory, .work = &work};
+    feat_work_init(&work, opt->progress, opt->progress_context, (code->n_joins + 1) * (uint64_t)s.n_rows);
+    ticks = feat_work_spent(&work, FEAT_WORK_SPINE, start);
     FEAT_GOTO(status, feat_answer_blocks(&how, code, inputs, times, s.n_rows, answers, err), out);
+    ticks = feat_clock_ticks();
     FEAT_GOTO(status, output_schema(&s, service, version, opt->status, &schema, err), out);
     FEAT_GOTO(status, output_build(service, opt, &s, &rows, o, err), out);
+    FEAT_GOTO(status, feat_work_step(&work, s.n_rows, err), out);
+    (void)feat_work_spent(&work, FEAT_WORK_OUTPUT, ticks);
     status = feat_arrow_out_stream(&schema, (feat_arrow_producer){output_next, output_free, o}, out, err);
-    if (status == FEAT_OK) o = NULL;
+    if (status != FEAT_OK) goto out;
+    o = NULL;
+    if (opt->stats) fill_stats(opt->stats, &work, s.n_rows, how.threads, start);
 out:
     output_free(o);
     if (schema.release) schema.release(&schema);

@@ -135,6 +135,20 @@ class ScanOptions(Structure):
     _fields_ = [("size", c_size_t), ("columns", POINTER(c_char_p)), ("n_columns", c_size_t), ("ended", c_bool)]
 
 
+#: Returns other than 0 to stop the work.
+PROGRESS = CFUNCTYPE(c_int, c_void_p, c_uint64, c_uint64)
+
+
+class TrainingStats(Structure):
+    _fields_ = [("size", c_size_t)] + [
+        (name, c_uint64)
+        for name in (
+            "spine_rows", "rows_read", "segments_read", "segments_pruned", "bytes_read", "passes", "threads", "spine_ns",
+            "group_ns", "read_ns", "sweep_ns", "output_ns", "elapsed_ns",
+        )
+    ]
+
+
 class TrainingOptions(Structure):
     _fields_ = [
         ("size", c_size_t),
@@ -143,6 +157,10 @@ class TrainingOptions(Structure):
         ("on_error", c_int),
         ("service_version", c_uint32),
         ("fingerprint", c_char_p),
+        ("memory", c_uint64),
+        ("progress", PROGRESS),
+        ("progress_context", c_void_p),
+        ("stats", POINTER(TrainingStats)),
         ("threads", c_uint32),
     ]
 
@@ -251,6 +269,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "feat_history": (_status, [_handle, c_char_p, _stream, _err]),
     "feat_tag": (_status, [_handle, c_char_p, POINTER(At), _err]),
     # training.h
+    "feat_training_explain": (_status, [POINTER(TrainingStats), POINTER(c_void_p), _err]),
     "feat_training_set": (_status, [_handle, c_char_p, _stream, POINTER(TrainingOptions), _stream, _err]),
     # online.h
     "feat_type_name": (c_char_p, [c_uint64]),

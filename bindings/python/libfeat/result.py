@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import byref, c_void_p
+from ctypes import byref, c_void_p, string_at
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
@@ -97,9 +97,10 @@ class TrainingSet(Result):
     Columns are the spine's own, then the features in the service's order; rows are in the spine's order.
     """
 
-    def __init__(self, batches: int) -> None:
+    def __init__(self, batches: int, stats: Any) -> None:
         super().__init__(self._replay)
         self._batches: Optional[int] = batches
+        self._stats = stats
 
     def _replay(self, stream: Any) -> None:
         err = c.Error()
@@ -111,6 +112,20 @@ class TrainingSet(Result):
     def __del__(self) -> None:
         batches, self._batches = getattr(self, "_batches", None), None
         c.lib.feat_batches_free(batches)
+
+    @property
+    def stats(self) -> Dict[str, int]:
+        """What it has cost: rows and segments read, passes, threads, and nanoseconds by stage (summed over threads)."""
+        return {name: getattr(self._stats, name) for name, _ in c.TrainingStats._fields_[1:]}
+
+    def explain(self) -> str:
+        """The statistics as text, a line for each stage."""
+        out, err = c_void_p(), c.Error()
+        c.check(c.lib.feat_training_explain(byref(self._stats), byref(out), byref(err)), err)
+        try:
+            return string_at(out.value or 0).decode()
+        finally:
+            c.lib.feat_text_free(out)
 
     @property
     def service(self) -> str:

@@ -6,7 +6,7 @@ import ctypes
 import os
 import re
 from ctypes import byref, c_char_p, c_int64, c_void_p
-from typing import Any, NamedTuple, Optional, Sequence, Union
+from typing import Any, Callable, NamedTuple, Optional, Sequence, Union
 
 from . import _arrow, _time
 from . import _capi as c
@@ -47,6 +47,37 @@ def _threads(number: int) -> int:
     if isinstance(number, bool) or not hasattr(number, "__index__") or not 0 <= int(number) <= 4096:
         raise ArgumentError(f"threads={number!r}: a whole number from 0 (one for each processor) to 4,096")
     return int(number)
+
+
+def _memory(size: Optional[int]) -> int:
+    if size is None:
+        return 0
+    if isinstance(size, bool) or not hasattr(size, "__index__") or not 1 <= int(size) < 2**63:
+        raise ArgumentError(f"memory={size!r}: a number of bytes, or None")
+    return int(size)
+
+
+class Watch:
+    """A progress callback for the C interface. What it raises stops the work and is raised again by ``check``."""
+
+    def __init__(self, progress: Optional[Callable[[int, int], Any]]) -> None:
+        self._progress = progress
+        self._raised: Optional[BaseException] = None
+        self.callback = c.PROGRESS(self._call) if progress is not None else c.PROGRESS()
+
+    def _call(self, _context: Any, done: int, total: int) -> int:
+        try:
+            assert self._progress is not None
+            self._progress(done, total)
+            return 0
+        except BaseException as reason:  # it cannot pass through C
+            self._raised = reason
+            return 1
+
+    def check(self, status: int, err: Any) -> None:
+        if self._raised is not None:
+            raise self._raised
+        c.check(status, err)
 
 
 class Commit(NamedTuple):
@@ -129,6 +160,8 @@ class Snapshot(Handle):
         service_version: Optional[int] = None,
         fingerprint: Optional[str] = None,
         threads: int = 0,
+        memory: Optional[int] = None,
+        progress: Optional[Callable[[int, int], Any]] = None,
     ) -> TrainingSet:
         """The features of a service for every row of ``spine``, as of the row's own time, from this version.
 
@@ -137,7 +170,10 @@ class Snapshot(Handle):
         ``timestamp`` names the spine's column of times (default: its only one that is no request input). ``status`` adds a
         column ``<feature>__status`` after each feature. A feature value that is an error fails the call, or becomes NULL
         with ``on_error="null"``. ``threads``: how many may work at the same time (0: one for each processor); the result
-        is the same for any number.
+        is the same for any number. ``memory`` bounds, in bytes, what the call uses besides the spine and about 40 bytes
+        for each of its rows. ``progress(done, total)`` is called now and then; what it raises stops the work.
+
+        What it has cost is in the result's ``stats`` and ``explain()``.
         """
         name = text(service, "service")
         opt = c.TrainingOptions(size=ctypes.sizeof(c.TrainingOptions))
@@ -147,13 +183,18 @@ class Snapshot(Handle):
         opt.service_version = _service_version(service_version)
         opt.fingerprint = None if fingerprint is None else text(fingerprint, "fingerprint")
         opt.threads = _threads(threads)
+        opt.memory = _memory(memory)
+        stats = c.TrainingStats(size=ctypes.sizeof(c.TrainingStats))
+        opt.stats = ctypes.pointer(stats)
+        watch = Watch(progress)
+        opt.progress = watch.callback
         handle = self._open_pointer
         rows = _arrow.source(spine)
         stream, batches, err = _arrow.Stream(), c_void_p(), c.Error()
-        c.check(c.lib.feat_training_set(handle, name, rows.pointer, byref(opt), stream.pointer, byref(err)), err)
+        watch.check(c.lib.feat_training_set(handle, name, rows.pointer, byref(opt), stream.pointer, byref(err)), err)
         c.check(c.lib.feat_batches_collect(stream.pointer, byref(batches), byref(err)), err)
         assert batches.value is not None
-        return TrainingSet(batches.value)
+        return TrainingSet(batches.value, stats)
 
 
 class Store(Handle):
@@ -327,11 +368,13 @@ class Store(Handle):
         service_version: Optional[int] = None,
         fingerprint: Optional[str] = None,
         threads: int = 0,
+        memory: Optional[int] = None,
+        progress: Optional[Callable[[int, int], Any]] = None,
     ) -> TrainingSet:
         """The features of a service for every row of ``spine``, from a version of the data (default: the newest).
         See ``Snapshot.training_set``."""
         with self.snapshot(version=version) as snap:
-            return snap.training_set(service, spine, timestamp, status, on_error, service_version, fingerprint, threads)
+            return snap.training_set(service, spine, timestamp, status, on_error, service_version, fingerprint, threads, memory, progress)
 
     def deploy(self, service: str) -> None:
         """Builds the online state of a service; later writes keep it current."""
