@@ -1,84 +1,10 @@
 #include "math/exact.h"
 
-#include <float.h>
-
+#include "math/exact_level.h"
+#include "math/exact_words.h"
 #include "math/number.h"
 
-/* The split of feat_exact_add_array relies on every operation rounding to double at once. */
-#if FLT_EVAL_METHOD != 0
-#error "libfeat needs arithmetic that rounds to double after every operation (FLT_EVAL_METHOD 0)"
-#endif
-
-/* The exponent of the lowest bit of a double, and so of digit 0. */
-#define UNIT (-1074)
-
 static double not_a_number(void) { return feat_double_of_bits(FEAT_NAN_BITS); }
-static double infinity_of(bool negative) {
-    return feat_double_of_bits((uint64_t)negative << 63 | UINT64_C(0x7ff0000000000000));
-}
-
-static int leading_zeros(feat_uint128 x) {
-    uint64_t high = (uint64_t)(x >> 64);
-    return high ? __builtin_clzll(high) : 64 + __builtin_clzll((uint64_t)x);
-}
-
-static feat_uint128 magnitude_of(feat_int128 x) { return x < 0 ? -(feat_uint128)x : (feat_uint128)x; }
-
-/* 2^exponent, for exponents of normal numbers. */
-static double power_of_two(int exponent) { return feat_double_of_bits((uint64_t)(exponent + 1023) << 52); }
-
-/* Exponents at which a 128-bit integer or its quotient by a 63-bit one is far from overflow and from the subnormals, so
- * that scaling is exact. */
-static bool scales_exactly(int exponent) { return exponent >= -800 && exponent <= 800; }
-
-/* ---- the one place that rounds -------------------------------------------------------------------------------- */
-
-/* Rounds (top + e) * 2^exponent, where bit 63 of `top` is set and e is 0, or with `sticky` some value in (0, 2). */
-static double round_top(bool negative, uint64_t top, bool sticky, int exponent) {
-    /* Far from overflow and subnormals the conversion from int64 rounds for us: a lowest bit that is set for whatever
-     * was cut off below it ("round to odd") decides as the whole number would. */
-    if (scales_exactly(exponent)) {
-        double value = (double)(int64_t)(top >> 1 | (top & 1) | (uint64_t)sticky) * power_of_two(exponent + 1);
-        return negative ? -value : value;
-    }
-    int leading = exponent + 63;
-    if (leading > 1023) return infinity_of(negative);
-    uint64_t sign = (uint64_t)negative << 63, field = 0;
-    int drop = 11;
-    if (leading >= -1022) field = (uint64_t)(leading + 1022);
-    else drop += -1022 - leading;
-    if (drop > 64) return feat_double_of_bits(sign); /* under half of the smallest subnormal */
-    uint64_t kept = drop == 64 ? 0 : top >> drop, rest = top << (64 - drop);
-    uint64_t half = UINT64_C(1) << 63;
-    kept += rest > half || (rest == half && (sticky || (kept & 1)));
-    /* The hidden bit of `kept` adds 1 to the exponent field, and a carry out of the mantissa does so too. */
-    return feat_double_of_bits(sign | ((field << 52) + kept));
-}
-
-/* Rounds (magnitude + e) * 2^exponent; `sticky` only with bit 127 of `magnitude` set, or for e below one unit of its
- * 64 leading bits. */
-static double round_magnitude(bool negative, feat_uint128 magnitude, bool sticky, int exponent) {
-    if (magnitude == 0) return 0.0;
-    int shift = leading_zeros(magnitude);
-    magnitude <<= shift;
-    return round_top(negative, (uint64_t)(magnitude >> 64), sticky || (uint64_t)magnitude != 0, exponent - shift + 64);
-}
-
-/* Rounds (magnitude + e) * 2^exponent / n, where 0 <= e < 1, and e > 0 only with bit 127 of `magnitude` set. The
- * quotient is taken with the divisor's leading bit at 63 and the dividend's at 126: 63 or 64 bits in one division of
- * 128 by 64, and what is cut off from the dividend cannot change its whole part. */
-static double round_quotient(bool negative, feat_uint128 magnitude, bool sticky, int exponent, int64_t n) {
-    if (magnitude == 0) return 0.0;
-    int up = leading_zeros(magnitude), divisor_up = __builtin_clzll((uint64_t)n);
-    magnitude <<= up;
-    sticky = sticky || (magnitude & 1);
-    magnitude >>= 1;
-    uint64_t divisor = (uint64_t)n << divisor_up;
-    uint64_t quotient = (uint64_t)(magnitude / divisor);
-    sticky = sticky || (uint64_t)magnitude != quotient * divisor; /* the remainder, which fits 64 bits */
-    int fill = __builtin_clzll(quotient);
-    return round_top(negative, quotient << fill, sticky, exponent - up + 1 + divisor_up - fill);
-}
 
 /* ---- the dense form ------------------------------------------------------------------------------------------- */
 
@@ -118,11 +44,11 @@ void feat_exact_merge(feat_exact *sum, const feat_exact *other) { combine(sum, o
 void feat_exact_unmerge(feat_exact *sum, const feat_exact *other) { combine(sum, other, -1); }
 
 void feat_exact_add_fixed(feat_exact *sum, feat_int128 value, int exponent) {
-    assert(exponent >= UNIT && exponent <= 1023);
+    assert(exponent >= FEAT_EXACT_UNIT && exponent <= 1023);
     if (sum->pending >= FEAT_EXACT_PENDING_MAX) feat_exact_normalise(sum);
     sum->pending++;
-    feat_uint128 magnitude = magnitude_of(value);
-    unsigned position = (unsigned)(exponent - UNIT), shift = position & 31;
+    feat_uint128 magnitude = value < 0 ? -(feat_uint128)value : (feat_uint128)value;
+    unsigned position = (unsigned)(exponent - FEAT_EXACT_UNIT), shift = position & 31;
     size_t i = position >> 5;
     /* The lowest digit takes what its shift leaves of it; the rest then stands on a boundary of digits. */
     uint32_t piece = (uint32_t)magnitude << shift;
@@ -137,19 +63,17 @@ void feat_exact_add_fixed(feat_exact *sum, feat_int128 value, int exponent) {
     }
 }
 
-/* The number as two's complement words, lowest first: the one representation that equal values share. */
 static void words_of(const feat_exact *sum, uint32_t words[FEAT_EXACT_WORDS]) {
-    int64_t carry = 0;
-    for (size_t i = 0; i < FEAT_EXACT_DIGITS; i++) {
-        int64_t digit = sum->digits[i] + carry;
-        words[i] = (uint32_t)digit;
-        carry = digit >> 32;
-    }
-    words[FEAT_EXACT_WORDS - 1] = (uint32_t)carry;
+    feat_words_of_digits(sum->digits, FEAT_EXACT_DIGITS, words);
+}
+
+static feat_exact_counters counters_of(const feat_exact *sum) {
+    return (feat_exact_counters){sum->positive_infinities, sum->negative_infinities, sum->nans};
 }
 
 static bool is_finite(const feat_exact *sum) {
-    return !sum->positive_infinities && !sum->negative_infinities && !sum->nans;
+    feat_exact_counters counters = counters_of(sum);
+    return !feat_exact_any_special(&counters);
 }
 
 bool feat_exact_is_zero(const feat_exact *sum) {
@@ -167,214 +91,45 @@ bool feat_exact_equal(const feat_exact *a, const feat_exact *b) {
            a->negative_infinities == b->negative_infinities && a->nans == b->nans;
 }
 
-/* The 128 leading bits of |sum| (fewer when it is shorter), their exponent, and whether anything stands below them. */
-typedef struct leading_bits {
-    feat_uint128 bits;
-    int exponent;
-    bool negative, sticky;
-} leading_bits;
-
-static leading_bits leading_bits_of(const feat_exact *sum) {
-    uint32_t words[FEAT_EXACT_WORDS + 4] = {0}; /* four zero words below stand for the bits that a short sum lacks */
-    uint32_t *w = words + 4;
-    words_of(sum, w);
-    bool negative = w[FEAT_EXACT_WORDS - 1] >> 31;
-    if (negative) {
-        uint64_t carry = 1;
-        for (size_t i = 0; i < FEAT_EXACT_WORDS; i++) {
-            carry += (uint32_t)~w[i];
-            w[i] = (uint32_t)carry;
-            carry >>= 32;
-        }
-    }
-    size_t top = FEAT_EXACT_WORDS + 3;
-    while (top > 4 && words[top] == 0) top--;
-    feat_uint128 bits = 0;
-    for (size_t i = 0; i < 4; i++) bits = bits << 32 | words[top - i];
-    if (bits == 0) return (leading_bits){0};
-    int up = leading_zeros(bits); /* at most 31 */
-    uint64_t below = (uint64_t)words[top - 4] << up;
-    bits = bits << up | below >> 32;
-    bool sticky = (uint32_t)below != 0;
-    for (size_t i = 4; i + 4 < top && !sticky; i++) sticky = words[i] != 0;
-    return (leading_bits){bits, 32 * ((int)top - 7) - up + UNIT, negative, sticky};
+static double result_of(const feat_exact *sum, int64_t divisor) {
+    feat_exact_counters counters = counters_of(sum);
+    if (feat_exact_any_special(&counters)) return feat_exact_special_result(&counters);
+    uint32_t words[FEAT_WORDS_BELOW + FEAT_EXACT_WORDS] = {0};
+    words_of(sum, words + FEAT_WORDS_BELOW);
+    return feat_words_round(words, FEAT_EXACT_WORDS, FEAT_EXACT_UNIT, divisor);
 }
 
-/* The result that infinities and NaN decide. */
-static double special_result(const feat_exact *sum) {
-    if (sum->nans || (sum->positive_infinities && sum->negative_infinities)) return not_a_number();
-    return infinity_of(sum->negative_infinities != 0);
-}
-
-double feat_exact_round(const feat_exact *sum) {
-    if (!is_finite(sum)) return special_result(sum);
-    leading_bits lead = leading_bits_of(sum);
-    return round_magnitude(lead.negative, lead.bits, lead.sticky, lead.exponent);
-}
-
-double feat_exact_mean(const feat_exact *sum, int64_t n) {
-    if (n <= 0) return not_a_number();
-    if (!is_finite(sum)) return special_result(sum);
-    leading_bits lead = leading_bits_of(sum);
-    return round_quotient(lead.negative, lead.bits, lead.sticky, lead.exponent, n);
-}
+double feat_exact_round(const feat_exact *sum) { return result_of(sum, 0); }
+double feat_exact_mean(const feat_exact *sum, int64_t n) { return n <= 0 ? not_a_number() : result_of(sum, n); }
 
 /* ---- many at once --------------------------------------------------------------------------------------------- */
 
-/* With E the largest exponent field of a block and e the smallest, every value is split at s = 2^(E-1011): hi is a
- * multiple of 2^-52 s and lo at most 2^-53 s. The sum of 1024 hi stays below 2^52 units; that of 1024 lo, multiples of
- * 2^(e-1075), below 2^53 units as long as E - e <= 32. Both plain sums are exact then, in whatever order. */
-#define BLOCK      1024
-#define BLOCK_SPAN 32
-
-typedef double pair __attribute__((vector_size(16)));
-
-/* False, with nothing added, when the block does not fit. */
-static bool add_block(feat_exact *sum, const double values[BLOCK]) {
-    uint64_t high_bits[2] = {0}, low_bits[2] = {UINT64_MAX, UINT64_MAX};
-    for (size_t i = 0; i < BLOCK; i += 2) {
-        for (size_t lane = 0; lane < 2; lane++) {
-            uint64_t magnitude = feat_double_bits(values[i + lane]) << 1;
-            high_bits[lane] = magnitude > high_bits[lane] ? magnitude : high_bits[lane];
-            magnitude--; /* zeros wrap to the top and do not count */
-            low_bits[lane] = magnitude < low_bits[lane] ? magnitude : low_bits[lane];
-        }
-    }
-    uint64_t highest = high_bits[0] > high_bits[1] ? high_bits[0] : high_bits[1];
-    uint64_t lowest = low_bits[0] < low_bits[1] ? low_bits[0] : low_bits[1];
-    if (highest == 0) return true;
-    uint64_t above = highest >> 53, below = (lowest + 1) >> 53;
-    if (above == 0) above = 1; /* subnormals have the unit of exponent 1 */
-    if (below == 0) below = 1;
-    if (above - below > BLOCK_SPAN || above > 2046 - 12) return false;
-    double split = feat_double_of_bits((above + 12) << 52 | UINT64_C(1) << 51); /* 1.5 s: sums stay in one binade */
-    pair high[2] = {{0}}, low[2] = {{0}};
-    for (size_t i = 0; i < BLOCK; i += 4) {
-        pair x[2];
-        memcpy(x, values + i, sizeof x);
-        for (size_t j = 0; j < 2; j++) {
-            pair hi = (x[j] + split) - split;
-            high[j] += hi;
-            low[j] += x[j] - hi;
-        }
-    }
-    for (size_t lane = 0; lane < 4; lane++) {
-        feat_exact_add(sum, high[lane / 2][lane % 2]);
-        feat_exact_add(sum, low[lane / 2][lane % 2]);
-    }
-    return true;
-}
-
 void feat_exact_add_array(feat_exact *sum, const double *values, size_t n) {
-    size_t i = 0;
-    while (n - i >= BLOCK) {
-        if (!add_block(sum, values + i))
-            for (size_t j = 0; j < BLOCK; j++) feat_exact_add(sum, values[i + j]);
-        i += BLOCK;
-    }
-    for (; i < n; i++) feat_exact_add(sum, values[i]);
+    feat_exact_table_of(n < 16 ? FEAT_MATH_BASELINE : feat_math_level_best())->add(sum, values, n);
 }
 
 /* ---- canonical bytes ------------------------------------------------------------------------------------------ */
 
-enum { HAS_COUNTERS = 1 };
-
 void feat_exact_write(const feat_exact *sum, feat_buffer *out) {
     uint32_t words[FEAT_EXACT_WORDS];
+    feat_exact_counters counters = counters_of(sum);
     words_of(sum, words);
-    uint32_t extension = words[FEAT_EXACT_WORDS - 1] >> 31 ? UINT32_MAX : 0;
-    size_t end = FEAT_EXACT_WORDS, base = 0;
-    /* A highest word goes when the sign bit below it says the same. */
-    while (end > 1 && words[end - 1] == extension && (words[end - 2] ^ extension) >> 31 == 0) end--;
-    while (base < end && words[base] == 0) base++;
-    if (base == end) base = end = 0;
-    bool finite = is_finite(sum);
-    feat_buffer_byte(out, finite ? 0 : HAS_COUNTERS);
-    feat_buffer_byte(out, (uint8_t)base);
-    feat_buffer_byte(out, (uint8_t)(end - base));
-    for (size_t i = base; i < end; i++) feat_buffer_u32(out, words[i]);
-    if (finite) return;
-    feat_buffer_u64(out, (uint64_t)sum->positive_infinities);
-    feat_buffer_u64(out, (uint64_t)sum->negative_infinities);
-    feat_buffer_u64(out, (uint64_t)sum->nans);
+    feat_words_write(words, FEAT_EXACT_WORDS, 0, &counters, out);
 }
 
 feat_status feat_exact_read(feat_exact *sum, feat_cursor *bytes, feat_error *err) {
-    uint8_t flags = feat_cursor_byte(bytes);
-    size_t base = feat_cursor_byte(bytes), n = feat_cursor_byte(bytes);
-    if (bytes->failed || flags > HAS_COUNTERS || base + n > FEAT_EXACT_WORDS || (n == 0 && base != 0))
-        return feat_fail(err, FEAT_CORRUPT, "a stored sum has a malformed header; restore the file from a copy");
-    uint32_t words[FEAT_EXACT_WORDS] = {0};
-    for (size_t i = base; i < base + n; i++) words[i] = feat_cursor_u32(bytes);
-    uint32_t extension = 0;
-    bool minimal = true;
-    if (n > 0) {
-        uint32_t top = words[base + n - 1];
-        extension = top >> 31 ? UINT32_MAX : 0;
-        minimal = words[base] != 0 && !(n > 1 && top == extension && (words[base + n - 2] ^ extension) >> 31 == 0);
+    feat_words_parts parts;
+    FEAT_TRY(feat_words_read(&parts, bytes, err));
+    feat_exact_init(sum);
+    sum->positive_infinities = parts.counters.positive_infinities;
+    sum->negative_infinities = parts.counters.negative_infinities;
+    sum->nans = parts.counters.nans;
+    uint32_t top = parts.sign; /* the upper half of the highest digit */
+    for (size_t i = parts.base; i < FEAT_EXACT_WORDS; i++) {
+        uint32_t word = i < parts.base + parts.n ? parts.words[i - parts.base] : parts.sign;
+        if (i < FEAT_EXACT_DIGITS) sum->digits[i] = word;
+        else top = word;
     }
-    feat_exact read;
-    feat_exact_init(&read);
-    if (flags & HAS_COUNTERS) {
-        read.positive_infinities = (int64_t)feat_cursor_u64(bytes);
-        read.negative_infinities = (int64_t)feat_cursor_u64(bytes);
-        read.nans = (int64_t)feat_cursor_u64(bytes);
-        minimal = minimal && !is_finite(&read);
-    }
-    if (bytes->failed || !minimal)
-        return feat_fail(err, FEAT_CORRUPT, "a stored sum is cut short or not canonical; restore the file from a copy");
-    for (size_t i = base + n; i < FEAT_EXACT_WORDS; i++) words[i] = extension;
-    for (size_t i = 0; i < FEAT_EXACT_DIGITS; i++) read.digits[i] = words[i];
-    read.digits[FEAT_EXACT_DIGITS - 1] |= (int64_t)((uint64_t)words[FEAT_EXACT_WORDS - 1] << 32);
-    *sum = read;
+    sum->digits[FEAT_EXACT_DIGITS - 1] |= (int64_t)((uint64_t)top << 32);
     return FEAT_OK;
 }
-
-/* ---- 128-bit fixed point -------------------------------------------------------------------------------------- */
-
-bool feat_fixed_plan(const double *values, size_t n, int *exponent) {
-    int lowest = 4096, highest = -1; /* of bits set, counted from 2^-1074 */
-    for (size_t i = 0; i < n; i++) {
-        uint64_t bits = feat_double_bits(values[i]);
-        int field = (int)(bits >> 52) & 0x7ff;
-        uint64_t mantissa = bits & ((UINT64_C(1) << 52) - 1);
-        if (field == 0x7ff) continue;
-        if (field) mantissa |= UINT64_C(1) << 52;
-        else if (mantissa == 0) continue;
-        int position = field ? field - 1 : 0;
-        int low = position + __builtin_ctzll(mantissa), high = position + 63 - __builtin_clzll(mantissa);
-        lowest = low < lowest ? low : lowest;
-        highest = high > highest ? high : highest;
-    }
-    if (highest < 0) {
-        *exponent = 0;
-        return true;
-    }
-    int growth = n > 1 ? 64 - __builtin_clzll((unsigned long long)n - 1) : 0; /* n <= 2^growth */
-    if (highest + 1 - lowest + growth > 126) return false;
-    *exponent = lowest + UNIT;
-    return true;
-}
-
-static bool fits_double(feat_int128 sum) {
-    const int64_t limit = INT64_C(1) << 53;
-    return sum >= -limit && sum <= limit;
-}
-
-double feat_fixed_round(feat_int128 sum, int exponent) {
-    if (sum == (int64_t)sum && scales_exactly(exponent)) return (double)(int64_t)sum * power_of_two(exponent);
-    return round_magnitude(sum < 0, magnitude_of(sum), false, exponent);
-}
-
-double feat_fixed_mean(feat_int128 sum, int exponent, int64_t n) {
-    if (n <= 0) return not_a_number();
-    if (sum == 0) return 0.0;
-    if (fits_double(sum) && n <= INT64_C(1) << 53 && scales_exactly(exponent))
-        return (double)(int64_t)sum / (double)n * power_of_two(exponent);
-    return round_quotient(sum < 0, magnitude_of(sum), false, exponent, n);
-}
-
-/* ---- integers ------------------------------------------------------------------------------------------------- */
-
-double feat_int128_to_double(feat_int128 value) { return feat_fixed_round(value, 0); }
-double feat_int_mean(feat_int128 sum, int64_t n) { return feat_fixed_mean(sum, 0, n); }
