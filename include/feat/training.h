@@ -28,7 +28,13 @@ typedef struct feat_training_options {
                         bound. What does not fit is worked through in parts, which reads the table once for each. */
     feat_progress *progress; /**< NULL: none */
     void *progress_context;
-    struct feat_training_stats *stats; /**< NULL, or filled when the call succeeds */
+    struct feat_training_stats *stats; /**< NULL, or filled when the features are complete: at the end of the call, or
+                                          with `memory` when the last part of the stream has been read */
+    int as_served; /**< not 0: each row at the position at which it was served: the one that the spine says, or without
+                        position columns the newest version that was known at the row's time */
+    const char *version_column;  /**< as served: spine column with the version of each row's position, as
+                                    feat_reader_get returned it; NULL: there is none */
+    const char *sequence_column; /**< as served: the same of its sequence; NULL: all are 0 */
     uint32_t threads; /**< how many threads may work at the same time, the caller's among them; 0: one for each
                          processor. The result is the same bytes for any number. */
 } feat_training_options;
@@ -59,7 +65,7 @@ typedef struct feat_training_stats {
 FEAT_API feat_status feat_training_explain(const feat_training_stats *stats, char **text, feat_error *err);
 
 #define FEAT_TRAINING_OPTIONS_INIT                                                                                     \
-    { sizeof(feat_training_options), NULL, 0, FEAT_ON_ERROR_FAIL, 0, NULL, 0, NULL, NULL, NULL, 1 }
+    { sizeof(feat_training_options), NULL, 0, FEAT_ON_ERROR_FAIL, 0, NULL, 0, NULL, NULL, NULL, 0, NULL, NULL, 1 }
 
 /** Builds the training set of a service at the snapshot's version.
  *
@@ -70,6 +76,8 @@ FEAT_API feat_status feat_training_explain(const feat_training_stats *stats, cha
  *
  *  The value of a feature is that of the definition at (entity, time) over all rows that the version holds, bit for
  *  bit what feat_reader_get gives at that time from the same version.
+ *  As served, an error names the row whose time lies before the first commit, or whose position does not exist at the
+ *  snapshot's version. With `memory` an error can come while the stream is read.
  *  The spine is consumed: released in every case. `out` is owned by the caller; on failure it is untouched.
  *  Errors: FEAT_NOT_FOUND (service), FEAT_SCHEMA (spine columns), FEAT_DATA (see `on_error`), FEAT_EXISTS (a spine
  * column has the name of a feature), FEAT_CORRUPT, FEAT_IO. */

@@ -17,6 +17,9 @@ static feat_status check_arguments(feat_snapshot *snap, const char *service, str
     if (opt && opt->stats && opt->stats->size != sizeof *opt->stats)
         return feat_fail(err, FEAT_ARGUMENT,
                          "feat_training_set: the statistics' size is not one that this library knows");
+    if (opt && ((opt->version_column && !opt->as_served) || (opt->sequence_column && !opt->version_column)))
+        return feat_fail(err, FEAT_ARGUMENT,
+                         "feat_training_set: position columns belong to `as_served`, a sequence to a version");
     if (opt && opt->threads > 4096) return feat_fail(err, FEAT_ARGUMENT, "feat_training_set: at most 4,096 threads");
     feat_digest wanted;
     if (opt && opt->fingerprint && !feat_digest_parse(&wanted, opt->fingerprint))
@@ -40,7 +43,8 @@ feat_status feat_training_set(feat_snapshot *snap, const char *service, struct A
             status = feat_catalog_service_at(catalog, service, opt ? opt->service_version : 0,
                                              opt && opt->fingerprint ? &wanted : NULL, &found, err);
         if (status == FEAT_OK)
-            status = feat_training_build(snap->db, found, snap->version, spine, opt ? opt : &defaults, out, err);
+            status =
+                feat_training_build(snap->db, catalog, found, snap->version, spine, opt ? opt : &defaults, out, err);
         feat_catalog_unref(catalog);
         feat_fpenv_leave(&saved);
     }

@@ -73,7 +73,7 @@ feat_status feat_history_stream(feat_db *db, feat_catalog *catalog, const feat_s
                                 struct ArrowArrayStream *out, feat_error *err);
 
 /* ---- Training sets. The spine is released in every case. ---- */
-feat_status feat_training_build(feat_db *db, const feat_service *service, uint64_t version,
+feat_status feat_training_build(feat_db *db, feat_catalog *catalog, const feat_service *service, uint64_t version,
                                 struct ArrowArrayStream *spine, const feat_training_options *opt,
                                 struct ArrowArrayStream *out, feat_error *err);
 

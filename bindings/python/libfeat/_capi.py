@@ -161,6 +161,9 @@ class TrainingOptions(Structure):
         ("progress", PROGRESS),
         ("progress_context", c_void_p),
         ("stats", POINTER(TrainingStats)),
+        ("as_served", c_int),
+        ("version_column", c_char_p),
+        ("sequence_column", c_char_p),
         ("threads", c_uint32),
     ]
 
@@ -229,6 +232,7 @@ STRUCTS: Dict[str, type] = {
     "feat_at": At,
     "feat_scan_options": ScanOptions,
     "feat_training_options": TrainingOptions,
+    "feat_training_stats": TrainingStats,
     "feat_value": Value,
     "feat_field_info": FieldInfo,
     "feat_reader_options": ReaderOptions,

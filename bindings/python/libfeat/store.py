@@ -6,7 +6,7 @@ import ctypes
 import os
 import re
 from ctypes import byref, c_char_p, c_int64, c_void_p
-from typing import Any, Callable, NamedTuple, Optional, Sequence, Union
+from typing import Any, Callable, NamedTuple, Optional, Sequence, Tuple, Union
 
 from . import _arrow, _time
 from . import _capi as c
@@ -55,6 +55,18 @@ def _memory(size: Optional[int]) -> int:
     if isinstance(size, bool) or not hasattr(size, "__index__") or not 1 <= int(size) < 2**63:
         raise ArgumentError(f"memory={size!r}: a number of bytes, or None")
     return int(size)
+
+
+def _position(names: Union[str, Sequence[str], None], as_served: bool) -> Tuple[Optional[bytes], Optional[bytes]]:
+    if names is None:
+        return None, None
+    if not as_served:
+        raise ArgumentError("position= belongs to as_served=True")
+    parts = [names] if isinstance(names, str) else list(names)
+    if not 1 <= len(parts) <= 2:
+        raise ArgumentError("position= names the version's column, or the version's and the sequence's")
+    columns = [text(part, "position") for part in parts]
+    return columns[0], columns[1] if len(columns) == 2 else None
 
 
 class Watch:
@@ -162,6 +174,8 @@ class Snapshot(Handle):
         threads: int = 0,
         memory: Optional[int] = None,
         progress: Optional[Callable[[int, int], Any]] = None,
+        as_served: bool = False,
+        position: Union[str, Sequence[str], None] = None,
     ) -> TrainingSet:
         """The features of a service for every row of ``spine``, as of the row's own time, from this version.
 
@@ -172,6 +186,10 @@ class Snapshot(Handle):
         with ``on_error="null"``. ``threads``: how many may work at the same time (0: one for each processor); the result
         is the same for any number. ``memory`` bounds, in bytes, what the call uses besides the spine and about 40 bytes
         for each of its rows. ``progress(done, total)`` is called now and then; what it raises stops the work.
+
+        ``as_served`` gives each row as it was served: at the position in the spine's columns ``position`` (the name of the
+        version's, or of version's and sequence's, as a reader's answer has them), or without them at the newest version
+        that was known at the row's time.
 
         What it has cost is in the result's ``stats`` and ``explain()``.
         """
@@ -184,6 +202,8 @@ class Snapshot(Handle):
         opt.fingerprint = None if fingerprint is None else text(fingerprint, "fingerprint")
         opt.threads = _threads(threads)
         opt.memory = _memory(memory)
+        opt.as_served = 1 if as_served else 0
+        opt.version_column, opt.sequence_column = _position(position, as_served)
         stats = c.TrainingStats(size=ctypes.sizeof(c.TrainingStats))
         opt.stats = ctypes.pointer(stats)
         watch = Watch(progress)
@@ -192,7 +212,7 @@ class Snapshot(Handle):
         rows = _arrow.source(spine)
         stream, batches, err = _arrow.Stream(), c_void_p(), c.Error()
         watch.check(c.lib.feat_training_set(handle, name, rows.pointer, byref(opt), stream.pointer, byref(err)), err)
-        c.check(c.lib.feat_batches_collect(stream.pointer, byref(batches), byref(err)), err)
+        watch.check(c.lib.feat_batches_collect(stream.pointer, byref(batches), byref(err)), err)
         assert batches.value is not None
         return TrainingSet(batches.value, stats)
 
@@ -370,11 +390,13 @@ class Store(Handle):
         threads: int = 0,
         memory: Optional[int] = None,
         progress: Optional[Callable[[int, int], Any]] = None,
+        as_served: bool = False,
+        position: Union[str, Sequence[str], None] = None,
     ) -> TrainingSet:
         """The features of a service for every row of ``spine``, from a version of the data (default: the newest).
         See ``Snapshot.training_set``."""
         with self.snapshot(version=version) as snap:
-            return snap.training_set(service, spine, timestamp, status, on_error, service_version, fingerprint, threads, memory, progress)
+            return snap.training_set(service, spine, timestamp, status, on_error, service_version, fingerprint, threads, memory, progress, as_served, position)
 
     def deploy(self, service: str) -> None:
         """Builds the online state of a service; later writes keep it current."""
