@@ -86,12 +86,6 @@ static const double *next_block(const feat_event_slot *slot, feat_range *range, 
     return buffer;
 }
 
-static bool all_finite(const double *values, size_t n) {
-    bool finite = true;
-    for (size_t i = 0; i < n; i++) finite &= (feat_double_bits(values[i]) >> 52 & 0x7ff) != 0x7ff;
-    return finite;
-}
-
 static feat_cell scan_double_sum(const feat_event_slot *slot, feat_range range, const tally *counts, bool mean) {
     bool all = counts->values == range.to - range.from;
     int64_t n_values = (int64_t)counts->values;
@@ -101,7 +95,8 @@ static feat_cell scan_double_sum(const feat_event_slot *slot, feat_range range, 
         /* The values can lie further apart than BLOCK events: SKIPPED and NULL ones are no part of a block. */
         const double *values = next_block(slot, &range, all, buffer, &n);
         int exponent;
-        if (all_finite(values, n) && feat_fixed_plan(values, n, &exponent)) {
+        bool special;
+        if (feat_fixed_plan(values, n, &exponent, &special) && !special) {
             feat_int128 sum = 0;
             for (size_t i = 0; i < n; i++) sum += feat_fixed_of(values[i], exponent);
             return feat_cell_of_double(mean ? feat_fixed_mean(sum, exponent, n_values)

@@ -204,16 +204,9 @@ static bool is_special(double value) { return (feat_double_bits(value) >> 52 & 0
 
 static int build_fixed_sums(feat_summary *p, size_t n) {
     if (FEAT_GROW(p->prefix, p->prefix_capacity, n + 1) != 0) return -1;
-    feat_int128 sum = 0;
-    bool special = false;
-    for (size_t i = 0; i < n; i++) {
-        p->prefix[i] = sum;
-        sum += feat_fixed_of(p->doubles[i], p->exponent);
-        special |= is_special(p->doubles[i]);
-    }
-    p->prefix[n] = sum;
-    p->any_special = special;
-    if (!special) return 0;
+    p->prefix[0] = 0;
+    feat_fixed_prefix(p->doubles, n, p->exponent, p->prefix);
+    if (!p->any_special) return 0;
     if (FEAT_GROW(p->special_counts, p->special_counts_capacity, n + 1) != 0) return -1;
     feat_specials counts = {0, 0, 0};
     for (size_t i = 0; i < n; i++) {
@@ -249,7 +242,8 @@ static int build_double_sums(feat_summary *p, size_t n) {
         for (size_t i = 0; i < n; i++) p->masked[i] = p->slot.state[i] == FEAT_STATE_VALUE ? p->doubles[i] : 0.0;
         p->doubles = p->masked;
     }
-    p->dense = !feat_fixed_plan(p->doubles, n, &p->exponent);
+    p->dense = !feat_fixed_plan(p->doubles, n, &p->exponent, &p->any_special);
+    if (p->dense) p->any_special = false; /* counted by the sums themselves */
     return p->dense ? build_dense_sums(p, n) : build_fixed_sums(p, n);
 }
 

@@ -2,6 +2,7 @@
 
 #include <float.h>
 
+#include "math/exact_round.h"
 #include "math/number.h"
 
 /* The split of feat_exact_add_array relies on every operation rounding to double at once. */
@@ -13,72 +14,6 @@
 #define UNIT (-1074)
 
 static double not_a_number(void) { return feat_double_of_bits(FEAT_NAN_BITS); }
-static double infinity_of(bool negative) {
-    return feat_double_of_bits((uint64_t)negative << 63 | UINT64_C(0x7ff0000000000000));
-}
-
-static int leading_zeros(feat_uint128 x) {
-    uint64_t high = (uint64_t)(x >> 64);
-    return high ? __builtin_clzll(high) : 64 + __builtin_clzll((uint64_t)x);
-}
-
-static feat_uint128 magnitude_of(feat_int128 x) { return x < 0 ? -(feat_uint128)x : (feat_uint128)x; }
-
-/* 2^exponent, for exponents of normal numbers. */
-static double power_of_two(int exponent) { return feat_double_of_bits((uint64_t)(exponent + 1023) << 52); }
-
-/* Exponents at which a 128-bit integer or its quotient by a 63-bit one is far from overflow and from the subnormals, so
- * that scaling is exact. */
-static bool scales_exactly(int exponent) { return exponent >= -800 && exponent <= 800; }
-
-/* ---- the one place that rounds -------------------------------------------------------------------------------- */
-
-/* Rounds (top + e) * 2^exponent, where bit 63 of `top` is set and e is 0, or with `sticky` some value in (0, 2). */
-static double round_top(bool negative, uint64_t top, bool sticky, int exponent) {
-    /* Far from overflow and subnormals the conversion from int64 rounds for us: a lowest bit that is set for whatever
-     * was cut off below it ("round to odd") decides as the whole number would. */
-    if (scales_exactly(exponent)) {
-        double value = (double)(int64_t)(top >> 1 | (top & 1) | (uint64_t)sticky) * power_of_two(exponent + 1);
-        return negative ? -value : value;
-    }
-    int leading = exponent + 63;
-    if (leading > 1023) return infinity_of(negative);
-    uint64_t sign = (uint64_t)negative << 63, field = 0;
-    int drop = 11;
-    if (leading >= -1022) field = (uint64_t)(leading + 1022);
-    else drop += -1022 - leading;
-    if (drop > 64) return feat_double_of_bits(sign); /* under half of the smallest subnormal */
-    uint64_t kept = drop == 64 ? 0 : top >> drop, rest = top << (64 - drop);
-    uint64_t half = UINT64_C(1) << 63;
-    kept += rest > half || (rest == half && (sticky || (kept & 1)));
-    /* The hidden bit of `kept` adds 1 to the exponent field, and a carry out of the mantissa does so too. */
-    return feat_double_of_bits(sign | ((field << 52) + kept));
-}
-
-/* Rounds (magnitude + e) * 2^exponent; `sticky` only with bit 127 of `magnitude` set, or for e below one unit of its
- * 64 leading bits. */
-static double round_magnitude(bool negative, feat_uint128 magnitude, bool sticky, int exponent) {
-    if (magnitude == 0) return 0.0;
-    int shift = leading_zeros(magnitude);
-    magnitude <<= shift;
-    return round_top(negative, (uint64_t)(magnitude >> 64), sticky || (uint64_t)magnitude != 0, exponent - shift + 64);
-}
-
-/* Rounds (magnitude + e) * 2^exponent / n, where 0 <= e < 1, and e > 0 only with bit 127 of `magnitude` set. The
- * quotient is taken with the divisor's leading bit at 63 and the dividend's at 126: 63 or 64 bits in one division of
- * 128 by 64, and what is cut off from the dividend cannot change its whole part. */
-static double round_quotient(bool negative, feat_uint128 magnitude, bool sticky, int exponent, int64_t n) {
-    if (magnitude == 0) return 0.0;
-    int up = leading_zeros(magnitude), divisor_up = __builtin_clzll((uint64_t)n);
-    magnitude <<= up;
-    sticky = sticky || (magnitude & 1);
-    magnitude >>= 1;
-    uint64_t divisor = (uint64_t)n << divisor_up;
-    uint64_t quotient = (uint64_t)(magnitude / divisor);
-    sticky = sticky || (uint64_t)magnitude != quotient * divisor; /* the remainder, which fits 64 bits */
-    int fill = __builtin_clzll(quotient);
-    return round_top(negative, quotient << fill, sticky, exponent - up + 1 + divisor_up - fill);
-}
 
 /* ---- the dense form ------------------------------------------------------------------------------------------- */
 
@@ -121,7 +56,7 @@ void feat_exact_add_fixed(feat_exact *sum, feat_int128 value, int exponent) {
     assert(exponent >= UNIT && exponent <= 1023);
     if (sum->pending >= FEAT_EXACT_PENDING_MAX) feat_exact_normalise(sum);
     sum->pending++;
-    feat_uint128 magnitude = magnitude_of(value);
+    feat_uint128 magnitude = feat_magnitude_of(value);
     unsigned position = (unsigned)(exponent - UNIT), shift = position & 31;
     size_t i = position >> 5;
     /* The lowest digit takes what its shift leaves of it; the rest then stands on a boundary of digits. */
@@ -192,7 +127,7 @@ static leading_bits leading_bits_of(const feat_exact *sum) {
     feat_uint128 bits = 0;
     for (size_t i = 0; i < 4; i++) bits = bits << 32 | words[top - i];
     if (bits == 0) return (leading_bits){0};
-    int up = leading_zeros(bits); /* at most 31 */
+    int up = feat_leading_zeros(bits); /* at most 31 */
     uint64_t below = (uint64_t)words[top - 4] << up;
     bits = bits << up | below >> 32;
     bool sticky = (uint32_t)below != 0;
@@ -203,20 +138,20 @@ static leading_bits leading_bits_of(const feat_exact *sum) {
 /* The result that infinities and NaN decide. */
 static double special_result(const feat_exact *sum) {
     if (sum->nans || (sum->positive_infinities && sum->negative_infinities)) return not_a_number();
-    return infinity_of(sum->negative_infinities != 0);
+    return feat_infinity_of(sum->negative_infinities != 0);
 }
 
 double feat_exact_round(const feat_exact *sum) {
     if (!is_finite(sum)) return special_result(sum);
     leading_bits lead = leading_bits_of(sum);
-    return round_magnitude(lead.negative, lead.bits, lead.sticky, lead.exponent);
+    return feat_round_magnitude(lead.negative, lead.bits, lead.sticky, lead.exponent);
 }
 
 double feat_exact_mean(const feat_exact *sum, int64_t n) {
     if (n <= 0) return not_a_number();
     if (!is_finite(sum)) return special_result(sum);
     leading_bits lead = leading_bits_of(sum);
-    return round_quotient(lead.negative, lead.bits, lead.sticky, lead.exponent, n);
+    return feat_round_quotient(lead.negative, lead.bits, lead.sticky, lead.exponent, n);
 }
 
 /* ---- many at once --------------------------------------------------------------------------------------------- */
@@ -329,52 +264,3 @@ feat_status feat_exact_read(feat_exact *sum, feat_cursor *bytes, feat_error *err
     *sum = read;
     return FEAT_OK;
 }
-
-/* ---- 128-bit fixed point -------------------------------------------------------------------------------------- */
-
-bool feat_fixed_plan(const double *values, size_t n, int *exponent) {
-    int lowest = 4096, highest = -1; /* of bits set, counted from 2^-1074 */
-    for (size_t i = 0; i < n; i++) {
-        uint64_t bits = feat_double_bits(values[i]);
-        int field = (int)(bits >> 52) & 0x7ff;
-        uint64_t mantissa = bits & ((UINT64_C(1) << 52) - 1);
-        if (field == 0x7ff) continue;
-        if (field) mantissa |= UINT64_C(1) << 52;
-        else if (mantissa == 0) continue;
-        int position = field ? field - 1 : 0;
-        int low = position + __builtin_ctzll(mantissa), high = position + 63 - __builtin_clzll(mantissa);
-        lowest = low < lowest ? low : lowest;
-        highest = high > highest ? high : highest;
-    }
-    if (highest < 0) {
-        *exponent = 0;
-        return true;
-    }
-    int growth = n > 1 ? 64 - __builtin_clzll((unsigned long long)n - 1) : 0; /* n <= 2^growth */
-    if (highest + 1 - lowest + growth > 126) return false;
-    *exponent = lowest + UNIT;
-    return true;
-}
-
-static bool fits_double(feat_int128 sum) {
-    const int64_t limit = INT64_C(1) << 53;
-    return sum >= -limit && sum <= limit;
-}
-
-double feat_fixed_round(feat_int128 sum, int exponent) {
-    if (sum == (int64_t)sum && scales_exactly(exponent)) return (double)(int64_t)sum * power_of_two(exponent);
-    return round_magnitude(sum < 0, magnitude_of(sum), false, exponent);
-}
-
-double feat_fixed_mean(feat_int128 sum, int exponent, int64_t n) {
-    if (n <= 0) return not_a_number();
-    if (sum == 0) return 0.0;
-    if (fits_double(sum) && n <= INT64_C(1) << 53 && scales_exactly(exponent))
-        return (double)(int64_t)sum / (double)n * power_of_two(exponent);
-    return round_quotient(sum < 0, magnitude_of(sum), false, exponent, n);
-}
-
-/* ---- integers ------------------------------------------------------------------------------------------------- */
-
-double feat_int128_to_double(feat_int128 value) { return feat_fixed_round(value, 0); }
-double feat_int_mean(feat_int128 sum, int64_t n) { return feat_fixed_mean(sum, 0, n); }

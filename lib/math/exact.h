@@ -104,8 +104,9 @@ feat_status feat_exact_read(feat_exact *sum, feat_cursor *bytes, feat_error *err
 /* ---- doubles close together in size: 128-bit fixed point ----------------------------------------------------- */
 
 /* Looks at the finite values and tells whether any sum of up to `n` of them, with a bit to spare, fits a signed 128-bit
- * integer in units of 2^*exponent. False leaves *exponent alone. The infinities and NaN are the caller's to count. */
-bool feat_fixed_plan(const double *values, size_t n, int *exponent);
+ * integer in units of 2^*exponent. False leaves *exponent alone. *special tells whether infinities or NaN are among the
+ * values; they are the caller's to count. */
+bool feat_fixed_plan(const double *values, size_t n, int *exponent, bool *special);
 
 /* `value` in units of 2^exponent, exactly, for a value that the plan saw; 0 for infinities and NaN. */
 static inline feat_int128 feat_fixed_of(double value, int exponent) {
@@ -123,9 +124,15 @@ static inline feat_int128 feat_fixed_of(double value, int exponent) {
     return shift >= 0 ? (feat_int128)((feat_uint128)whole << shift) : whole >> -shift;
 }
 
+/* prefix[i + 1] = prefix[i] + feat_fixed_of(values[i]) for i < n; prefix[0] is given, and the unit is a plan's. */
+void feat_fixed_prefix(const double *values, size_t n, int exponent, feat_int128 *prefix);
+
 /* Both give the bits that feat_exact_round and feat_exact_mean give for the same terms. */
 double feat_fixed_round(feat_int128 sum, int exponent);
 double feat_fixed_mean(feat_int128 sum, int exponent, int64_t n);
+/* The same of many sums, at a fraction of the cost. A mean of no terms (counts[i] == 0) is 0 here. */
+void feat_fixed_round_array(const feat_int128 *sums, size_t n, int exponent, double *out);
+void feat_fixed_mean_array(const feat_int128 *sums, const int64_t *counts, size_t n, int exponent, double *out);
 /* Adds a 128-bit sum to a dense one: how a block that fits joins blocks that do not. `exponent` from a plan. */
 void feat_exact_add_fixed(feat_exact *sum, feat_int128 value, int exponent);
 

@@ -81,9 +81,8 @@ START_TEST(test_cases) {
                           mean, wanted);
         }
         int exponent;
-        bool finite = true;
-        for (size_t j = 0; j < n; j++) finite = finite && isfinite(v[j]);
-        if (!finite || !feat_fixed_plan(v, n, &exponent)) continue;
+        bool special;
+        if (!feat_fixed_plan(v, n, &exponent, &special) || special) continue;
         feat_int128 fixed = 0;
         for (size_t j = 0; j < n; j++) fixed += feat_fixed_of(v[j], exponent);
         assert_bits(feat_fixed_round(fixed, exponent), expected);
@@ -238,7 +237,11 @@ START_TEST(test_fixed_equals_dense) {
         random_values(&r, round % RANDOM_KINDS, values, n);
         if (round % 9 == 0) values[random_below(&r, n)] = INFINITY;
         int exponent = 12345;
-        if (!feat_fixed_plan(values, n, &exponent)) {
+        bool special, any = false;
+        bool planned = feat_fixed_plan(values, n, &exponent, &special);
+        for (size_t i = 0; i < n; i++) any = any || isinf(values[i]);
+        ck_assert(special == any);
+        if (!planned) {
             ck_assert_int_eq(exponent, 12345);
             continue;
         }
@@ -270,17 +273,18 @@ END_TEST
 
 START_TEST(test_fixed_plan_limits) {
     int exponent = 1;
-    ck_assert(feat_fixed_plan(NULL, 0, &exponent) && exponent == 0);
-    ck_assert(feat_fixed_plan((const double[]){0.0, -0.0, NAN, INFINITY}, 4, &exponent) && exponent == 0);
-    ck_assert(feat_fixed_plan((const double[]){1.0}, 1, &exponent) && exponent == 0);
-    ck_assert(feat_fixed_plan((const double[]){12.0}, 1, &exponent) && exponent == 2);
-    ck_assert(feat_fixed_plan((const double[]){TINY}, 1, &exponent) && exponent == -1074);
-    ck_assert(feat_fixed_plan((const double[]){DBL_MAX, -DBL_MAX}, 2, &exponent) && exponent == 971);
-    ck_assert(feat_fixed_plan((const double[]){0x1p1023, 0x1p1023}, 2, &exponent) && exponent == 1023);
-    ck_assert(feat_fixed_plan((const double[]){0x1p124, 1.0}, 2, &exponent) && exponent == 0);
-    ck_assert(!feat_fixed_plan((const double[]){0x1p125, 1.0}, 2, &exponent));
-    ck_assert(!feat_fixed_plan((const double[]){0x1p124, 1.0, 1.0}, 3, &exponent));
-    ck_assert(!feat_fixed_plan((const double[]){DBL_MAX, 1.0}, 2, &exponent));
+    bool special;
+    ck_assert(feat_fixed_plan(NULL, 0, &exponent, &special) && exponent == 0);
+    ck_assert(feat_fixed_plan((const double[]){0.0, -0.0, NAN, INFINITY}, 4, &exponent, &special) && exponent == 0);
+    ck_assert(feat_fixed_plan((const double[]){1.0}, 1, &exponent, &special) && exponent == 0);
+    ck_assert(feat_fixed_plan((const double[]){12.0}, 1, &exponent, &special) && exponent == 2);
+    ck_assert(feat_fixed_plan((const double[]){TINY}, 1, &exponent, &special) && exponent == -1074);
+    ck_assert(feat_fixed_plan((const double[]){DBL_MAX, -DBL_MAX}, 2, &exponent, &special) && exponent == 971);
+    ck_assert(feat_fixed_plan((const double[]){0x1p1023, 0x1p1023}, 2, &exponent, &special) && exponent == 1023);
+    ck_assert(feat_fixed_plan((const double[]){0x1p124, 1.0}, 2, &exponent, &special) && exponent == 0);
+    ck_assert(!feat_fixed_plan((const double[]){0x1p125, 1.0}, 2, &exponent, &special));
+    ck_assert(!feat_fixed_plan((const double[]){0x1p124, 1.0, 1.0}, 3, &exponent, &special));
+    ck_assert(!feat_fixed_plan((const double[]){DBL_MAX, 1.0}, 2, &exponent, &special));
 }
 END_TEST
 
@@ -497,7 +501,8 @@ static void print_times(void) {
         for (int k = 0; k < ROUNDS; k++) feat_exact_add_array(&sum, values, N);
         double t2 = seconds();
         int exponent = 0, fits = 0;
-        for (int k = 0; k < ROUNDS; k++) fits += feat_fixed_plan(values, N, &exponent);
+        bool special;
+        for (int k = 0; k < ROUNDS; k++) fits += feat_fixed_plan(values, N, &exponent, &special);
         double t3 = seconds();
         printf("%s: add %.2f ns, add_array %.2f ns, plan %.2f ns", wide ? "wide" : "narrow", (t1 - t0) * per,
                (t2 - t1) * per, (t3 - t2) * per);

@@ -1,0 +1,21 @@
+/* Prefix sums around units_of, which the including file has defined. */
+
+static void prefix_sums(const double *values, size_t n, int exponent, feat_int128 *prefix) {
+    uint64_t low[LANES], high[LANES];
+    double last[LANES];
+    feat_int128 sum = prefix[0];
+    for (size_t i = 0; i < n; i += LANES) {
+        size_t part = n - i < LANES ? n - i : LANES;
+        const double *block = values + i;
+        if (part < LANES) { /* filled up with zeros */
+            memset(last, 0, sizeof last);
+            memcpy(last, block, part * sizeof *last);
+            block = last;
+        }
+        units_of(block, exponent, low, high);
+        for (size_t j = 0; j < part; j++) {
+            sum += (feat_int128)((feat_uint128)high[j] << 64 | low[j]);
+            prefix[i + j + 1] = sum;
+        }
+    }
+}
