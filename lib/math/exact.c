@@ -1,14 +1,8 @@
 #include "math/exact.h"
 
-#include <float.h>
-
+#include "math/exact_level.h"
 #include "math/exact_round.h"
 #include "math/number.h"
-
-/* The split of feat_exact_add_array relies on every operation rounding to double at once. */
-#if FLT_EVAL_METHOD != 0
-#error "libfeat needs arithmetic that rounds to double after every operation (FLT_EVAL_METHOD 0)"
-#endif
 
 /* The exponent of the lowest bit of a double, and so of digit 0. */
 #define UNIT (-1074)
@@ -156,58 +150,8 @@ double feat_exact_mean(const feat_exact *sum, int64_t n) {
 
 /* ---- many at once --------------------------------------------------------------------------------------------- */
 
-/* With E the largest exponent field of a block and e the smallest, every value is split at s = 2^(E-1011): hi is a
- * multiple of 2^-52 s and lo at most 2^-53 s. The sum of 1024 hi stays below 2^52 units; that of 1024 lo, multiples of
- * 2^(e-1075), below 2^53 units as long as E - e <= 32. Both plain sums are exact then, in whatever order. */
-#define BLOCK      1024
-#define BLOCK_SPAN 32
-
-typedef double pair __attribute__((vector_size(16)));
-
-/* False, with nothing added, when the block does not fit. */
-static bool add_block(feat_exact *sum, const double values[BLOCK]) {
-    uint64_t high_bits[2] = {0}, low_bits[2] = {UINT64_MAX, UINT64_MAX};
-    for (size_t i = 0; i < BLOCK; i += 2) {
-        for (size_t lane = 0; lane < 2; lane++) {
-            uint64_t magnitude = feat_double_bits(values[i + lane]) << 1;
-            high_bits[lane] = magnitude > high_bits[lane] ? magnitude : high_bits[lane];
-            magnitude--; /* zeros wrap to the top and do not count */
-            low_bits[lane] = magnitude < low_bits[lane] ? magnitude : low_bits[lane];
-        }
-    }
-    uint64_t highest = high_bits[0] > high_bits[1] ? high_bits[0] : high_bits[1];
-    uint64_t lowest = low_bits[0] < low_bits[1] ? low_bits[0] : low_bits[1];
-    if (highest == 0) return true;
-    uint64_t above = highest >> 53, below = (lowest + 1) >> 53;
-    if (above == 0) above = 1; /* subnormals have the unit of exponent 1 */
-    if (below == 0) below = 1;
-    if (above - below > BLOCK_SPAN || above > 2046 - 12) return false;
-    double split = feat_double_of_bits((above + 12) << 52 | UINT64_C(1) << 51); /* 1.5 s: sums stay in one binade */
-    pair high[2] = {{0}}, low[2] = {{0}};
-    for (size_t i = 0; i < BLOCK; i += 4) {
-        pair x[2];
-        memcpy(x, values + i, sizeof x);
-        for (size_t j = 0; j < 2; j++) {
-            pair hi = (x[j] + split) - split;
-            high[j] += hi;
-            low[j] += x[j] - hi;
-        }
-    }
-    for (size_t lane = 0; lane < 4; lane++) {
-        feat_exact_add(sum, high[lane / 2][lane % 2]);
-        feat_exact_add(sum, low[lane / 2][lane % 2]);
-    }
-    return true;
-}
-
 void feat_exact_add_array(feat_exact *sum, const double *values, size_t n) {
-    size_t i = 0;
-    while (n - i >= BLOCK) {
-        if (!add_block(sum, values + i))
-            for (size_t j = 0; j < BLOCK; j++) feat_exact_add(sum, values[i + j]);
-        i += BLOCK;
-    }
-    for (; i < n; i++) feat_exact_add(sum, values[i]);
+    feat_exact_table_of(n < 16 ? FEAT_MATH_BASELINE : feat_math_level_best())->add(sum, values, n);
 }
 
 /* ---- canonical bytes ------------------------------------------------------------------------------------------ */

@@ -73,9 +73,55 @@ static void units_of(const double values[LANES], int exponent, uint64_t low[LANE
     }
 }
 
-#include "math/fixed_lanes.h"
+enum { REGISTERS = 2, GROUP = REGISTERS * WIDTH };
 
-const feat_exact_table feat_exact_avx2 = {scan, prefix_sums, round_array, mean_array};
+typedef struct split_state {
+    __m256d high[REGISTERS], low[REGISTERS];
+    __m256i greatest[REGISTERS], least[REGISTERS]; /* of the upper halves of 2 |x|, and of that less 1: zeros wrap */
+} split_state;
+
+static inline __attribute__((always_inline)) void split_step(split_state *s, int r, __m256d x, __m256d split) {
+    __m256d high = _mm256_sub_pd(_mm256_add_pd(x, split), split);
+    __m256i magnitude = _mm256_castpd_si256(x);
+    magnitude = _mm256_add_epi64(magnitude, magnitude);
+    s->high[r] = _mm256_add_pd(s->high[r], high);
+    s->low[r] = _mm256_add_pd(s->low[r], _mm256_sub_pd(x, high));
+    s->greatest[r] = _mm256_max_epu32(s->greatest[r], magnitude);
+    s->least[r] = _mm256_min_epu32(s->least[r], _mm256_add_epi64(magnitude, all(UINT64_MAX)));
+}
+
+static NOT_INLINE split_result split_sums(const double *values, size_t n, double at) {
+    split_state s;
+    const __m256d split = _mm256_set1_pd(at);
+    UNROLLED for (int r = 0; r < REGISTERS; r++) {
+        s.high[r] = s.low[r] = _mm256_setzero_pd();
+        s.greatest[r] = all(0);
+        s.least[r] = all(UINT64_MAX);
+    }
+    size_t i = 0;
+    for (; n - i >= GROUP; i += GROUP)
+        UNROLLED for (int r = 0; r < REGISTERS; r++)
+            split_step(&s, r, _mm256_loadu_pd(values + i + (size_t)r * WIDTH), split);
+    if (i < n) { /* filled up with zeros */
+        double last[GROUP] = {0};
+        memcpy(last, values + i, (n - i) * sizeof *last);
+        UNROLLED for (int r = 0; r < REGISTERS; r++) split_step(&s, r, _mm256_loadu_pd(last + r * WIDTH), split);
+    }
+    double high[GROUP], low[GROUP];
+    uint64_t greatest[GROUP], least[GROUP];
+    UNROLLED for (int r = 0; r < REGISTERS; r++) {
+        _mm256_storeu_pd(high + r * WIDTH, s.high[r]);
+        _mm256_storeu_pd(low + r * WIDTH, s.low[r]);
+        store(greatest + r * WIDTH, s.greatest[r]);
+        store(least + r * WIDTH, s.least[r]);
+    }
+    return lanes_together(high, low, greatest, least, GROUP);
+}
+
+#include "math/fixed_lanes.h"
+#include "math/exact_blocks.h"
+
+const feat_exact_table feat_exact_avx2 = {scan, prefix_sums, round_array, mean_array, add_array};
 
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -62,9 +62,53 @@ static void units_of(const double values[LANES], int exponent, uint64_t low[LANE
     }
 }
 
-#include "math/fixed_lanes.h"
+enum { REGISTERS = 4, GROUP = REGISTERS * WIDTH };
 
-const feat_exact_table feat_exact_avx512 = {scan, prefix_sums, round_array, mean_array};
+typedef struct split_state {
+    __m512d high[REGISTERS], low[REGISTERS];
+    __m512i greatest[REGISTERS], least[REGISTERS]; /* of 2 |x|, and of that less 1: zeros wrap to the top */
+} split_state;
+
+static inline __attribute__((always_inline)) void split_step(split_state *s, int r, __m512d x, __m512d split) {
+    __m512d high = _mm512_sub_pd(_mm512_add_pd(x, split), split);
+    __m512i magnitude = _mm512_castpd_si512(x);
+    magnitude = _mm512_add_epi64(magnitude, magnitude);
+    s->high[r] = _mm512_add_pd(s->high[r], high);
+    s->low[r] = _mm512_add_pd(s->low[r], _mm512_sub_pd(x, high));
+    s->greatest[r] = _mm512_max_epu64(s->greatest[r], magnitude);
+    s->least[r] = _mm512_min_epu64(s->least[r], _mm512_add_epi64(magnitude, all(UINT64_MAX)));
+}
+
+static NOT_INLINE split_result split_sums(const double *values, size_t n, double at) {
+    split_state s;
+    const __m512d split = _mm512_set1_pd(at);
+    UNROLLED for (int r = 0; r < REGISTERS; r++) {
+        s.high[r] = s.low[r] = _mm512_setzero_pd();
+        s.greatest[r] = all(0);
+        s.least[r] = all(UINT64_MAX);
+    }
+    size_t i = 0;
+    for (; n - i >= GROUP; i += GROUP)
+        UNROLLED for (int r = 0; r < REGISTERS; r++)
+            split_step(&s, r, _mm512_loadu_pd(values + i + (size_t)r * WIDTH), split);
+    for (; i < n; i += WIDTH) {
+        __mmask8 there = n - i >= WIDTH ? 0xff : (__mmask8)((1u << (n - i)) - 1); /* others are read as 0 */
+        split_step(&s, 0, _mm512_maskz_loadu_pd(there, values + i), split);
+    }
+    UNROLLED for (int r = 1; r < REGISTERS; r++) {
+        s.high[0] = _mm512_add_pd(s.high[0], s.high[r]);
+        s.low[0] = _mm512_add_pd(s.low[0], s.low[r]);
+        s.greatest[0] = _mm512_max_epu64(s.greatest[0], s.greatest[r]);
+        s.least[0] = _mm512_min_epu64(s.least[0], s.least[r]);
+    }
+    return (split_result){_mm512_reduce_add_pd(s.high[0]), _mm512_reduce_add_pd(s.low[0]),
+                          _mm512_reduce_max_epu64(s.greatest[0]) >> 53, _mm512_reduce_min_epu64(s.least[0]) >> 53};
+}
+
+#include "math/fixed_lanes.h"
+#include "math/exact_blocks.h"
+
+const feat_exact_table feat_exact_avx512 = {scan, prefix_sums, round_array, mean_array, add_array};
 
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -1,15 +1,50 @@
 /* Loops over arrays that compilers make vector code of. Included once by each file that compiles them for a processor.
  *
  * A block of lanes is computed as if no sum were large; then, if one was, those lanes are computed again one by one. */
+#include <float.h>
 #include <string.h>
 
 #include "math/exact_level.h"
 #include "math/exact_round.h"
 #include "math/fixed_core.h"
 
+/* What is said here of sums and errors supposes that every operation rounds to double at once. */
+#if FLT_EVAL_METHOD != 0
+#error "libfeat needs arithmetic that rounds to double after every operation (FLT_EVAL_METHOD 0)"
+#endif
+
 #define LANES 64
 /* Loops that are taken out of their function lose what `restrict` says. */
 #define NOT_INLINE __attribute__((noinline))
+
+/* gcc keeps partial sums in registers only when it unrolls the loop over them, which at -O2 it does not do by itself.
+ */
+#if defined(__clang__) || !defined(__GNUC__)
+#define UNROLLED
+#else
+#define UNROLLED _Pragma("GCC unroll 4")
+#endif
+
+/* The plain sums of both parts of values split where exact_blocks.h says, and the exponent fields of the greatest and
+ * of the least of their magnitudes but 0; `below` may be one too low. */
+typedef struct split_result {
+    double high, low;
+    uint64_t above, below;
+} split_result;
+
+static inline split_result lanes_together(const double *high, const double *low, const uint64_t *greatest,
+                                          const uint64_t *least, size_t lanes) {
+    split_result result = {0.0, 0.0, 0, UINT64_MAX};
+    for (size_t lane = 0; lane < lanes; lane++) {
+        result.high += high[lane];
+        result.low += low[lane];
+        result.above = greatest[lane] > result.above ? greatest[lane] : result.above;
+        result.below = least[lane] < result.below ? least[lane] : result.below;
+    }
+    result.above >>= 53;
+    result.below >>= 53;
+    return result;
+}
 
 static NOT_INLINE uint64_t round_block(const feat_word *restrict words, double scale, double *restrict out) {
     uint64_t large = 0;

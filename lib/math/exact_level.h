@@ -39,11 +39,13 @@ enum { FEAT_LOW_WORD = 1, FEAT_HIGH_WORD = 0 };
 enum { FEAT_LOW_WORD = 0, FEAT_HIGH_WORD = 1 };
 #endif
 
+/* `scan` adds to what *span holds; the others are feat_fixed_prefix and its kin, and feat_exact_add_array. */
 typedef struct feat_exact_table {
     void (*scan)(const double *values, size_t n, feat_exact_span *span);
     void (*prefix)(const double *values, size_t n, int exponent, feat_int128 *prefix);
     void (*round)(const feat_int128 *sums, size_t n, int exponent, double *out);
     void (*mean)(const feat_int128 *sums, const int64_t *counts, size_t n, int exponent, double *out);
+    void (*add)(feat_exact *sum, const double *values, size_t n);
 } feat_exact_table;
 
 extern const feat_exact_table feat_exact_baseline;

@@ -1,4 +1,4 @@
-/* Prefix sums around units_of, which the including file has defined. */
+/* Prefix sums and sums around units_of, which the including file has defined. */
 
 static void prefix_sums(const double *values, size_t n, int exponent, feat_int128 *prefix) {
     uint64_t low[LANES], high[LANES];
@@ -18,4 +18,28 @@ static void prefix_sums(const double *values, size_t n, int exponent, feat_int12
             prefix[i + j + 1] = sum;
         }
     }
+}
+
+/* The sum of the units of `n` values. */
+static feat_int128 wide_sum(const double *values, size_t n, int exponent) {
+    uint64_t low[LANES], high[LANES];
+    double last[LANES];
+    feat_int128 sum = 0;
+    for (size_t i = 0; i < n; i += LANES) {
+        const double *block = values + i;
+        if (n - i < LANES) { /* filled up with zeros */
+            memset(last, 0, sizeof last);
+            memcpy(last, block, (n - i) * sizeof *last);
+            block = last;
+        }
+        units_of(block, exponent, low, high);
+        uint64_t sums[3] = {0};
+        for (size_t j = 0; j < LANES; j++) {
+            sums[0] += low[j] & UINT32_MAX;
+            sums[1] += low[j] >> 32;
+            sums[2] += high[j];
+        }
+        sum += (feat_int128)((feat_uint128)sums[2] << 64) + ((feat_int128)sums[1] << 32) + (feat_int128)sums[0];
+    }
+    return sum;
 }

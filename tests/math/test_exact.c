@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "math/exact_level.h"
 #include "math/number.h"
 #include "random.h"
 
@@ -190,36 +191,56 @@ START_TEST(test_specials_can_leave) {
 }
 END_TEST
 
+/* With the instructions of every kind of processor that this one can stand for, and as it is called. */
+static void assert_array_sum(const double *values, size_t n, const char *what, unsigned round) {
+    feat_exact one_by_one = sum_of(values, n), bulk;
+    feat_exact_init(&bulk);
+    feat_exact_add_array(&bulk, values, n);
+    ck_assert_msg(feat_exact_equal(&bulk, &one_by_one), "%s %u: %zu values", what, round, n);
+    for (int level = 0; level <= (int)feat_math_level_best(); level++) {
+        feat_exact_init(&bulk);
+        feat_exact_table_of((feat_math_level)level)->add(&bulk, values, n);
+        ck_assert_msg(feat_exact_equal(&bulk, &one_by_one), "%s %u: %zu values, level %d", what, round, n, level);
+    }
+}
+
 START_TEST(test_arrays) {
     random_state r = {11};
-    static double values[5000];
-    for (unsigned round = 0; round < RANDOM_KINDS * 12; round++) {
-        size_t n = random_below(&r, COUNT(values));
+    static double values[5003];
+    unsigned rounds = getenv("FEAT_TEST_LONG") ? RANDOM_KINDS * 2000 : RANDOM_KINDS * 24;
+    for (unsigned round = 0; round < rounds; round++) {
+        size_t n = random_below(&r, round % 3 ? 5000 : 70);
         unsigned kind = round % RANDOM_KINDS;
-        random_values(&r, kind, values, n);
-        if (round % 4 == 0) /* spans on both sides of what a block takes, at every level */
-            for (size_t i = 0, low = random_below(&r, 2046), span = 30 + random_below(&r, 6); i < n; i++)
-                values[i] = fabs(random_double(&r, (unsigned)low, (unsigned)span));
-        if (round % 11 == 0 && n) values[random_below(&r, n)] = round % 2 ? -INFINITY : NAN;
+        double *v = values + random_below(&r, 4);
+        random_values(&r, kind, v, n);
+        if (round % 4 == 0) { /* spans on both sides of what a block takes, of either width, at every level */
+            size_t low = random_below(&r, 2046), span = (round % 8 ? 30 : 60) + random_below(&r, 6);
+            for (size_t i = 0; i < n; i++) v[i] = fabs(random_double(&r, (unsigned)low, (unsigned)span));
+        }
+        if (round % 5 == 0) { /* magnitudes that grow or shrink on the way */
+            unsigned low = (unsigned)random_below(&r, 1000), step = 1 + (unsigned)random_below(&r, 60);
+            for (size_t i = 0; i < n; i++) {
+                size_t from = round % 2 ? i : n - 1 - i;
+                v[i] = random_double(&r, low + (unsigned)(from / 512) * step, 20);
+            }
+        }
+        if (round % 11 == 0 && n) v[random_below(&r, n)] = round % 2 ? -INFINITY : NAN;
+        if (round % 17 == 0)
+            for (size_t i = 0; i < n; i++) v[i] = random_below(&r, 30) ? v[i] : random_below(&r, 2) ? NAN : INFINITY;
         if (round % 13 == 0)
-            for (size_t i = 0; i < n; i++) values[i] = -0.0;
-        feat_exact one_by_one = sum_of(values, n), bulk;
-        feat_exact_init(&bulk);
-        feat_exact_add_array(&bulk, values, n);
-        ck_assert_msg(feat_exact_equal(&bulk, &one_by_one), "round %u", round);
+            for (size_t i = 0; i < n; i++) v[i] = -0.0;
+        assert_array_sum(v, n, "round", round);
     }
+    for (size_t n = 0; n < 100; n++) assert_array_sum(values, n, "short", 0);
     /* The extremes of one block: all terms at the top of the span, with mantissas that make the low halves of the split
      * the largest, and one at the bottom. */
     const uint64_t mantissas[] = {0xfffffffffffff, 0xffffffffff7ff, 0x7ff};
     for (size_t m = 0; m < COUNT(mantissas); m++) {
-        for (unsigned field = 0; field <= 2046; field += 31) {
+        for (unsigned field = 0; field <= 2046; field += field >= 2015 ? 1 : 31) {
             for (size_t i = 0; i < 2048; i++) values[i] = feat_double_of_bits((uint64_t)field << 52 | mantissas[m]);
-            for (unsigned step = 30; step <= 40 && step < field; step++) {
-                for (size_t i = 0; i < 16; i++) values[i] = feat_double_of_bits((uint64_t)(field - step) << 52 | 1);
-                feat_exact one_by_one = sum_of(values, 2048), bulk;
-                feat_exact_init(&bulk);
-                feat_exact_add_array(&bulk, values, 2048);
-                ck_assert(feat_exact_equal(&bulk, &one_by_one));
+            for (unsigned step = 28; step <= 66 && step < field; step += step == 40 ? 18 : 1) {
+                for (size_t i = 0; i < 3; i++) values[i] = feat_double_of_bits((uint64_t)(field - step) << 52 | 1);
+                assert_array_sum(values, 2048, "field", field);
             }
         }
     }
@@ -529,8 +550,47 @@ static void print_times(void) {
     }
 }
 
+/* What a value costs in blocks of 8 KB, by instructions and by data. */
+static void print_array_times(void) {
+    enum { N = 1024, ROUNDS = 400 };
+    static const char *const levels[] = {"baseline", "avx2", "avx512"};
+    static const char *const kinds[] = {"12 binades", "zeros among them", "50 binades", "200 binades", "3 % NaN"};
+    static double values[COUNT(kinds)][N];
+    random_state r = {29};
+    for (size_t i = 0; i < N; i++) {
+        double x = random_double(&r, 1015, 12);
+        values[0][i] = x;
+        values[1][i] = random_below(&r, 33) ? x : 0.0;
+        values[2][i] = random_double(&r, 1000, 50);
+        values[3][i] = random_double(&r, 900, 200);
+        values[4][i] = random_below(&r, 33) ? x : NAN;
+    }
+    for (size_t kind = 0; kind < COUNT(kinds); kind++) {
+        double plain = 0;
+        printf("add_array, %s:", kinds[kind]);
+        for (int level = 0; level <= (int)feat_math_level_best(); level++) {
+            feat_exact sum;
+            feat_exact_init(&sum);
+            double best = 1e9;
+            for (int turn = 0; turn < 20; turn++) {
+                double start = seconds();
+                for (int k = 0; k < ROUNDS; k++)
+                    feat_exact_table_of((feat_math_level)level)->add(&sum, values[kind], N);
+                double taken = (seconds() - start) * 1e9 / (N * ROUNDS);
+                best = taken < best ? taken : best;
+            }
+            if (level == 0) plain = best;
+            printf(" %s %.3f ns (x %.1f)", levels[level], best, plain / best);
+        }
+        printf("\n");
+    }
+}
+
 int main(void) {
-    if (getenv("FEAT_TEST_TIMES")) print_times();
+    if (getenv("FEAT_TEST_TIMES")) {
+        print_times();
+        print_array_times();
+    }
     Suite *suite = suite_create("math/exact");
     TCase *tc = tcase_create("exact");
     tcase_set_timeout(tc, 120);
