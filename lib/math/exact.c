@@ -1,11 +1,8 @@
 #include "math/exact.h"
 
 #include "math/exact_level.h"
-#include "math/exact_round.h"
+#include "math/exact_words.h"
 #include "math/number.h"
-
-/* The exponent of the lowest bit of a double, and so of digit 0. */
-#define UNIT (-1074)
 
 static double not_a_number(void) { return feat_double_of_bits(FEAT_NAN_BITS); }
 
@@ -47,11 +44,11 @@ void feat_exact_merge(feat_exact *sum, const feat_exact *other) { combine(sum, o
 void feat_exact_unmerge(feat_exact *sum, const feat_exact *other) { combine(sum, other, -1); }
 
 void feat_exact_add_fixed(feat_exact *sum, feat_int128 value, int exponent) {
-    assert(exponent >= UNIT && exponent <= 1023);
+    assert(exponent >= FEAT_EXACT_UNIT && exponent <= 1023);
     if (sum->pending >= FEAT_EXACT_PENDING_MAX) feat_exact_normalise(sum);
     sum->pending++;
-    feat_uint128 magnitude = feat_magnitude_of(value);
-    unsigned position = (unsigned)(exponent - UNIT), shift = position & 31;
+    feat_uint128 magnitude = value < 0 ? -(feat_uint128)value : (feat_uint128)value;
+    unsigned position = (unsigned)(exponent - FEAT_EXACT_UNIT), shift = position & 31;
     size_t i = position >> 5;
     /* The lowest digit takes what its shift leaves of it; the rest then stands on a boundary of digits. */
     uint32_t piece = (uint32_t)magnitude << shift;
@@ -66,19 +63,17 @@ void feat_exact_add_fixed(feat_exact *sum, feat_int128 value, int exponent) {
     }
 }
 
-/* The number as two's complement words, lowest first: the one representation that equal values share. */
 static void words_of(const feat_exact *sum, uint32_t words[FEAT_EXACT_WORDS]) {
-    int64_t carry = 0;
-    for (size_t i = 0; i < FEAT_EXACT_DIGITS; i++) {
-        int64_t digit = sum->digits[i] + carry;
-        words[i] = (uint32_t)digit;
-        carry = digit >> 32;
-    }
-    words[FEAT_EXACT_WORDS - 1] = (uint32_t)carry;
+    feat_words_of_digits(sum->digits, FEAT_EXACT_DIGITS, words);
+}
+
+static feat_exact_counters counters_of(const feat_exact *sum) {
+    return (feat_exact_counters){sum->positive_infinities, sum->negative_infinities, sum->nans};
 }
 
 static bool is_finite(const feat_exact *sum) {
-    return !sum->positive_infinities && !sum->negative_infinities && !sum->nans;
+    feat_exact_counters counters = counters_of(sum);
+    return !feat_exact_any_special(&counters);
 }
 
 bool feat_exact_is_zero(const feat_exact *sum) {
@@ -96,57 +91,16 @@ bool feat_exact_equal(const feat_exact *a, const feat_exact *b) {
            a->negative_infinities == b->negative_infinities && a->nans == b->nans;
 }
 
-/* The 128 leading bits of |sum| (fewer when it is shorter), their exponent, and whether anything stands below them. */
-typedef struct leading_bits {
-    feat_uint128 bits;
-    int exponent;
-    bool negative, sticky;
-} leading_bits;
-
-static leading_bits leading_bits_of(const feat_exact *sum) {
-    uint32_t words[FEAT_EXACT_WORDS + 4] = {0}; /* four zero words below stand for the bits that a short sum lacks */
-    uint32_t *w = words + 4;
-    words_of(sum, w);
-    bool negative = w[FEAT_EXACT_WORDS - 1] >> 31;
-    if (negative) {
-        uint64_t carry = 1;
-        for (size_t i = 0; i < FEAT_EXACT_WORDS; i++) {
-            carry += (uint32_t)~w[i];
-            w[i] = (uint32_t)carry;
-            carry >>= 32;
-        }
-    }
-    size_t top = FEAT_EXACT_WORDS + 3;
-    while (top > 4 && words[top] == 0) top--;
-    feat_uint128 bits = 0;
-    for (size_t i = 0; i < 4; i++) bits = bits << 32 | words[top - i];
-    if (bits == 0) return (leading_bits){0};
-    int up = feat_leading_zeros(bits); /* at most 31 */
-    uint64_t below = (uint64_t)words[top - 4] << up;
-    bits = bits << up | below >> 32;
-    bool sticky = (uint32_t)below != 0;
-    for (size_t i = 4; i + 4 < top && !sticky; i++) sticky = words[i] != 0;
-    return (leading_bits){bits, 32 * ((int)top - 7) - up + UNIT, negative, sticky};
+static double result_of(const feat_exact *sum, int64_t divisor) {
+    feat_exact_counters counters = counters_of(sum);
+    if (feat_exact_any_special(&counters)) return feat_exact_special_result(&counters);
+    uint32_t words[FEAT_WORDS_BELOW + FEAT_EXACT_WORDS] = {0};
+    words_of(sum, words + FEAT_WORDS_BELOW);
+    return feat_words_round(words, FEAT_EXACT_WORDS, FEAT_EXACT_UNIT, divisor);
 }
 
-/* The result that infinities and NaN decide. */
-static double special_result(const feat_exact *sum) {
-    if (sum->nans || (sum->positive_infinities && sum->negative_infinities)) return not_a_number();
-    return feat_infinity_of(sum->negative_infinities != 0);
-}
-
-double feat_exact_round(const feat_exact *sum) {
-    if (!is_finite(sum)) return special_result(sum);
-    leading_bits lead = leading_bits_of(sum);
-    return feat_round_magnitude(lead.negative, lead.bits, lead.sticky, lead.exponent);
-}
-
-double feat_exact_mean(const feat_exact *sum, int64_t n) {
-    if (n <= 0) return not_a_number();
-    if (!is_finite(sum)) return special_result(sum);
-    leading_bits lead = leading_bits_of(sum);
-    return feat_round_quotient(lead.negative, lead.bits, lead.sticky, lead.exponent, n);
-}
+double feat_exact_round(const feat_exact *sum) { return result_of(sum, 0); }
+double feat_exact_mean(const feat_exact *sum, int64_t n) { return n <= 0 ? not_a_number() : result_of(sum, n); }
 
 /* ---- many at once --------------------------------------------------------------------------------------------- */
 
@@ -156,55 +110,26 @@ void feat_exact_add_array(feat_exact *sum, const double *values, size_t n) {
 
 /* ---- canonical bytes ------------------------------------------------------------------------------------------ */
 
-enum { HAS_COUNTERS = 1 };
-
 void feat_exact_write(const feat_exact *sum, feat_buffer *out) {
     uint32_t words[FEAT_EXACT_WORDS];
+    feat_exact_counters counters = counters_of(sum);
     words_of(sum, words);
-    uint32_t extension = words[FEAT_EXACT_WORDS - 1] >> 31 ? UINT32_MAX : 0;
-    size_t end = FEAT_EXACT_WORDS, base = 0;
-    /* A highest word goes when the sign bit below it says the same. */
-    while (end > 1 && words[end - 1] == extension && (words[end - 2] ^ extension) >> 31 == 0) end--;
-    while (base < end && words[base] == 0) base++;
-    if (base == end) base = end = 0;
-    bool finite = is_finite(sum);
-    feat_buffer_byte(out, finite ? 0 : HAS_COUNTERS);
-    feat_buffer_byte(out, (uint8_t)base);
-    feat_buffer_byte(out, (uint8_t)(end - base));
-    for (size_t i = base; i < end; i++) feat_buffer_u32(out, words[i]);
-    if (finite) return;
-    feat_buffer_u64(out, (uint64_t)sum->positive_infinities);
-    feat_buffer_u64(out, (uint64_t)sum->negative_infinities);
-    feat_buffer_u64(out, (uint64_t)sum->nans);
+    feat_words_write(words, FEAT_EXACT_WORDS, 0, &counters, out);
 }
 
 feat_status feat_exact_read(feat_exact *sum, feat_cursor *bytes, feat_error *err) {
-    uint8_t flags = feat_cursor_byte(bytes);
-    size_t base = feat_cursor_byte(bytes), n = feat_cursor_byte(bytes);
-    if (bytes->failed || flags > HAS_COUNTERS || base + n > FEAT_EXACT_WORDS || (n == 0 && base != 0))
-        return feat_fail(err, FEAT_CORRUPT, "a stored sum has a malformed header; restore the file from a copy");
-    uint32_t words[FEAT_EXACT_WORDS] = {0};
-    for (size_t i = base; i < base + n; i++) words[i] = feat_cursor_u32(bytes);
-    uint32_t extension = 0;
-    bool minimal = true;
-    if (n > 0) {
-        uint32_t top = words[base + n - 1];
-        extension = top >> 31 ? UINT32_MAX : 0;
-        minimal = words[base] != 0 && !(n > 1 && top == extension && (words[base + n - 2] ^ extension) >> 31 == 0);
+    feat_words_parts parts;
+    FEAT_TRY(feat_words_read(&parts, bytes, err));
+    feat_exact_init(sum);
+    sum->positive_infinities = parts.counters.positive_infinities;
+    sum->negative_infinities = parts.counters.negative_infinities;
+    sum->nans = parts.counters.nans;
+    uint32_t top = parts.sign; /* the upper half of the highest digit */
+    for (size_t i = parts.base; i < FEAT_EXACT_WORDS; i++) {
+        uint32_t word = i < parts.base + parts.n ? parts.words[i - parts.base] : parts.sign;
+        if (i < FEAT_EXACT_DIGITS) sum->digits[i] = word;
+        else top = word;
     }
-    feat_exact read;
-    feat_exact_init(&read);
-    if (flags & HAS_COUNTERS) {
-        read.positive_infinities = (int64_t)feat_cursor_u64(bytes);
-        read.negative_infinities = (int64_t)feat_cursor_u64(bytes);
-        read.nans = (int64_t)feat_cursor_u64(bytes);
-        minimal = minimal && !is_finite(&read);
-    }
-    if (bytes->failed || !minimal)
-        return feat_fail(err, FEAT_CORRUPT, "a stored sum is cut short or not canonical; restore the file from a copy");
-    for (size_t i = base + n; i < FEAT_EXACT_WORDS; i++) words[i] = extension;
-    for (size_t i = 0; i < FEAT_EXACT_DIGITS; i++) read.digits[i] = words[i];
-    read.digits[FEAT_EXACT_DIGITS - 1] |= (int64_t)((uint64_t)words[FEAT_EXACT_WORDS - 1] << 32);
-    *sum = read;
+    sum->digits[FEAT_EXACT_DIGITS - 1] |= (int64_t)((uint64_t)top << 32);
     return FEAT_OK;
 }

@@ -76,8 +76,8 @@ static inline void feat_exact_add_signed(feat_exact *sum, double value, int64_t 
 static inline void feat_exact_add(feat_exact *sum, double value) { feat_exact_add_signed(sum, value, 0); }
 static inline void feat_exact_sub(feat_exact *sum, double value) { feat_exact_add_signed(sum, value, -1); }
 
-/* The same as `n` calls of feat_exact_add. Blocks of magnitudes within 32 binades cost little more than reading them; within
- * 62 a quarter of the calls. */
+/* The same as `n` calls of feat_exact_add. Blocks of magnitudes within 32 binades cost little more than reading them;
+ * within 62 a quarter of the calls. */
 void feat_exact_add_array(feat_exact *sum, const double *values, size_t n);
 
 /* sum += other, sum -= other. `other` may be `sum` itself. */

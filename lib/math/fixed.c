@@ -3,11 +3,9 @@
 
 #include "math/exact_level.h"
 #include "math/exact_round.h"
+#include "math/exact_words.h"
 #include "math/fixed_core.h"
 #include "math/number.h"
-
-/* The exponent of the lowest bit of a double. */
-#define UNIT (-1074)
 
 static double not_a_number(void) { return feat_double_of_bits(FEAT_NAN_BITS); }
 
@@ -45,7 +43,7 @@ static bool plan_by_bits(const double *values, size_t n, int growth, int *expone
         highest = high > highest ? high : highest;
         if (!fits(lowest, highest, growth)) return false;
     }
-    *exponent = lowest + UNIT;
+    *exponent = lowest + FEAT_EXACT_UNIT;
     return true;
 }
 
@@ -61,7 +59,7 @@ bool feat_fixed_plan(const double *values, size_t n, int *exponent, bool *specia
     int lowest = position_of(span.least) + __builtin_ctzll((span.any & FEAT_MANTISSA_BITS) | FEAT_HIDDEN_BIT);
     int highest = position_of(span.greatest) + 52, growth = growth_of(n);
     if (!fits(lowest, highest, growth)) return plan_by_bits(values, n, growth, exponent);
-    *exponent = lowest + UNIT;
+    *exponent = lowest + FEAT_EXACT_UNIT;
     return true;
 }
 
