@@ -9,7 +9,7 @@
  * E is guessed from the block before, and the values are summed and their exponents looked at in one pass. A guess that
  * was wrong costs a second pass. */
 
-enum { BLOCK = 1024, BLOCK_SPAN = 32, WIDE_SPAN = 62, HEADROOM = 2, LARGEST_SPLIT = 2046 - 12, FEW = 16 };
+enum { BLOCK = 1024, BLOCK_SPAN = 32, WIDE_SPAN = 62, HEADROOM = 6, LARGEST_SPLIT = 2046 - 12, FEW = 16 };
 
 static double split_at(uint64_t field) { return feat_double_of_bits((field + 12) << 52 | UINT64_C(1) << 51); }
 
@@ -42,7 +42,7 @@ static void add_block(feat_exact *sum, const double *values, size_t n, uint64_t 
         if (above <= field && (below > field || field - below <= BLOCK_SPAN)) {
             feat_exact_add(sum, result.high);
             feat_exact_add(sum, result.low);
-            if (field > above + 4 * HEADROOM) *guess = above + HEADROOM;
+            if (field > above + 2 * HEADROOM) *guess = above + HEADROOM;
             return;
         }
         if (above - below > BLOCK_SPAN || above > LARGEST_SPLIT) {
@@ -53,7 +53,8 @@ static void add_block(feat_exact *sum, const double *values, size_t n, uint64_t 
             }
             return;
         }
-        *guess = above + HEADROOM - below <= BLOCK_SPAN ? above + HEADROOM : above;
+        uint64_t room = (BLOCK_SPAN - (above - below)) / 2; /* for other blocks to be larger, or smaller */
+        *guess = above + (room < HEADROOM ? room : HEADROOM);
     }
 }
 

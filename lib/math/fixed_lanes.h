@@ -1,5 +1,7 @@
 /* Prefix sums and sums around units_of, which the including file has defined. */
 
+enum { AHEAD = 8192 }; /* bytes */
+
 static void prefix_sums(const double *values, size_t n, int exponent, feat_int128 *prefix) {
     uint64_t low[LANES], high[LANES];
     double last[LANES];
@@ -12,6 +14,9 @@ static void prefix_sums(const double *values, size_t n, int exponent, feat_int12
             memcpy(last, block, part * sizeof *last);
             block = last;
         }
+        /* An array of many, or the next of many arrays side by side, comes from memory meanwhile; an address past the
+         * end does no harm. */
+        for (size_t j = 0; j < part; j += 8) __builtin_prefetch((const void *)((uintptr_t)(values + i + j) + AHEAD));
         units_of(block, exponent, low, high);
         for (size_t j = 0; j < part; j++) {
             sum += (feat_int128)((feat_uint128)high[j] << 64 | low[j]);
