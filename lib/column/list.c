@@ -154,6 +154,41 @@ bool feat_list_one(feat_scratch *scratch, feat_type type, feat_element element, 
     return true;
 }
 
+bool feat_list_make(feat_scratch *scratch, feat_type type, const void *elements, size_t size, const uint8_t *null,
+                    size_t n, feat_text *out) {
+    feat_type of = feat_nested_element(type);
+    size_t width = feat_nested_width(of), bytes = n * (width ? width : 4);
+    bool nulls = false;
+    feat_element element;
+    *out = (feat_text){"", 0};
+    if (n > UINT32_MAX || size > sizeof element) return false;
+    for (size_t i = 0; i < n; i++) nulls |= null && null[i];
+    for (size_t i = 0; !width && i < n; i++) {
+        if (null && null[i]) continue;
+        memcpy(&element, (const char *)elements + i * size, size);
+        if (element.t.length > UINT32_MAX) return false;
+        bytes += element.t.length;
+    }
+    uint8_t *at = make(scratch, type, n, nulls, bytes, out), *texts;
+    if (!at) return true;
+    texts = at + 4 * n;
+    for (size_t i = 0; i < n; i++) {
+        bool is_value = !null || !null[i];
+        if (nulls && is_value) feat_bit_set(at - feat_bitmap_size(n), i);
+        if (is_value) memcpy(&element, (const char *)elements + i * size, size);
+        if (width) {
+            if (is_value) store(of, &element, at + i * width);
+            else memset(at + i * width, 0, width);
+            continue;
+        }
+        size_t length = is_value ? element.t.length : 0;
+        store_u32(at + 4 * i, (uint32_t)length);
+        if (length) memcpy(texts, element.t.data, length);
+        texts += length;
+    }
+    return true;
+}
+
 static void put_present(uint8_t *to, size_t start, const feat_nested_layout *list) {
     for (size_t i = 0; i < list->n; i++)
         if (!is_null(list, i)) feat_bit_set(to, start + i);

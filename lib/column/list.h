@@ -25,6 +25,11 @@ bool feat_list_get(const feat_nested_layout *list, size_t i, feat_element *out);
 
 /* The list of one element; `type` is the list's. */
 bool feat_list_one(feat_scratch *scratch, feat_type type, feat_element element, feat_text *out);
+/* A LIST or VECTOR of `n` elements that stand `size` bytes from each other, each as the member of feat_element that its
+ * type has; where `null`, which may be NULL, is not 0, it is NULL. False: more than a list can have, or an element
+ * longer than one can be. */
+bool feat_list_make(feat_scratch *scratch, feat_type type, const void *elements, size_t size, const uint8_t *null,
+                    size_t n, feat_text *out);
 /* The LIST of the elements of two values of one type; false: more elements than a list can have. */
 bool feat_list_concat(feat_scratch *scratch, feat_type type, feat_text a, feat_text b, feat_text *out);
 /* A value with elements of another type: between numbers and BOOLEAN as CAST converts them, and the same to LIST or

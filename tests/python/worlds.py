@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
+import ordered
 import reference as ref
 import relations as rel
 from generate import BASE, TEXTS, Leaves, Mood, calm_time, expression, month_end, time, value
@@ -42,6 +43,8 @@ Aggregates = Callable[..., ref.Expr]
 def columns_of(types: Dict[str, str], qualifier: str = "") -> Dict[str, List[ref.Expr]]:
     leaves: Dict[str, List[ref.Expr]] = {}
     for name, kind in types.items():
+        if kind.endswith("]"):
+            continue  # lists are looked at, not computed with
         bare = name.split(".", 1)
         column = Column(bare[1], kind, bare[0] + ".") if len(bare) == 2 else Column(name, kind, qualifier)
         leaves.setdefault(kind, []).append(column)
@@ -112,6 +115,10 @@ class World:
 
     def aggregate(self, types: Dict[str, str], window: str, nulls: bool = False) -> ref.Aggregate:
         rng, leaves = self.rng, columns_of(types)
+        if not self.mood.tame and rng.random() < 0.4:
+            drawn = ordered.draw(self, leaves, window, self.where(types))
+            if drawn is not None:
+                return drawn
         func = rng.choice(["count", "count", "sum", "sum", "avg", "min", "max", "first", "last"])
         numbers = [k for k in (BIGINT, DOUBLE, DOUBLE, MONEY, INTEGER) if k in leaves]
         arg: Optional[ref.Expr] = None
@@ -138,8 +145,9 @@ class World:
             e = expression(rng, rng.choice([BIGINT, DOUBLE, BOOLEAN]), Leaves(leaves), self.mood, 2)
             if any(isinstance(part, ref.Aggregate) for part in e.walk()):
                 features.append((f"e{i}", e))
-        if rng.random() < 0.2 and not self.mood.tame:
-            name, earlier = rng.choice(features)
+        plain = [f for f in features if not f[1].type.endswith("]")]
+        if plain and rng.random() < 0.2 and not self.mood.tame:
+            name, earlier = rng.choice(plain)
             features.append(("again", ref.Choose("nullif", ref.Alias(name, earlier), Const(None, earlier.type))))
         return features
 
@@ -525,8 +533,8 @@ def clock(world: World, name: str) -> rel.View:
         if roll < 0.3:
             bound = clock_bound(world, at, [">=", ">", "<", "<="])
             a.filter = bound if a.filter is None else ref.Logic("AND", a.filter, bound)
-        elif roll < 0.6 and a.arg is not None:
-            bare = rng.random() < 0.5 or a.arg.type not in (BIGINT, DOUBLE, TEXT)
+        elif roll < 0.6 and a.arg is not None and ordered.may_have_case(a):
+            bare = rng.random() < 0.5 or ordered.only_bare(a) or a.arg.type not in (BIGINT, DOUBLE, TEXT)
             other = None if bare else {BIGINT: 0, DOUBLE: 0.0, TEXT: "no"}[a.arg.type]
             a.arg = ref.Case(clock_bound(world, at, [">=", ">", "<"]), a.arg, Const(other, a.arg.type), bare)
         a.__post_init__()
