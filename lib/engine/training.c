@@ -386,16 +386,6 @@ static feat_status output_build(const feat_service *service, const feat_training
     return status;
 }
 
-static feat_status check_materialized(const feat_service *service, feat_error *err) {
-    for (size_t v = 0; v < service->n_views; v++)
-        if (service->views[v].materialized)
-            return feat_fail(
-                err, FEAT_UNSUPPORTED,
-                "service '%s' reads view '%s' MATERIALIZED: there are no materialisations yet; join it LIVE",
-                service->name, service->views[v].name);
-    return FEAT_OK;
-}
-
 feat_status feat_training_build(feat_db *db, const feat_service *service, uint64_t version,
                                 struct ArrowArrayStream *stream, const feat_training_options *opt,
                                 struct ArrowArrayStream *out, feat_error *err) {
@@ -407,7 +397,6 @@ feat_status feat_training_build(feat_db *db, const feat_service *service, uint64
     int64_t *times = NULL;
     output *o = NULL;
     feat_status status;
-    FEAT_GOTO(status, check_materialized(service, err), out);
     FEAT_GOTO(status, spine_read(&s, service, stream, opt->timestamp, err), out);
     answers = feat_alloc_zero(code->n_joins, sizeof *answers);
     inputs = feat_alloc_array(service->n_inputs, sizeof *inputs);
