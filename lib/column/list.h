@@ -25,6 +25,11 @@ bool feat_list_get(const feat_nested_layout *list, size_t i, feat_element *out);
 
 /* The list of one element; `type` is the list's. */
 bool feat_list_one(feat_scratch *scratch, feat_type type, feat_element element, feat_text *out);
+/* A LIST or VECTOR of `n` elements that stand `size` bytes from each other, each as the member of feat_element that its
+ * type has; where `null`, which may be NULL, is not 0, it is NULL. False: more than a list can have, or an element
+ * longer than one can be. */
+bool feat_list_make(feat_scratch *scratch, feat_type type, const void *elements, size_t size, const uint8_t *null,
+                    size_t n, feat_text *out);
 /* The LIST of the elements of two values of one type; false: more elements than a list can have. */
 bool feat_list_concat(feat_scratch *scratch, feat_type type, feat_text a, feat_text b, feat_text *out);
 /* A value with elements of another type: between numbers and BOOLEAN as CAST converts them, and the same to LIST or
@@ -35,6 +40,11 @@ bool feat_list_converts(feat_type from, feat_type to);
 /* Room for `n` elements of a type of fixed width, none of them NULL; NULL when memory is out, or there are too many.
  * To be filled by the caller. */
 char *feat_list_room(feat_scratch *scratch, feat_type type, size_t n, feat_text *out);
+
+/* A MAP of `n` keys, ascending and different, and their values, each as the member of feat_element that its type has,
+ * `key_size` and `value_size` bytes from each other. False: more or longer ones than a map can have. */
+bool feat_map_make(feat_scratch *scratch, feat_type type, const void *keys, size_t key_size, const void *values,
+                   size_t value_size, size_t n, feat_text *out);
 
 /* REAL or DOUBLE elements with +0 for each -0; `bytes` themselves, which `list` was read from, when there is none. */
 void feat_list_without_negative_zero(feat_scratch *scratch, const feat_nested_layout *list, feat_text bytes,

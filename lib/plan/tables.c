@@ -115,6 +115,7 @@ bool feat_agg_accepts(feat_agg_takes takes, feat_type type) {
     case FEAT_AGG_TAKES_I: return class == FEAT_CLASS_I && feat_type_is_number(type);
     case FEAT_AGG_TAKES_F: return class == FEAT_CLASS_F;
     case FEAT_AGG_TAKES_T: return type == FEAT_TYPE_TEXT;
+    case FEAT_AGG_TAKES_S: return type == FEAT_TYPE_TIMESTAMP;
     case FEAT_AGG_TAKES_W: return class == FEAT_CLASS_W;
     case FEAT_AGG_TAKES_NUM: return feat_type_is_number(type);
     case FEAT_AGG_TAKES_ORD: return feat_type_has_order(type);
