@@ -61,6 +61,8 @@ def from_library(value: Any) -> Any:
         return libfeat._time.from_datetime(value)
     if isinstance(value, dt.date):
         return (value - EPOCH).days
+    if isinstance(value, list):
+        return [from_library(v) for v in value]
     return value
 
 

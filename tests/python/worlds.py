@@ -10,6 +10,7 @@ import random
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 import reference as ref
+import reference_counts as counts
 import relations as rel
 from generate import BASE, TEXTS, Leaves, Mood, calm_time, expression, month_end, time, value
 from instants import DAY, HOUR, UNITS, Interval, shift, truncate
@@ -112,6 +113,8 @@ class World:
 
     def aggregate(self, types: Dict[str, str], window: str, nulls: bool = False) -> ref.Aggregate:
         rng, leaves = self.rng, columns_of(types)
+        if not self.mood.tame and rng.random() < 0.3:
+            return self.counted(types, window)
         func = rng.choice(["count", "count", "sum", "sum", "avg", "min", "max", "first", "last"])
         numbers = [k for k in (BIGINT, DOUBLE, DOUBLE, MONEY, INTEGER) if k in leaves]
         arg: Optional[ref.Expr] = None
@@ -127,6 +130,17 @@ class World:
         ignore = nulls and func in ("first", "last") and rng.random() < 0.5
         return ref.Aggregate(func, arg, window, condition, ignore)
 
+    def counted(self, types: Dict[str, str], window: str) -> ref.Aggregate:
+        """An aggregate of the multiset of values. Lists and maps stay where no other view reads them."""
+        leaves = columns_of(types)
+        nested = self.kind not in ("joins_above", "views_of_views", "view_below")
+
+        def arg(kind: str) -> ref.Expr:
+            depth = 0 if kind in (TIMESTAMP, DATE, MONEY, INTEGER) else self.rng.choice([0, 0, 0, 1])
+            return expression(self.rng, kind, Leaves(leaves), self.mood, depth) if depth else self.rng.choice(leaves[kind])
+
+        return counts.draw(self.rng, leaves, arg, window, self.where(types, 0.3), nested, not self.wild_times)
+
     def outputs(self, aggregates: List[ref.Expr]) -> List[Tuple[str, ref.Expr]]:
         """The aggregates themselves, and expressions over them."""
         rng = self.rng
@@ -138,8 +152,9 @@ class World:
             e = expression(rng, rng.choice([BIGINT, DOUBLE, BOOLEAN]), Leaves(leaves), self.mood, 2)
             if any(isinstance(part, ref.Aggregate) for part in e.walk()):
                 features.append((f"e{i}", e))
-        if rng.random() < 0.2 and not self.mood.tame:
-            name, earlier = rng.choice(features)
+        plain = [(name, e) for name, e in features if not e.type.endswith("]") and not e.type.startswith("MAP")]
+        if plain and rng.random() < 0.2 and not self.mood.tame:
+            name, earlier = rng.choice(plain)
             features.append(("again", ref.Choose("nullif", ref.Alias(name, earlier), Const(None, earlier.type))))
         return features
 
@@ -525,7 +540,7 @@ def clock(world: World, name: str) -> rel.View:
         if roll < 0.3:
             bound = clock_bound(world, at, [">=", ">", "<", "<="])
             a.filter = bound if a.filter is None else ref.Logic("AND", a.filter, bound)
-        elif roll < 0.6 and a.arg is not None:
+        elif roll < 0.6 and a.arg is not None and not getattr(a, "second", None) and not getattr(a, "distinct", False):
             bare = rng.random() < 0.5 or a.arg.type not in (BIGINT, DOUBLE, TEXT)
             other = None if bare else {BIGINT: 0, DOUBLE: 0.0, TEXT: "no"}[a.arg.type]
             a.arg = ref.Case(clock_bound(world, at, [">=", ">", "<"]), a.arg, Const(other, a.arg.type), bare)
