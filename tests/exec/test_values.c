@@ -23,7 +23,7 @@ typedef union lanes {
     feat_interval p[MOST];
 } lanes;
 
-static char texts[MOST][16];
+static char texts[MOST][24];
 
 /* `variety`: about how many different values there are. */
 static void fill(random_state *r, feat_class class, lanes *out, size_t n, uint64_t variety, bool wide) {
