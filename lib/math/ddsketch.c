@@ -84,11 +84,26 @@ static void widen(feat_ddsketch *s, double least, double greatest) {
     if (s->count == 0 || feat_double_order(greatest, s->greatest) > 0) s->greatest = greatest;
 }
 
+/* A bin among those in order; NULL when it is not there. */
+static feat_ddsketch_bin *find(const feat_ddsketch *s, int32_t bin) {
+    if (s->ordered == 0) return NULL;
+    size_t low = 0;
+    for (size_t size = s->ordered; size > 1;) {
+        size_t half = size / 2;
+        low += s->bins[low + half].bin <= bin ? half : 0;
+        size -= half;
+    }
+    return s->bins[low].bin == bin ? &s->bins[low] : NULL;
+}
+
 int feat_ddsketch_add(feat_ddsketch *s, double value) {
-    if (make_room(s, 1) != 0) return -1;
+    int32_t bin = feat_ddsketch_bin_of(value);
+    feat_ddsketch_bin *known = find(s, bin);
+    if (!known && make_room(s, 1) != 0) return -1;
     value = feat_double_canonical(value == 0 ? 0.0 : value);
     widen(s, value, value);
-    s->bins[s->n++] = (feat_ddsketch_bin){feat_ddsketch_bin_of(value), 1};
+    if (known) known->count++;
+    else s->bins[s->n++] = (feat_ddsketch_bin){bin, 1};
     s->count++;
     return 0;
 }
