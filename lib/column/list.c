@@ -361,6 +361,57 @@ void feat_list_without_negative_zero(feat_scratch *scratch, const feat_nested_la
     }
 }
 
+/* ---- Maps. ---- */
+
+/* The bytes of n values that stand `size` bytes from each other; false where one is longer than it can be. */
+static bool part_size(feat_type of, const void *values, size_t size, size_t n, size_t *bytes) {
+    size_t width = feat_nested_width(of);
+    *bytes = n * (width ? width : 4);
+    for (size_t i = 0; !width && i < n; i++) {
+        feat_text text;
+        memcpy(&text, (const char *)values + i * size, sizeof text);
+        if (text.length > UINT32_MAX || __builtin_add_overflow(*bytes, text.length, bytes)) return false;
+    }
+    return true;
+}
+
+static uint8_t *put_part(feat_type of, const void *values, size_t size, size_t n, uint8_t *at) {
+    size_t width = feat_nested_width(of);
+    uint8_t *bytes = at + n * (width ? width : 4);
+    for (size_t i = 0; i < n; i++) {
+        feat_element element = {.w = 0};
+        memcpy(&element, (const char *)values + i * size, size);
+        if (width) {
+            store(of, &element, at + i * width);
+            continue;
+        }
+        store_u32(at + 4 * i, (uint32_t)element.t.length);
+        if (element.t.length) memcpy(bytes, element.t.data, element.t.length);
+        bytes += element.t.length;
+    }
+    return bytes;
+}
+
+bool feat_map_make(feat_scratch *scratch, feat_type type, const void *keys, size_t key_size, const void *values,
+                   size_t value_size, size_t n, feat_text *out) {
+    feat_type key = feat_nested_key(type), value = feat_nested_element(type);
+    size_t key_bytes, value_bytes;
+    *out = (feat_text){"", 0};
+    if (FEAT_TYPE_BASE(type) != FEAT_TYPE_MAP || n > UINT32_MAX || key_size > sizeof(feat_element) ||
+        value_size > sizeof(feat_element) || !part_size(key, keys, key_size, n, &key_bytes) ||
+        !part_size(value, values, value_size, n, &value_bytes))
+        return false;
+    size_t size = sizeof(uint32_t) + key_bytes + 1 + value_bytes;
+    uint8_t *at = (uint8_t *)feat_scratch_take(scratch, size);
+    if (!at) return true;
+    *out = (feat_text){(const char *)at, size};
+    store_u32(at, (uint32_t)n);
+    at = put_part(key, keys, key_size, n, at + sizeof(uint32_t));
+    *at++ = 0; /* no value is NULL */
+    put_part(value, values, value_size, n, at);
+    return true;
+}
+
 /* ---- Searching. ---- */
 
 /* Element `i` beside the one of `one`, neither NULL; *at is where the bytes of a text start. */

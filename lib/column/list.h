@@ -41,6 +41,11 @@ bool feat_list_converts(feat_type from, feat_type to);
  * To be filled by the caller. */
 char *feat_list_room(feat_scratch *scratch, feat_type type, size_t n, feat_text *out);
 
+/* A MAP of `n` keys, ascending and different, and their values, each as the member of feat_element that its type has,
+ * `key_size` and `value_size` bytes from each other. False: more or longer ones than a map can have. */
+bool feat_map_make(feat_scratch *scratch, feat_type type, const void *keys, size_t key_size, const void *values,
+                   size_t value_size, size_t n, feat_text *out);
+
 /* REAL or DOUBLE elements with +0 for each -0; `bytes` themselves, which `list` was read from, when there is none. */
 void feat_list_without_negative_zero(feat_scratch *scratch, const feat_nested_layout *list, feat_text bytes,
                                      feat_text *out);

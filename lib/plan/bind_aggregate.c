@@ -459,9 +459,14 @@ static const feat_agg_info *function_called(const char *name) {
     return NULL;
 }
 
-/* Converts an argument where the row wants DOUBLE, and a BOOLEAN where it wants one. */
+/* What an argument becomes where the row wants DOUBLE or TIMESTAMP. */
+static feat_type converted(feat_agg_takes takes, feat_type type) {
+    if (takes == FEAT_AGG_TAKES_F && feat_type_is_number(type)) return FEAT_TYPE_DOUBLE;
+    return takes == FEAT_AGG_TAKES_S && type == FEAT_TYPE_DATE ? FEAT_TYPE_TIMESTAMP : type;
+}
+
 static feat_status convert(feat_query *q, uint32_t *nodes, feat_type *type, feat_agg_takes takes, uint32_t offset) {
-    feat_type to = takes == FEAT_AGG_TAKES_F && feat_type_is_number(*type) ? FEAT_TYPE_DOUBLE : *type;
+    feat_type to = converted(takes, *type);
     feat_pool *pool = q->b.build.pool;
     feat_status status = FEAT_OK;
     if (to == *type) return FEAT_OK;
@@ -544,9 +549,7 @@ static feat_status bind_function(feat_query *q, const feat_ast_expr *e, const ch
     if (e->n_args > columns) FEAT_TRY(bind_parameter(q, e->args[columns], info, &a.parameter));
     for (const feat_agg_info *row = info; row < feat_agg_table + FEAT_AGG_COUNT_OF; row++) {
         if (!row->function || strcasecmp(row->sql, name) != 0) continue;
-        feat_type types[2] = {
-            row->takes[0] == FEAT_AGG_TAKES_F && feat_type_is_number(arg.type) ? FEAT_TYPE_DOUBLE : arg.type,
-            row->takes[1] == FEAT_AGG_TAKES_F && feat_type_is_number(second.type) ? FEAT_TYPE_DOUBLE : second.type};
+        feat_type types[2] = {converted(row->takes[0], arg.type), converted(row->takes[1], second.type)};
         if ((columns && !feat_agg_accepts(row->takes[0], types[0])) ||
             (columns > 1 && !feat_agg_accepts(row->takes[1], types[1])))
             continue;

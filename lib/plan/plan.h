@@ -84,6 +84,7 @@ typedef enum feat_agg_takes {
     FEAT_AGG_TAKES_I,
     FEAT_AGG_TAKES_F,
     FEAT_AGG_TAKES_T,
+    FEAT_AGG_TAKES_S,
     FEAT_AGG_TAKES_W,
     FEAT_AGG_TAKES_BITS,
     FEAT_AGG_TAKES_VECTOR,

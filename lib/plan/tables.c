@@ -127,6 +127,7 @@ bool feat_agg_accepts(feat_agg_takes takes, feat_type type) {
     case FEAT_AGG_TAKES_I: return class == FEAT_CLASS_I && feat_type_is_number(type);
     case FEAT_AGG_TAKES_F: return class == FEAT_CLASS_F;
     case FEAT_AGG_TAKES_T: return type == FEAT_TYPE_TEXT;
+    case FEAT_AGG_TAKES_S: return type == FEAT_TYPE_TIMESTAMP;
     case FEAT_AGG_TAKES_W: return class == FEAT_CLASS_W;
     case FEAT_AGG_TAKES_BITS: return feat_type_is_integer(type);
     case FEAT_AGG_TAKES_VECTOR:
@@ -141,7 +142,7 @@ bool feat_agg_accepts(feat_agg_takes takes, feat_type type) {
 
 /* The map from `key` to `value`; 0 where there is none. */
 static feat_type map_of(feat_type key, feat_type value) {
-    bool keyed = key == FEAT_TYPE_TEXT || (feat_class_of(key) == FEAT_CLASS_I && feat_type_is_number(key));
+    bool keyed = key == FEAT_TYPE_TEXT || feat_type_is_integer(key);
     return keyed && value ? FEAT_TYPE_MAP_OF(key, value) : 0;
 }
 

@@ -69,7 +69,11 @@ def bits(x: Any) -> Any:
     """What must be equal: the bits of a double (there is one NaN), the value of anything else."""
     if isinstance(x, float):
         return ("double", "nan" if math.isnan(x) else struct.pack("<d", x))
-    return [bits(v) for v in x] if isinstance(x, list) else x
+    if isinstance(x, list):
+        return ("list", [bits(v) for v in x])
+    if isinstance(x, dict):
+        return ("map", [(bits(k), bits(v)) for k, v in x.items()])
+    return x
 
 
 # ---- expressions -------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ SPEC = importlib.util.spec_from_file_location("generate", ROOT / "doc" / "genera
 assert SPEC and SPEC.loader
 generate = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(generate)
-TABLE = generate.parse(generate.read_table(ROOT, "lib/plan/op.def"), ("FEAT_OP", "FEAT_FUNCTION"), 14, "op.def")
+TABLE = generate.parse(generate.read_table(ROOT, "lib/plan/op.def"), ("FEAT_OP", "FEAT_FUNCTION"), (14,), "op.def")
 EXAMPLES = [(row[0], row[12], row[13]) for _, rows in TABLE for row in rows]
 
 

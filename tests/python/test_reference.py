@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import pytest
 
 import reference as ref
+import reference_counts as counts
 import relations as rel
 from instants import DAY, Interval, days_from_civil, shift, truncate
 from reference import BIGINT, BOOLEAN, DATE, DOUBLE, ERROR, INT_MAX, INT_MIN, MONEY, TEXT, TIMESTAMP
@@ -132,6 +133,54 @@ AGGREGATES: List[Any] = [
 def test_aggregates(func: str, kind: str, values: List[Any], want: Any) -> None:
     got = ref.Aggregate(func, ref.Column("v", kind), "w").over([{"v": v} for v in values])
     assert (got is want) if want is ERROR else ref.bits(got) == ref.bits(want)
+
+
+COUNTED: List[Any] = [
+    ("median", BIGINT, None, [3, 1, None, 2], 2.0),
+    ("median", BIGINT, None, [INT_MAX, INT_MAX - 1], float(2**63)),
+    ("median", TEXT, None, ["b", "a", "d", "c"], "b"),
+    ("median", MONEY, None, [Decimal("1.00"), Decimal("2.01")], 1.505),
+    ("median", DATE, None, [0, 1], DAY // 2),
+    ("median", TIMESTAMP, None, [-1, 0], -1),
+    ("median", DOUBLE, None, [-0.0], 0.0),
+    ("quantile_cont", DOUBLE, 0.25, [1.0, 2.0, -math.inf], -math.inf),
+    ("quantile_cont", DOUBLE, 0.75, [math.inf, -math.inf], math.nan),
+    ("quantile_cont", DOUBLE, 0.5, [math.nan, 1.0, 0.0], 1.0),
+    ("quantile_cont", BIGINT, 0.29, list(range(101)), 29.0),
+    ("quantile_cont", DOUBLE, [0.0, 1.0], [5.0, 4.0], [4.0, 5.0]),
+    ("quantile_disc", DOUBLE, 0.0, [0.0, -0.0], -0.0),
+    ("quantile_disc", BIGINT, 0.07, list(range(1, 101)), 7),
+    ("quantile_disc", BIGINT, [0.5, 0.51], [1, 2], [1, 2]),
+    ("approx_quantile", BIGINT, 0.5, [1, 127, 10**9], 127),
+    ("approx_quantile", BIGINT, 0.5, [1, 1001, 10**9], 1004),  # [1000, 1008)
+    ("approx_quantile", BIGINT, 0.5, [1, 10001, 10**9], 10048),  # [9984, 10112)
+    ("approx_quantile", BIGINT, 0.5, [10001, 10001, 10001], 10001),
+    ("approx_quantile", DOUBLE, 0.5, [0.0, 1.0, 9.0], 1 + 1 / 128),
+    ("approx_quantile", DOUBLE, 0.5, [-9.0, -1.0, 9.0], -1 - 1 / 128),
+    ("approx_count_distinct", DOUBLE, None, [0.0, -0.0, math.nan, math.nan, 1.0, None], 3),
+    ("approx_count_distinct", DOUBLE, None, [], 0),
+    ("distinct_ratio", TEXT, None, ["a", "a", "b"], 2 / 3),
+    ("mode", TEXT, None, ["b", "a", "a", "b", "c"], "a"),
+    ("mode", DOUBLE, None, [-0.0, 0.0, -1.0], 0.0),
+    ("top1_ratio", TEXT, None, ["b", "a", "a"], 2 / 3),
+    ("top_k", BIGINT, 2, [5, 5, 4, 4, 9, 9, 9], [9, 4]),
+    ("list_distinct", TEXT, None, ["b", "", None, "b"], ["", "b"]),
+    ("histogram", TEXT, None, ["b", "a", "b"], {"a": 1, "b": 2}),
+    ("histogram", TEXT, None, [None], None),
+]
+
+
+@pytest.mark.parametrize("func, kind, parameter, values, want", COUNTED)
+def test_counted(func: str, kind: str, parameter: Any, values: List[Any], want: Any) -> None:
+    got = counts.Counted(func, ref.Column("v", kind), "w", parameter=parameter).over([{"v": v} for v in values])
+    assert ref.bits(got) == ref.bits(want)
+
+
+def test_counted_by_category() -> None:
+    events = [{"g": g, "v": v} for g, v in (("b", 0.1), ("a", 1.0), ("b", 0.2), ("b", -0.3), (None, 5.0), ("c", None))]
+    columns = {"arg": ref.Column("g", TEXT), "window": "w", "second": ref.Column("v", DOUBLE)}
+    assert counts.Counted("sum_map", **columns).over(events) == {"a": 1.0, "b": 2.0**-55}
+    assert counts.Counted("avg_map", **columns).over(events) == {"a": 1.0, "b": 2.0**-55 / 3}
 
 
 def test_rounding() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 import ordered
 import reference as ref
+import reference_counts as counts
 import relations as rel
 from generate import BASE, TEXTS, Leaves, Mood, calm_time, expression, month_end, time, value
 from instants import DAY, HOUR, UNITS, Interval, shift, truncate
@@ -115,10 +116,12 @@ class World:
 
     def aggregate(self, types: Dict[str, str], window: str, nulls: bool = False) -> ref.Aggregate:
         rng, leaves = self.rng, columns_of(types)
-        if not self.mood.tame and rng.random() < 0.4:
+        if not self.mood.tame and rng.random() < 0.3:
             drawn = ordered.draw(self, leaves, window, self.where(types))
             if drawn is not None:
                 return drawn
+        if not self.mood.tame and rng.random() < 0.35:
+            return self.counted(types, window)
         func = rng.choice(["count", "count", "sum", "sum", "avg", "min", "max", "first", "last"])
         numbers = [k for k in (BIGINT, DOUBLE, DOUBLE, MONEY, INTEGER) if k in leaves]
         arg: Optional[ref.Expr] = None
@@ -134,6 +137,17 @@ class World:
         ignore = nulls and func in ("first", "last") and rng.random() < 0.5
         return ref.Aggregate(func, arg, window, condition, ignore)
 
+    def counted(self, types: Dict[str, str], window: str) -> ref.Aggregate:
+        """An aggregate of the multiset of values. Lists and maps stay where no other view reads them."""
+        leaves = columns_of(types)
+        nested = self.kind not in ("joins_above", "views_of_views", "view_below")
+
+        def arg(kind: str) -> ref.Expr:
+            depth = 0 if kind in (TIMESTAMP, DATE, MONEY, INTEGER) else self.rng.choice([0, 0, 0, 1])
+            return expression(self.rng, kind, Leaves(leaves), self.mood, depth) if depth else self.rng.choice(leaves[kind])
+
+        return counts.draw(self.rng, leaves, arg, window, self.where(types, 0.3), nested, not self.wild_times)
+
     def outputs(self, aggregates: List[ref.Expr]) -> List[Tuple[str, ref.Expr]]:
         """The aggregates themselves, and expressions over them."""
         rng = self.rng
@@ -145,7 +159,7 @@ class World:
             e = expression(rng, rng.choice([BIGINT, DOUBLE, BOOLEAN]), Leaves(leaves), self.mood, 2)
             if any(isinstance(part, ref.Aggregate) for part in e.walk()):
                 features.append((f"e{i}", e))
-        plain = [f for f in features if not f[1].type.endswith("]")]
+        plain = [(name, e) for name, e in features if not e.type.endswith("]") and not e.type.startswith("MAP")]
         if plain and rng.random() < 0.2 and not self.mood.tame:
             name, earlier = rng.choice(plain)
             features.append(("again", ref.Choose("nullif", ref.Alias(name, earlier), Const(None, earlier.type))))
@@ -533,7 +547,10 @@ def clock(world: World, name: str) -> rel.View:
         if roll < 0.3:
             bound = clock_bound(world, at, [">=", ">", "<", "<="])
             a.filter = bound if a.filter is None else ref.Logic("AND", a.filter, bound)
-        elif roll < 0.6 and a.arg is not None and ordered.may_have_case(a):
+        elif (
+            roll < 0.6 and a.arg is not None and ordered.may_have_case(a)
+            and not getattr(a, "second", None) and not getattr(a, "distinct", False)
+        ):
             bare = rng.random() < 0.5 or ordered.only_bare(a) or a.arg.type not in (BIGINT, DOUBLE, TEXT)
             other = None if bare else {BIGINT: 0, DOUBLE: 0.0, TEXT: "no"}[a.arg.type]
             a.arg = ref.Case(clock_bound(world, at, [">=", ">", "<"]), a.arg, Const(other, a.arg.type), bare)
