@@ -121,4 +121,9 @@ void feat_key_append_wide(feat_buffer *out, feat_int128 v, int scale);
 void feat_key_append_text(feat_buffer *out, const char *data, size_t length);
 void feat_key_append_null(feat_buffer *out);
 
+typedef enum feat_key_result { FEAT_KEY_VALUE, FEAT_KEY_OTHER, FEAT_KEY_NO_MEMORY } feat_key_result;
+/* The way back: appends the next value of an encoding to a column whose type can be part of a key. FEAT_KEY_OTHER:
+ * NULL, or no value of that type; nothing was appended then. `scratch` is overwritten. */
+feat_key_result feat_key_read(feat_cursor *in, feat_column *out, feat_buffer *scratch);
+
 #endif

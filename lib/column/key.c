@@ -93,6 +93,73 @@ void feat_key_append(feat_buffer *out, const feat_column *c, size_t row) {
     }
 }
 
+/* ---- Keys back to values. ---- */
+
+static feat_int128 read_be128(feat_cursor *in) {
+    uint64_t high = feat_cursor_be64(in) ^ UINT64_C(1) << 63, low = feat_cursor_be64(in);
+    return (feat_int128)((feat_uint128)high << 64 | low);
+}
+
+/* A number in units of 10^-scale; false where it has more digits behind the point, or more before it than fit. */
+static bool read_wide(feat_cursor *in, int scale, feat_int128 *out) {
+    feat_int128 unit = 1, rest = 1, fraction = 0;
+    for (int i = 0; i < scale; i++) unit *= 10;
+    for (int i = scale; i < 38; i++) rest *= 10;
+    uint8_t tag = feat_cursor_byte(in);
+    if (tag != TAG_BELOW && tag != TAG_VALUE && tag != TAG_ABOVE) return false;
+    feat_int128 whole =
+        tag == TAG_VALUE ? (feat_int128)(int64_t)(feat_cursor_be64(in) ^ UINT64_C(1) << 63) : read_be128(in);
+    if (in->at < in->end && *in->at == MARK_FRACTION) { /* no tag of a part that follows is as high */
+        feat_cursor_byte(in);
+        fraction = read_be128(in);
+    }
+    return !in->failed && fraction % rest == 0 && !__builtin_mul_overflow(whole, unit, &whole) &&
+           !__builtin_add_overflow(whole, fraction / rest, out);
+}
+
+static feat_key_result read_text(feat_cursor *in, feat_buffer *text) {
+    feat_buffer_clear(text);
+    if (feat_cursor_byte(in) != TAG_VALUE) return FEAT_KEY_OTHER;
+    for (;;) {
+        uint8_t byte = feat_cursor_byte(in);
+        if (byte == 0) {
+            uint8_t next = feat_cursor_byte(in);
+            if (next == 1 && !in->failed) return text->failed ? FEAT_KEY_NO_MEMORY : FEAT_KEY_VALUE;
+            if (next != 0xff) return FEAT_KEY_OTHER;
+        }
+        if (in->failed) return FEAT_KEY_OTHER;
+        feat_buffer_byte(text, byte);
+    }
+}
+
+feat_key_result feat_key_read(feat_cursor *in, feat_column *out, feat_buffer *scratch) {
+    feat_int128 wide;
+    int failed;
+    switch (FEAT_TYPE_BASE(out->type)) {
+    case FEAT_TYPE_TEXT:
+    case FEAT_TYPE_BLOB: {
+        feat_key_result result = read_text(in, scratch);
+        if (result != FEAT_KEY_VALUE) return result;
+        failed = feat_column_append_text(out, (const char *)scratch->data, scratch->size);
+        break;
+    }
+    case FEAT_TYPE_DECIMAL:
+        if (!read_wide(in, FEAT_TYPE_SCALE(out->type), &wide)) return FEAT_KEY_OTHER;
+        failed = feat_column_append_wide(out, wide);
+        break;
+    case FEAT_TYPE_UBIGINT:
+        if (!read_wide(in, 0, &wide) || wide < 0 || wide > (feat_int128)UINT64_MAX) return FEAT_KEY_OTHER;
+        failed = feat_column_append_wide(out, wide);
+        break;
+    default:
+        if (!feat_type_keys(out->type) || !read_wide(in, 0, &wide) || wide < INT64_MIN || wide > INT64_MAX ||
+            !feat_int_fits(out->type, (int64_t)wide))
+            return FEAT_KEY_OTHER;
+        failed = feat_column_append_int(out, (int64_t)wide);
+    }
+    return failed ? FEAT_KEY_NO_MEMORY : FEAT_KEY_VALUE;
+}
+
 /* ---- Digests of rows. ---- */
 
 /* Part of the file format: see the head of feat_row_digest. */

@@ -6,8 +6,10 @@
 
 #include "base/alloc.h"
 #include "column/utf8.h"
+#include "engine/layer.h"
 #include "engine/script.h"
 #include "engine/uses.h"
+#include "plan/layer.h"
 
 feat_status feat_script_fail(const feat_script *r, const feat_ast_statement *s, feat_status code, const char *format,
                              ...) {
@@ -208,6 +210,17 @@ static feat_status run_view(const feat_script *r, const feat_ast_statement *s) {
 
 /* ---- CREATE FEATURE SERVICE. ---- */
 
+/* What a service reads MATERIALIZED is a table, which may have to be made first. */
+static feat_status make_layers(const feat_script *r, const feat_ast_statement *s, const feat_scope *scope) {
+    for (size_t i = 0; s->select && i < s->select->n_sources; i++) {
+        const feat_ast_source *source = &s->select->sources[i];
+        const feat_view *view = source->materialized && source->name ? feat_scope_view(scope, source->name) : NULL;
+        const feat_schema *layer;
+        if (view) FEAT_TRY(feat_layer_table(r->db, r->catalog, view, &layer, r->err));
+    }
+    return FEAT_OK;
+}
+
 static feat_status run_service(const feat_script *r, const feat_ast_statement *s) {
     feat_catalog *c = r->catalog;
     feat_service *service = NULL;
@@ -215,6 +228,7 @@ static feat_status run_service(const feat_script *r, const feat_ast_statement *s
     const feat_scope *scope;
     bool same;
     FEAT_TRY(feat_catalog_scope(c, &scope, r->err));
+    FEAT_TRY(make_layers(r, s, scope));
     FEAT_TRY(feat_bind_service(&c->arena, &r->source, s, scope, &service, r->err));
     uint32_t old = feat_catalog_find(c, FEAT_DEF_SERVICE, s->name.text);
     FEAT_TRY(compare_old(r, s, old, FEAT_DEF_SERVICE, &service->fingerprint, &same));
@@ -225,7 +239,16 @@ static feat_status run_service(const feat_script *r, const feat_ast_statement *s
 
 /* ---- The script. ---- */
 
+/* Layers are the library's: nobody else makes, changes or drops one. */
+static feat_status check_name(const feat_script *r, const feat_ast_statement *s) {
+    if (!s->name.text || !feat_layer_is(s->name.text)) return FEAT_OK;
+    return feat_script_fail(r, s, FEAT_DEFINITION,
+                            "a name that ends in '$' and a fingerprint is that of the layer of a feature view, which "
+                            "is made and kept with the view");
+}
+
 static feat_status run_statement(const feat_script *r, const feat_ast_statement *s) {
+    FEAT_TRY(check_name(r, s));
     switch (s->kind) {
     case FEAT_AST_CREATE_TABLE:
     case FEAT_AST_CREATE_DIMENSION: return run_table(r, s);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "engine/changed.h"
 #include "engine/engine.h"
 #include "engine/project.h"
 #include "engine/serving.h"
@@ -89,34 +90,6 @@ static void changes_done(changes *c) {
     feat_free(c->removed_starts);
 }
 
-/* Whether a table's rows differ between two versions. */
-static feat_status table_changed(feat_db *db, const feat_schema *table, uint64_t from, uint64_t to, bool *changed,
-                                 feat_error *err) {
-    feat_table_version *older = NULL, *newer = NULL;
-    feat_status status = feat_table_open(db, table, from, &older, err);
-    if (status == FEAT_OK) status = feat_table_open(db, table, to, &newer, err);
-    if (status == FEAT_OK) {
-        feat_digest a = feat_table_digest(older), b = feat_table_digest(newer);
-        *changed = feat_table_rows(older) != feat_table_rows(newer) || !feat_digest_equal(&a, &b);
-    }
-    feat_table_close(older);
-    feat_table_close(newer);
-    return status;
-}
-
-/* Whether anything that a stage's joins read has changed. */
-static feat_status joins_changed(feat_db *db, const feat_code *code, uint64_t from, uint64_t to, bool *changed,
-                                 feat_error *err) {
-    for (size_t j = 0; j < code->n_joins && !*changed; j++) {
-        const feat_block *block = code->joins[j].block;
-        for (size_t b = 0; b < block->n_branches && !*changed; b++) {
-            FEAT_TRY(table_changed(db, block->branches[b].table, from, to, changed, err));
-            if (!*changed) FEAT_TRY(joins_changed(db, block->branches[b].stage.code, from, to, changed, err));
-        }
-    }
-    return FEAT_OK;
-}
-
 static feat_status read_branch(changes *c, feat_db *db, const feat_block *block, size_t branch, uint64_t from,
                                uint64_t to, size_t *rows, feat_error *err) {
     const feat_schema *table = block->branches[branch].table;
@@ -146,7 +119,7 @@ static feat_status changes_read(changes *c, feat_db *db, const feat_block *block
     *c = (changes){0};
     feat_keymap_init(&c->map);
     for (size_t b = 0; b < block->n_branches && !c->rebuild; b++)
-        FEAT_TRY(joins_changed(db, block->branches[b].stage.code, from, to, &c->rebuild, err));
+        FEAT_TRY(feat_joins_changed(db, block->branches[b].stage.code, from, to, &c->rebuild, err));
     if (c->rebuild) return FEAT_OK;
     FEAT_TRY(feat_entity_events_init(&c->added, block, err));
     FEAT_TRY(feat_entity_events_init(&c->removed, block, err));
@@ -280,14 +253,6 @@ feat_status feat_deploy_service(feat_db *db, feat_catalog *catalog, const feat_s
         known |= feat_digest_equal(&meta.services[i].service, &service->fingerprint) &&
                  feat_name_compare(meta.services[i].name, service->name) == 0;
     if (known) goto out;
-    for (size_t v = 0; v < service->n_views; v++)
-        if (service->views[v].materialized) {
-            status =
-                feat_fail(err, FEAT_UNSUPPORTED,
-                          "service '%s' reads view '%s' MATERIALIZED: there are no materialisations yet; join it LIVE",
-                          service->name, service->views[v].name);
-            goto out;
-        }
     const feat_code *code = service->stage.code;
     feat_online_block *blocks = feat_arena_array(&arena, meta.n_blocks + code->n_joins, sizeof *blocks);
     feat_online_service *services = feat_arena_array(&arena, meta.n_services + 1, sizeof *services);

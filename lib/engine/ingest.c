@@ -7,6 +7,7 @@
 #include "column/arrow.h"
 #include "column/widen.h"
 #include "engine/ingest.h"
+#include "plan/layer.h"
 
 typedef struct ingest {
     const feat_schema *table;
@@ -50,6 +51,10 @@ static void ingest_done(ingest *g) {
 }
 
 static feat_status check_options(const feat_schema *table, const feat_write_options *opt, feat_error *err) {
+    if (feat_layer_is(table->name))
+        return feat_fail(err, FEAT_ARGUMENT,
+                         "table '%s' is the layer of a feature view: it holds what materialising the view has computed",
+                         table->name);
     if ((int)opt->mode < FEAT_WRITE_APPEND || opt->mode > FEAT_WRITE_OVERWRITE)
         return feat_fail(err, FEAT_ARGUMENT, "table '%s': %d is no mode of writing", table->name, (int)opt->mode);
     if ((int)opt->on_conflict < FEAT_CONFLICT_SKIP_IDENTICAL || opt->on_conflict > FEAT_CONFLICT_REPLACE)

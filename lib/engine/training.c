@@ -304,16 +304,6 @@ void feat_training_describe(const feat_training_stats *stats, feat_buffer *out) 
 
 /* ---- The call. ---- */
 
-static feat_status check_materialized(const feat_service *service, feat_error *err) {
-    for (size_t v = 0; v < service->n_views; v++)
-        if (service->views[v].materialized)
-            return feat_fail(
-                err, FEAT_UNSUPPORTED,
-                "service '%s' reads view '%s' MATERIALIZED: there are no materialisations yet; join it LIVE",
-                service->name, service->views[v].name);
-    return FEAT_OK;
-}
-
 feat_status feat_training_build(feat_db *db, feat_catalog *catalog, const feat_service *service, uint64_t version,
                                 struct ArrowArrayStream *stream, const feat_training_options *opt,
                                 struct ArrowArrayStream *out, feat_error *err) {
@@ -326,7 +316,6 @@ feat_status feat_training_build(feat_db *db, feat_catalog *catalog, const feat_s
     t->catalog = feat_catalog_ref(catalog);
     t->service = service;
     t->options = *opt;
-    FEAT_GOTO(status, check_materialized(service, err), out);
     FEAT_GOTO(status, feat_spine_read(&t->spine, service, stream, opt, err), out);
     size_t n_joins = service->stage.code->n_joins;
     feat_work_init(&t->work, opt->progress, opt->progress_context, (n_joins + 1) * (uint64_t)t->spine.n_rows);

@@ -10,7 +10,7 @@ static feat_status fail_memory_or(feat_query *q, uint32_t node, uint32_t offset)
     return node == FEAT_NO_NODE ? feat_bind_reason(&q->b, offset) : FEAT_OK;
 }
 
-static feat_status use_table(feat_definition *d, const feat_schema *table) {
+feat_status feat_use_table(feat_definition *d, const feat_schema *table) {
     feat_binder b = {.arena = d->arena, .source = d->source, .err = d->err};
     for (size_t i = 0; i < d->uses->n_tables; i++)
         if (d->uses->tables[i] == table) return FEAT_OK;
@@ -240,7 +240,7 @@ static feat_status newest_relation(feat_query *q, const feat_schema *table, cons
     FEAT_TRY(newest_presence(&n));
     FEAT_TRY(newest_features(&n, q->select));
     FEAT_TRY(feat_finish_block(q->d, n.block, offset));
-    FEAT_TRY(use_table(q->d, table));
+    FEAT_TRY(feat_use_table(q->d, table));
     return feat_relation_of_view(q->d, n.view, false, out);
 }
 
@@ -315,7 +315,7 @@ static feat_status resolve(feat_query *q, const feat_ast_source *source, bool ev
         return newest_relation(q, table, key, n_key, source->offset, out);
     }
     if (table && (events || !table->dimension)) {
-        FEAT_TRY(use_table(q->d, table));
+        FEAT_TRY(feat_use_table(q->d, table));
         return table_rows(q, table, out);
     }
     if (table) return newest_relation(q, table, table->key, table->n_key, source->offset, out);
@@ -327,6 +327,7 @@ static feat_status resolve(feat_query *q, const feat_ast_source *source, bool ev
         FEAT_TRY(FEAT_BIND_ROOM(&q->b, uses->views, uses->n_views, uses->views_capacity));
         uses->views[uses->n_views++] = view;
     }
+    if (source->materialized) return feat_relation_of_layer(q->d, view, source->offset, out);
     return feat_relation_of_view(q->d, view, true, out);
 }
 

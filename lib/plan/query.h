@@ -108,7 +108,13 @@ feat_status feat_relation_of_view(feat_definition *d, const feat_view *view, boo
 /* Completes a block: ties, fingerprint, code. A window longer than what a table keeps is an error at `offset`. */
 feat_status feat_finish_block(feat_definition *d, feat_block *block, uint32_t offset);
 
+/* bind_layer.c: what MATERIALIZED reads in the place of a view. */
+feat_status feat_relation_of_layer(feat_definition *d, const feat_view *view, uint32_t offset,
+                                   const feat_relation **out);
+
 /* bind_from.c */
+/* Notes that the definition reads a table. */
+feat_status feat_use_table(feat_definition *d, const feat_schema *table);
 feat_status feat_query_from(feat_query *q, bool events_wanted);
 feat_status feat_query_joins(feat_query *q);
 /* The node of a source's column in the current stage. */

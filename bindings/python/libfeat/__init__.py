@@ -41,7 +41,7 @@ from ._loader import VERSION
 from ._types import Interval
 from .reader import STATUS, Position, Reader, Vector, Vectors
 from .result import Result, TrainingSet
-from .store import Commit, Snapshot, Store, open
+from .store import Commit, Materialized, Snapshot, Store, open
 
 __version__ = VERSION
 
@@ -69,6 +69,7 @@ __all__ = [
     "InternalError",
     "Interval",
     "LimitError",
+    "Materialized",
     "NotFoundError",
     "OutOfMemory",
     "Position",

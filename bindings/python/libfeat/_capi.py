@@ -168,6 +168,42 @@ class TrainingOptions(Structure):
     ]
 
 
+#: A ctypes callback object lives only as long as something refers to it: the caller keeps it during the call.
+PROGRESS = CFUNCTYPE(c_int, c_void_p, c_int64, c_int64)
+
+
+class MaterializeOptions(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("times", POINTER(c_int64)),
+        ("n_times", c_size_t),
+        ("start", c_int64),
+        ("end", c_int64),
+        ("every", c_int64),
+        ("full", c_int),
+        ("on_error", c_int),
+        ("view_version", c_uint32),
+        ("fingerprint", c_char_p),
+        ("entities_at_once", c_size_t),
+        ("progress", PROGRESS),
+        ("state", c_void_p),
+    ]
+
+
+class Materialized(Structure):
+    _fields_ = [
+        ("runs", c_int64),
+        ("runs_full", c_int64),
+        ("runs_present", c_int64),
+        ("entities", c_int64),
+        ("rows", c_int64),
+        ("rows_restated", c_int64),
+        ("input", c_uint64),
+        ("version", c_uint64),
+        ("online", c_int),
+    ]
+
+
 class _Text(Structure):
     _fields_ = [("data", c_void_p), ("length", c_size_t)]
 
@@ -233,6 +269,8 @@ STRUCTS: Dict[str, type] = {
     "feat_scan_options": ScanOptions,
     "feat_training_options": TrainingOptions,
     "feat_training_stats": TrainingStats,
+    "feat_materialize_options": MaterializeOptions,
+    "feat_materialized": Materialized,
     "feat_value": Value,
     "feat_field_info": FieldInfo,
     "feat_reader_options": ReaderOptions,
@@ -275,6 +313,9 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     # training.h
     "feat_training_explain": (_status, [POINTER(TrainingStats), POINTER(c_void_p), _err]),
     "feat_training_set": (_status, [_handle, c_char_p, _stream, POINTER(TrainingOptions), _stream, _err]),
+    # materialize.h
+    "feat_materialize": (_status, [_handle, c_char_p, POINTER(MaterializeOptions), POINTER(Materialized), _err]),
+    "feat_layer": (_status, [_handle, c_char_p, POINTER(MaterializeOptions), POINTER(c_void_p), _err]),
     # online.h
     "feat_type_name": (c_char_p, [c_uint64]),
     "feat_deploy": (_status, [_handle, c_char_p, _err]),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import datetime
 import os
 import re
 from ctypes import byref, c_char_p, c_int64, c_void_p
-from typing import Any, Callable, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from . import _arrow, _time
 from . import _capi as c
@@ -103,6 +104,31 @@ class Commit(NamedTuple):
     rows_removed: int  #: stored rows that a delete or an overwrite took away
     rows_skipped: int  #: rows equal to a stored one or to another of the call, or ignored; of a delete, rows that named none
     online: str  #: "OK", or the code that says why deployed services lag behind
+
+
+class Materialized(NamedTuple):
+    """What a call of ``Store.materialize`` did, over all of its runs."""
+
+    runs: int  #: runs that were committed
+    runs_full: int  #: of these, those that computed every entity
+    runs_present: int  #: times at which nothing was to do: there was a run from the same data already
+    entities: int  #: entities that were computed, summed over runs
+    rows: int  #: rows written for them, and for entities that are gone
+    rows_restated: int  #: rows written at later runs, so that these say what they said before
+    input: int  #: store version that was read: the newest one that changed what the view reads
+    version: int  #: newest version of the store
+    online: str  #: "OK", or the code that says why deployed services lag behind
+
+
+def _step(every: Any) -> int:
+    """µs of a timedelta (of datetime, numpy or pandas), or of a whole number of µs."""
+    if isinstance(every, datetime.timedelta):
+        return every // datetime.timedelta(microseconds=1)
+    if hasattr(every, "astype"):
+        return int(every.astype("timedelta64[us]").astype("int64"))
+    if isinstance(every, bool) or not hasattr(every, "__index__"):
+        raise ArgumentError(f"every={every!r}: a timedelta, or a whole number of microseconds")
+    return int(every)
 
 
 class Snapshot(Handle):
@@ -397,6 +423,104 @@ class Store(Handle):
         See ``Snapshot.training_set``."""
         with self.snapshot(version=version) as snap:
             return snap.training_set(service, spine, timestamp, status, on_error, service_version, fingerprint, threads, memory, progress, as_served, position)
+
+    def materialize(
+        self,
+        view: str,
+        at: Any = None,
+        start: Any = None,
+        end: Any = None,
+        every: Any = None,
+        full: bool = False,
+        on_error: str = "fail",
+        view_version: Optional[int] = None,
+        fingerprint: Optional[str] = None,
+        entities_at_once: int = 0,
+        progress: Optional[Callable[[int, int], Any]] = None,
+    ) -> Materialized:
+        """Computes a feature view for all entities at a time, or at several, and keeps the values in the view's layer: what
+        services read that join it ``MATERIALIZED``.
+
+        ``at`` is a time or a list of times (default: now); ``start``, ``end`` and ``every`` (a timedelta) name a grid, both
+        ends included. Each time is one commit. Only entities whose values can have changed since the run before are computed,
+        unless ``full``; what is read is the same. Repeating a call over unchanged data does nothing, and a time before
+        existing runs leaves what these say.
+
+        A feature value that is an error fails the call, or becomes NULL with ``on_error="null"``. The newest definition of the
+        view is taken, or the one of ``view_version`` or ``fingerprint``. ``entities_at_once`` bounds the memory.
+        ``progress(done, total)`` is called now and then (total 0: not known yet); an exception in it, or a true result, ends
+        the call. Runs that were committed before stay.
+        """
+        opt = self._materialize_options(view_version, fingerprint)
+        times: Optional[List[int]] = None
+        if at is not None and (start is not None or end is not None or every is not None):
+            raise ArgumentError("give at, or start, end and every")
+        if start is not None or end is not None or every is not None:
+            if start is None or end is None or every is None:
+                raise ArgumentError("start, end and every belong together")
+            opt.start, opt.end = _time.instant(start, "start"), _time.instant(end, "end")
+            opt.every = _step(every)
+            if opt.every <= 0:
+                raise ArgumentError(f"every={every!r}: the step must be above 0")
+        elif at is None:
+            times = [_time.instant(datetime.datetime.now(datetime.timezone.utc), "at")]
+        elif isinstance(at, (str, bytes)) or not hasattr(at, "__iter__"):
+            times = [_time.instant(at, "at")]
+        else:
+            times = [_time.instant(t, "at") for t in at]
+        if times is not None:
+            array = (c_int64 * max(len(times), 1))(*times)
+            opt.times, opt.n_times = array, len(times)
+        opt.full = 1 if full else 0
+        opt.on_error = choice(on_error, _ON_ERROR, "on_error")
+        if isinstance(entities_at_once, bool) or not hasattr(entities_at_once, "__index__") or int(entities_at_once) < 0:
+            raise ArgumentError(f"entities_at_once={entities_at_once!r}: a whole number")
+        opt.entities_at_once = int(entities_at_once)
+        raised: List[BaseException] = []
+
+        def report(_: Any, done: int, total: int) -> int:
+            try:
+                return 1 if progress is not None and progress(done, total) else 0
+            except BaseException as error:  # raised again behind the call: C cannot pass it on
+                raised.append(error)
+                return 1
+
+        callback = c.PROGRESS(report)
+        if progress is not None:
+            opt.progress = callback
+        made, err = c.Materialized(), c.Error()
+        status = c.lib.feat_materialize(self._open_pointer, text(view, "view"), byref(opt), byref(made), byref(err))
+        if raised:
+            raise raised[0]
+        c.check(status, err)
+        return Materialized(
+            made.runs,
+            made.runs_full,
+            made.runs_present,
+            made.entities,
+            made.rows,
+            made.rows_restated,
+            made.input,
+            made.version,
+            CODES.get(made.online, "UNKNOWN"),
+        )
+
+    def layer(self, view: str, view_version: Optional[int] = None, fingerprint: Optional[str] = None) -> str:
+        """The name of the table that holds a view's materialisations, for ``Snapshot.table``, ``history`` and ``digest``."""
+        opt = self._materialize_options(view_version, fingerprint)
+        name, err = c_void_p(), c.Error()
+        c.check(c.lib.feat_layer(self._open_pointer, text(view, "view"), byref(opt), byref(name), byref(err)), err)
+        try:
+            return ctypes.string_at(name.value or 0).decode("utf-8")
+        finally:
+            c.lib.feat_text_free(name)
+
+    @staticmethod
+    def _materialize_options(view_version: Optional[int], fingerprint: Optional[str]) -> c.MaterializeOptions:
+        opt = c.MaterializeOptions(size=ctypes.sizeof(c.MaterializeOptions))
+        opt.view_version = _service_version(view_version)
+        opt.fingerprint = None if fingerprint is None else text(fingerprint, "fingerprint")
+        return opt
 
     def deploy(self, service: str) -> None:
         """Builds the online state of a service; later writes keep it current."""

@@ -1,0 +1,575 @@
+/* An entity is affected when an event that bears on one of its blocks came, went, or moved over an edge of a window.
+ * Rows that came and went are the difference of two versions; rows that stayed are passed over by their times. Rows
+ * that are enriched are projected at both versions and compared when what they are enriched with has changed. */
+#include "engine/affected.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/bitmap.h"
+#include "engine/changed.h"
+#include "engine/project.h"
+#include "engine/reach.h"
+#include "plan/inline.h"
+
+/* Rows that are enriched are projected many at a time: each lot reads what they are enriched with anew. */
+enum { ROWS_AT_ONCE = 65536, JOINED_ROWS_AT_ONCE = 1 << 20, KEYS_AT_ONCE = 65536 };
+
+void feat_touched_init(feat_touched *touched) {
+    *touched = (feat_touched){0};
+    feat_keymap_init(&touched->keys);
+}
+
+void feat_touched_done(feat_touched *touched) {
+    feat_keymap_done(&touched->keys);
+    feat_free(touched->flags);
+    touched->flags = NULL;
+    touched->capacity = 0;
+}
+
+feat_status feat_touched_add(feat_touched *touched, const void *key, size_t size, uint8_t flags, feat_error *err) {
+    uint32_t number;
+    size_t before = touched->keys.n;
+    if (FEAT_GROW(touched->flags, touched->capacity, before + 1) != 0 ||
+        !feat_keymap_number(&touched->keys, key, size, true, &number))
+        return feat_fail_memory(err);
+    if (touched->keys.n > before) touched->flags[number] = 0;
+    touched->flags[number] |= flags;
+    return FEAT_OK;
+}
+
+feat_status feat_entities_columns(const feat_view *view, const feat_keymap *keys, uint32_t *from, size_t room,
+                                  feat_column *columns, uint32_t *numbers, size_t *n, feat_error *err) {
+    feat_buffer scratch;
+    feat_status status = FEAT_OK;
+    feat_buffer_init(&scratch);
+    for (size_t k = 0; k < view->n_key; k++) feat_column_clear(&columns[k]);
+    for (*n = 0; *from < keys->n && *n < room && status == FEAT_OK; ++*from) {
+        size_t size, k = 0;
+        const void *key = feat_keymap_key(keys, *from, &size);
+        feat_cursor in;
+        feat_key_result result = FEAT_KEY_VALUE;
+        feat_cursor_init(&in, key, size);
+        for (; k < view->n_key && result == FEAT_KEY_VALUE; k++) result = feat_key_read(&in, &columns[k], &scratch);
+        if (result == FEAT_KEY_NO_MEMORY) status = feat_fail_memory(err);
+        if (result == FEAT_KEY_VALUE) numbers[(*n)++] = *from;
+        else
+            for (size_t i = 0; i < k; i++) feat_column_truncate(&columns[i], *n);
+    }
+    feat_buffer_done(&scratch);
+    return status;
+}
+
+static feat_status check_pause(const feat_affecting *a, feat_error *err) {
+    return a->pause.check ? a->pause.check(a->pause.state, err) : FEAT_OK;
+}
+
+/* ---- Walking over the rows of a branch. ---- */
+
+typedef struct lot {
+    feat_keymap map;
+    feat_entity_events events;
+} lot;
+
+static void lot_done(lot *l) {
+    feat_keymap_done(&l->map);
+    feat_entity_events_done(&l->events);
+}
+
+static feat_status lot_project(lot *l, feat_db *db, uint64_t version, const feat_block *block, size_t branch,
+                               const feat_row_address *rows, size_t n, feat_error *err) {
+    lot_done(l);
+    feat_keymap_init(&l->map);
+    FEAT_TRY(feat_entity_events_init(&l->events, block, err));
+    return feat_project_rows(db, version, block, branch, rows, n, &l->map, &l->events, err);
+}
+
+static const void *event_key(const lot *l, size_t event, size_t *size) {
+    return feat_keymap_key(&l->map, l->events.entity[event], size);
+}
+
+/* One pass over a branch's rows at a version. */
+typedef struct walk {
+    const feat_affecting *a;
+    uint64_t version;
+    const feat_block *block;
+    size_t branch;
+    const feat_time_spans *times; /* event times that are asked for; NULL: all */
+    const feat_row_address *skip; /* rows to leave out, by address */
+    size_t n_skip;
+    feat_status (*take)(struct walk *w, const feat_row_address *rows, size_t n, feat_error *err);
+    void *state;
+} walk;
+
+static int by_address(const void *a, const void *b) {
+    const feat_row_address *x = a, *y = b;
+    if (x->segment != y->segment) return x->segment < y->segment ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+static bool skipped(const walk *w, const feat_row_address *row) {
+    return w->n_skip && bsearch(row, w->skip, w->n_skip, sizeof *row, by_address);
+}
+
+/* Whether no row of a segment has a time that is asked for. */
+static feat_status pruned(const walk *w, feat_table_version *tv, size_t segment, bool *out, feat_error *err) {
+    const feat_schema *table = w->block->branches[w->branch].table;
+    feat_bounds bounds;
+    *out = false;
+    if (!w->times || table->fields[table->time].type != FEAT_TYPE_TIMESTAMP) return FEAT_OK;
+    FEAT_TRY(feat_table_bounds(tv, segment, table->time, &bounds, err));
+    *out = bounds.known && bounds.ints && !feat_spans_meet(w->times, (feat_time_span){bounds.min_int, bounds.max_int});
+    return FEAT_OK;
+}
+
+static feat_status walk_rows(walk *w, feat_error *err) {
+    const feat_branch *branch = &w->block->branches[w->branch];
+    size_t at_once = branch->stage.code->n_joins ? JOINED_ROWS_AT_ONCE : ROWS_AT_ONCE, n = 0, capacity = 0;
+    feat_table_version *tv = NULL;
+    feat_row_address *rows = NULL;
+    feat_status status = feat_table_open(w->a->db, branch->table, w->version, &tv, err);
+    size_t segments = status == FEAT_OK ? feat_table_segments(tv) : 0;
+    for (size_t s = 0; s < segments && status == FEAT_OK; s++) {
+        feat_segment_info segment = feat_table_segment(tv, s);
+        const uint8_t *deleted = NULL;
+        bool pass;
+        FEAT_GOTO(status, pruned(w, tv, s, &pass, err), out);
+        if (pass) continue;
+        FEAT_GOTO(status, feat_table_deleted(tv, s, &deleted, err), out);
+        if (FEAT_GROW(rows, capacity, n + segment.rows) != 0) {
+            status = feat_fail_memory(err);
+            goto out;
+        }
+        for (uint32_t i = 0; i < segment.rows; i++) {
+            feat_row_address row = {segment.id, i};
+            if (!(deleted && feat_bit_get(deleted, i)) && !skipped(w, &row)) rows[n++] = row;
+        }
+        if (n < at_once) continue;
+        FEAT_GOTO(status, w->take(w, rows, n, err), out);
+        n = 0;
+        status = check_pause(w->a, err);
+    }
+    if (status == FEAT_OK && n) status = w->take(w, rows, n, err);
+out:
+    feat_table_close(tv);
+    feat_free(rows);
+    return status;
+}
+
+/* ---- Joins of the view that are asked for the entity itself. ---- */
+
+static bool asks_entity(const feat_view *view, size_t join) {
+    const feat_join *j = &view->stage.joins[join];
+    if (j->block->n_key != view->n_key) return false;
+    for (size_t k = 0; k < view->n_key; k++) {
+        const feat_node *node = &view->stage.pool.nodes[j->key[k]];
+        if (node->kind != FEAT_NODE_INPUT || node->index != k) return false;
+    }
+    return true;
+}
+
+/* The join's block was not asked by an earlier join that `asks_entity` as well. */
+static bool first_of_block(const feat_view *view, size_t join) {
+    for (size_t i = 0; i < join; i++)
+        if (asks_entity(view, i) && view->stage.joins[i].block == view->stage.joins[join].block) return false;
+    return true;
+}
+
+/* ---- Which entities are known. ---- */
+
+typedef struct knowing {
+    feat_time_span visible;
+    feat_touched *entities;
+    bool all;
+} knowing;
+
+static feat_status know(walk *w, const feat_row_address *rows, size_t n, feat_error *err) {
+    const knowing *k = w->state;
+    lot l = {0};
+    feat_status status = lot_project(&l, w->a->db, w->version, w->block, w->branch, rows, n, err);
+    bool *seen = status == FEAT_OK ? feat_alloc_zero(l.map.n, sizeof *seen) : NULL;
+    if (status == FEAT_OK && !seen) status = feat_fail_memory(err);
+    for (size_t i = 0; status == FEAT_OK && i < l.events.events.n; i++) {
+        size_t size;
+        uint32_t number;
+        if (!feat_span_holds(k->visible, l.events.events.time[i]) || seen[l.events.entity[i]]) continue;
+        seen[l.events.entity[i]] = true;
+        const void *key = event_key(&l, i, &size);
+        if (k->all) status = feat_touched_add(k->entities, key, size, FEAT_TOUCH_KNOWN, err);
+        else if (!feat_keymap_number(&k->entities->keys, key, size, false, &number)) status = feat_fail_memory(err);
+        else if (number != FEAT_NO_KEY) k->entities->flags[number] |= FEAT_TOUCH_KNOWN;
+    }
+    feat_free(seen);
+    lot_done(&l);
+    return status;
+}
+
+feat_status feat_entities_known(const feat_affecting *a, feat_moment at, bool all, feat_touched *entities,
+                                feat_error *err) {
+    bool any = false;
+    for (size_t j = 0; j < a->view->stage.n_joins; j++) {
+        if (!asks_entity(a->view, j)) continue;
+        any = true;
+        if (!first_of_block(a->view, j) || (!all && entities->keys.n == 0)) continue;
+        const feat_block *block = a->view->stage.joins[j].block;
+        for (size_t b = 0; b < block->n_branches; b++) {
+            feat_reach reach;
+            feat_time_spans times = {0};
+            feat_status status = feat_reach_init(&reach, block, b, at.t, err);
+            knowing k = {reach.visible, entities, all};
+            walk w = {a, at.version, block, b, &times, NULL, 0, know, &k};
+            if (status == FEAT_OK) status = feat_spans_add(&times, reach.visible, err);
+            if (status == FEAT_OK) status = walk_rows(&w, err);
+            feat_spans_done(&times);
+            feat_reach_done(&reach);
+            if (status != FEAT_OK) return status;
+        }
+    }
+    if (any) return FEAT_OK;
+    return feat_fail(err, FEAT_DEFINITION,
+                     "feature view '%.200s' cannot be materialised: no table in it has its key, so nothing says which "
+                     "entities there are",
+                     a->view->name);
+}
+
+/* ---- Which keys of a block are touched. ---- */
+
+typedef struct touching {
+    const feat_affecting *a;
+    feat_moment from, to;
+    const feat_block *block;
+    size_t branch;
+    feat_reach before, after;
+    feat_time_spans moved, walked; /* times that bear differently; these and those that are visible at one time only */
+    bool enriched_anew;
+    feat_touched *touched;
+} touching;
+
+static feat_status touch(const touching *g, const lot *l, size_t event, uint8_t flags, feat_error *err) {
+    size_t size;
+    if (!flags) return FEAT_OK;
+    const void *key = event_key(l, event, &size);
+    return feat_touched_add(g->touched, key, size, flags, err);
+}
+
+static feat_status touch_stayed(const touching *g, const lot *l, size_t event, feat_error *err) {
+    int64_t time = l->events.events.time[event];
+    bool before = feat_span_holds(g->before.visible, time), after = feat_span_holds(g->after.visible, time);
+    bool moved = feat_spans_hold(&g->moved, time);
+    if (!moved && before == after) return FEAT_OK;
+    return touch(g, l, event,
+                 (moved ? FEAT_TOUCH_CHANGED : 0) | (after    ? FEAT_TOUCH_KNOWN
+                                                     : before ? FEAT_TOUCH_LOST
+                                                              : 0),
+                 err);
+}
+
+static feat_status touch_came(const touching *g, const lot *l, size_t event, feat_error *err) {
+    int64_t time = l->events.events.time[event];
+    return touch(g, l, event,
+                 (feat_reach_holds(&g->after, time) ? FEAT_TOUCH_CHANGED : 0) |
+                     (feat_span_holds(g->after.visible, time) ? FEAT_TOUCH_KNOWN : 0),
+                 err);
+}
+
+static feat_status touch_went(const touching *g, const lot *l, size_t event, feat_error *err) {
+    int64_t time = l->events.events.time[event];
+    return touch(g, l, event,
+                 (feat_reach_holds(&g->before, time) ? FEAT_TOUCH_CHANGED : 0) |
+                     (feat_span_holds(g->before.visible, time) ? FEAT_TOUCH_LOST : 0),
+                 err);
+}
+
+/* A lot's events by key, each key's in canonical order. */
+typedef struct grouped {
+    uint32_t *numbers;
+    size_t *starts;
+} grouped;
+
+/* What is in one lot and not in the other. */
+static feat_status compare_lots(const touching *g, const lot *went, const lot *came, feat_error *err) {
+    grouped old = {0}, new = {0};
+    feat_status status = feat_group_events(&went->events, went->map.n, &old.numbers, &old.starts, err);
+    if (status == FEAT_OK) status = feat_group_events(&came->events, came->map.n, &new.numbers, &new.starts, err);
+    for (uint32_t k = 0; status == FEAT_OK && k < came->map.n; k++) {
+        size_t size;
+        uint32_t other;
+        const void *key = feat_keymap_key(&came->map, k, &size);
+        feat_keymap_number((feat_keymap *)&went->map, key, size, false, &other);
+        size_t i = other == FEAT_NO_KEY ? 0 : old.starts[other],
+               i_end = other == FEAT_NO_KEY ? 0 : old.starts[other + 1];
+        size_t j = new.starts[k], j_end = new.starts[k + 1];
+        while (status == FEAT_OK && (i < i_end || j < j_end)) {
+            int order = i == i_end   ? 1
+                        : j == j_end ? -1
+                                     : feat_events_compare(&went->events.events, old.numbers[i], &came->events.events,
+                                                           new.numbers[j]);
+            if (order == 0) i++, j++;
+            else if (order < 0) status = touch_went(g, went, old.numbers[i++], err);
+            else status = touch_came(g, came, new.numbers[j++], err);
+        }
+    }
+    for (uint32_t k = 0; status == FEAT_OK && k < went->map.n; k++) { /* keys of the one lot only */
+        size_t size;
+        uint32_t other;
+        const void *key = feat_keymap_key(&went->map, k, &size);
+        feat_keymap_number((feat_keymap *)&came->map, key, size, false, &other);
+        for (size_t i = old.starts[k]; other == FEAT_NO_KEY && status == FEAT_OK && i < old.starts[k + 1]; i++)
+            status = touch_went(g, went, old.numbers[i], err);
+    }
+    feat_free(old.numbers);
+    feat_free(old.starts);
+    feat_free(new.numbers);
+    feat_free(new.starts);
+    return status;
+}
+
+/* Rows that are there at both versions. */
+static feat_status take_stayed(walk *w, const feat_row_address *rows, size_t n, feat_error *err) {
+    const touching *g = w->state;
+    lot now = {0}, then = {0};
+    feat_status status = lot_project(&now, w->a->db, g->to.version, g->block, g->branch, rows, n, err);
+    if (status == FEAT_OK && g->enriched_anew) {
+        status = lot_project(&then, w->a->db, g->from.version, g->block, g->branch, rows, n, err);
+        if (status == FEAT_OK) status = compare_lots(g, &then, &now, err);
+    }
+    for (size_t i = 0; status == FEAT_OK && g->from.t != g->to.t && i < now.events.events.n; i++)
+        status = touch_stayed(g, &now, i, err);
+    lot_done(&now);
+    lot_done(&then);
+    return status;
+}
+
+/* Rows that came and went: those that only changed in what the branch does not read cancel out. */
+static feat_status take_changed(const touching *g, const feat_row_address *came, size_t n_came,
+                                const feat_row_address *went, size_t n_went, feat_error *err) {
+    size_t i = 0, j = 0;
+    while (i < n_came || j < n_went) {
+        size_t a = n_came - i < JOINED_ROWS_AT_ONCE ? n_came - i : JOINED_ROWS_AT_ONCE;
+        size_t b = n_went - j < JOINED_ROWS_AT_ONCE ? n_went - j : JOINED_ROWS_AT_ONCE;
+        lot now = {0}, then = {0};
+        feat_status status = lot_project(&now, g->a->db, g->to.version, g->block, g->branch, came + i, a, err);
+        if (status == FEAT_OK)
+            status = lot_project(&then, g->a->db, g->from.version, g->block, g->branch, went + j, b, err);
+        if (status == FEAT_OK) status = compare_lots(g, &then, &now, err);
+        lot_done(&now);
+        lot_done(&then);
+        if (status == FEAT_OK) status = check_pause(g->a, err);
+        if (status != FEAT_OK) return status;
+        i += a;
+        j += b;
+    }
+    return FEAT_OK;
+}
+
+static feat_status touch_rows(touching *g, feat_error *err) {
+    const feat_branch *branch = &g->block->branches[g->branch];
+    feat_table_version *older = NULL, *newer = NULL;
+    feat_row_address *came = NULL, *went = NULL;
+    size_t n_came = 0, n_went = 0;
+    feat_status status = FEAT_OK;
+    if (g->from.version != g->to.version) {
+        FEAT_GOTO(status, feat_table_open(g->a->db, branch->table, g->from.version, &older, err), out);
+        FEAT_GOTO(status, feat_table_open(g->a->db, branch->table, g->to.version, &newer, err), out);
+        FEAT_GOTO(status, feat_table_diff(older, newer, &came, &n_came, &went, &n_went, err), out);
+        FEAT_GOTO(status, take_changed(g, came, n_came, went, n_went, err), out);
+        FEAT_GOTO(
+            status,
+            feat_joins_changed(g->a->db, branch->stage.code, g->from.version, g->to.version, &g->enriched_anew, err),
+            out);
+    }
+    if (g->walked.n || g->enriched_anew) {
+        walk w = {g->a, g->to.version, g->block,    g->branch, g->enriched_anew ? NULL : &g->walked,
+                  came, n_came,        take_stayed, g};
+        status = walk_rows(&w, err);
+    }
+out:
+    feat_table_close(older);
+    feat_table_close(newer);
+    feat_free(came);
+    feat_free(went);
+    return status;
+}
+
+/* The keys of a block whose answer can differ. */
+static feat_status touch_block(const feat_affecting *a, feat_moment from, feat_moment to, const feat_block *block,
+                               feat_touched *touched, bool *all, feat_error *err) {
+    for (size_t b = 0; b < block->n_branches && !*all; b++) {
+        touching g = {.a = a, .from = from, .to = to, .block = block, .branch = b, .touched = touched};
+        feat_status status = feat_reach_init(&g.before, block, b, from.t, err);
+        if (status == FEAT_OK) status = feat_reach_init(&g.after, block, b, to.t, err);
+        if (status == FEAT_OK) *all |= g.before.failed || g.after.failed;
+        if (status == FEAT_OK) status = feat_reach_moved(&g.before, &g.after, &g.moved, err);
+        if (status == FEAT_OK) status = feat_reach_moved(&g.before, &g.after, &g.walked, err);
+        if (status == FEAT_OK) status = feat_spans_add_difference(&g.walked, g.before.visible, g.after.visible, err);
+        feat_spans_order(&g.walked);
+        if (status == FEAT_OK && !*all) status = touch_rows(&g, err);
+        feat_reach_done(&g.before);
+        feat_reach_done(&g.after);
+        feat_spans_done(&g.moved);
+        feat_spans_done(&g.walked);
+        if (status != FEAT_OK) return status;
+    }
+    return FEAT_OK;
+}
+
+/* ---- From keys of blocks to entities. ---- */
+
+/* Sets CHANGED for the known entities whose key in a join is touched. The key may come from other joins, as in user ->
+ * country -> region: they are asked, and nothing else is. */
+static feat_status spread(const feat_affecting *a, feat_moment at, size_t join, const feat_touched *touched,
+                          const feat_touched *known, feat_touched *entities, feat_error *err) {
+    const feat_view *view = a->view;
+    const feat_join *j = &view->stage.joins[join];
+    size_t n_key = j->block->n_key, n_columns = 0;
+    feat_arena arena;
+    feat_stage stage = {0};
+    feat_inlining in;
+    feat_answers *answers = NULL;
+    feat_column *columns = NULL;
+    feat_machine *machine = NULL;
+    int64_t *times = feat_alloc_array(KEYS_AT_ONCE, sizeof *times);
+    uint32_t *numbers = feat_alloc_array(KEYS_AT_ONCE, sizeof *numbers);
+    const feat_column **inputs = feat_alloc_array(view->n_key, sizeof *inputs);
+    feat_buffer key;
+    feat_status status = FEAT_OK;
+    feat_arena_init(&arena);
+    feat_buffer_init(&key);
+    feat_pool_init(&stage.pool, &arena);
+    uint32_t *leaves = feat_arena_array(&arena, view->n_key, sizeof *leaves),
+             *outputs = feat_arena_array(&arena, n_key, sizeof *outputs);
+    columns = feat_alloc_zero(view->n_key, sizeof *columns);
+    if (!times || !numbers || !inputs || !leaves || !outputs || !columns) goto memory;
+    for (; n_columns < view->n_key; n_columns++) {
+        feat_node leaf = {.kind = FEAT_NODE_INPUT, .type = view->key[n_columns].type, .index = (uint32_t)n_columns};
+        leaves[n_columns] = feat_pool_add(&stage.pool, &leaf);
+        if (leaves[n_columns] == FEAT_NO_NODE) goto memory;
+        feat_column_init(&columns[n_columns], view->key[n_columns].type);
+        inputs[n_columns] = &columns[n_columns];
+    }
+    FEAT_GOTO(status, feat_inlining_init(&in, &view->stage, &stage, leaves, err), out);
+    for (size_t k = 0; k < n_key; k++) FEAT_GOTO(status, feat_inline(&in, j->key[k], &outputs[k], err), out);
+    FEAT_GOTO(status, feat_lower_stage(&arena, &stage, outputs, n_key, feat_fold_op, err), out);
+    FEAT_GOTO(status, feat_machine_new(stage.code, &machine, err), out);
+    for (size_t i = 0; i < KEYS_AT_ONCE; i++) times[i] = at.t;
+    for (uint32_t from = 0; from < known->keys.n;) {
+        size_t n = 0;
+        FEAT_GOTO(status, feat_entities_columns(view, &known->keys, &from, KEYS_AT_ONCE, columns, numbers, &n, err),
+                  out);
+        answers = feat_alloc_zero(stage.n_joins + 1, sizeof *answers);
+        if (!answers) goto memory;
+        FEAT_GOTO(status, feat_answer_joins(a->db, at.version, stage.code, inputs, times, n, answers, err), out);
+        feat_row_source rows = {inputs, times, answers};
+        for (size_t start = 0; start < n; start += FEAT_LANES) {
+            size_t part = n - start < FEAT_LANES ? n - start : FEAT_LANES;
+            feat_row_source_load(&rows, stage.code, stage.n_joins, machine, start, part);
+            FEAT_GOTO(status, feat_machine_run(machine, part, err), out);
+            for (size_t i = 0; i < part; i++) {
+                bool whole = true;
+                uint32_t number = FEAT_NO_KEY;
+                feat_buffer_clear(&key);
+                for (size_t k = 0; k < n_key && whole; k++) {
+                    feat_cell cell = feat_vector_cell(feat_machine_register(machine, stage.code->outputs[k]), i);
+                    whole = cell.state == FEAT_STATE_VALUE;
+                    if (whole) feat_key_append_cell(&key, view->stage.pool.nodes[j->key[k]].type, &cell);
+                }
+                if (!whole) continue;
+                if (key.failed ||
+                    !feat_keymap_number((feat_keymap *)&touched->keys, key.data, key.size, false, &number))
+                    goto memory;
+                if (number == FEAT_NO_KEY || !(touched->flags[number] & FEAT_TOUCH_CHANGED)) continue;
+                size_t size;
+                const void *entity = feat_keymap_key(&known->keys, numbers[start + i], &size);
+                FEAT_GOTO(status, feat_touched_add(entities, entity, size, FEAT_TOUCH_CHANGED | FEAT_TOUCH_KNOWN, err),
+                          out);
+            }
+        }
+        for (size_t k = 0; k < stage.n_joins; k++) feat_answers_done(&answers[k]);
+        feat_free(answers);
+        answers = NULL;
+        FEAT_GOTO(status, check_pause(a, err), out);
+    }
+    goto out;
+memory:
+    status = feat_fail_memory(err);
+out:
+    for (size_t k = 0; answers && k < stage.n_joins; k++) feat_answers_done(&answers[k]);
+    feat_free(answers);
+    feat_machine_free(machine);
+    for (size_t k = 0; k < n_columns; k++) feat_column_done(&columns[k]);
+    feat_free(columns);
+    feat_free(times);
+    feat_free(numbers);
+    feat_free(inputs);
+    feat_buffer_done(&key);
+    feat_arena_done(&arena);
+    return status;
+}
+
+/* Decides about entities that events made or may have made known or unknown. */
+static feat_status settle(const feat_affecting *a, feat_moment from, feat_moment to, feat_touched *entities,
+                          feat_error *err) {
+    feat_touched appeared, lost;
+    feat_touched_init(&appeared);
+    feat_touched_init(&lost);
+    feat_status status = FEAT_OK;
+    for (int pass = 0; pass < 2 && status == FEAT_OK; pass++) {
+        for (uint32_t i = 0; i < entities->keys.n && status == FEAT_OK; i++) {
+            uint8_t flags = entities->flags[i];
+            bool may_be_gone = (flags & FEAT_TOUCH_LOST) && !(flags & FEAT_TOUCH_KNOWN);
+            bool may_be_new = flags == FEAT_TOUCH_KNOWN;
+            size_t size;
+            uint32_t number;
+            const void *key = feat_keymap_key(&entities->keys, i, &size);
+            if (pass == 0) {
+                if (may_be_gone) status = feat_touched_add(&lost, key, size, 0, err);
+                else if (may_be_new) status = feat_touched_add(&appeared, key, size, 0, err);
+                continue;
+            }
+            if (may_be_gone) { /* known before, as something was lost */
+                feat_keymap_number(&lost.keys, key, size, false, &number);
+                entities->flags[i] |= lost.flags[number] & FEAT_TOUCH_KNOWN ? FEAT_TOUCH_KNOWN : FEAT_TOUCH_CHANGED;
+            } else if (may_be_new) {
+                feat_keymap_number(&appeared.keys, key, size, false, &number);
+                if (!(appeared.flags[number] & FEAT_TOUCH_KNOWN)) entities->flags[i] |= FEAT_TOUCH_CHANGED;
+            }
+        }
+        if (pass == 0 && status == FEAT_OK) status = feat_entities_known(a, to, false, &lost, err);
+        if (pass == 0 && status == FEAT_OK) status = feat_entities_known(a, from, false, &appeared, err);
+    }
+    feat_touched_done(&appeared);
+    feat_touched_done(&lost);
+    return status;
+}
+
+feat_status feat_entities_affected(const feat_affecting *a, feat_moment from, feat_moment to, feat_touched *entities,
+                                   bool *all, feat_error *err) {
+    const feat_view *view = a->view;
+    feat_touched known;
+    bool listed = false;
+    feat_status status = FEAT_OK;
+    feat_touched_init(&known);
+    *all = false;
+    for (size_t j = 0; j < view->stage.n_joins && !*all && status == FEAT_OK; j++) {
+        const feat_block *block = view->stage.joins[j].block;
+        if (asks_entity(view, j)) {
+            if (first_of_block(view, j)) status = touch_block(a, from, to, block, entities, all, err);
+            continue;
+        }
+        feat_touched touched;
+        bool any = false;
+        feat_touched_init(&touched);
+        status = touch_block(a, from, to, block, &touched, all, err);
+        for (size_t i = 0; i < touched.keys.n; i++) any |= (touched.flags[i] & FEAT_TOUCH_CHANGED) != 0;
+        if (status == FEAT_OK && any && !*all) {
+            if (!listed) status = feat_entities_known(a, to, true, &known, err);
+            listed = true;
+            if (status == FEAT_OK) status = spread(a, to, j, &touched, &known, entities, err);
+        }
+        feat_touched_done(&touched);
+    }
+    if (status == FEAT_OK && !*all) status = settle(a, from, to, entities, err);
+    feat_touched_done(&known);
+    return status;
+}

@@ -1,0 +1,83 @@
+#include "plan/layer.h"
+
+#include <string.h>
+#include <strings.h>
+
+char *feat_layer_name(feat_arena *arena, const feat_view *view) {
+    char text[FEAT_DIGEST_TEXT_SIZE];
+    feat_digest_format(&view->fingerprint, text);
+    return feat_arena_printf(arena, "%s$%s", view->name, text);
+}
+
+bool feat_layer_is(const char *name) {
+    const char *mark = strrchr(name, '$');
+    feat_digest digest;
+    return mark && feat_digest_parse(&digest, mark + 1);
+}
+
+static const struct {
+    const char *name;
+    feat_type type;
+} fields[FEAT_LAYER_FIELDS] = {
+    [FEAT_LAYER_FOUND] = {"$found", FEAT_TYPE_BOOLEAN},      [FEAT_LAYER_EXPIRED] = {"$expired", FEAT_TYPE_BOOLEAN},
+    [FEAT_LAYER_RUN] = {"$run", FEAT_TYPE_BIGINT},           [FEAT_LAYER_INPUT] = {"$input", FEAT_TYPE_BIGINT},
+    [FEAT_LAYER_ENTITIES] = {"$entities", FEAT_TYPE_BIGINT}, [FEAT_LAYER_ROWS] = {"$rows", FEAT_TYPE_BIGINT},
+    [FEAT_LAYER_FULL] = {"$full", FEAT_TYPE_BOOLEAN},
+};
+
+static void add(feat_schema *s, const char *name, feat_type type) {
+    s->fields[s->n_fields] = (feat_field){.name = name, .type = type, .id = (uint32_t)s->n_fields + 1};
+    s->n_fields++;
+}
+
+feat_status feat_layer_schema(feat_arena *arena, const feat_view *view, feat_schema **out, feat_error *err) {
+    feat_schema *s = FEAT_ARENA_NEW(arena, feat_schema);
+    size_t n = view->n_key + 1 + view->n_features + FEAT_LAYER_FIELDS;
+    if (!s) return feat_fail_memory(err);
+    if (view->n_key == 0)
+        return feat_fail(err, FEAT_DEFINITION, "feature view '%.200s' has no entity: there is nothing to materialise",
+                         view->name);
+    s->name = feat_layer_name(arena, view);
+    s->fields = feat_arena_array(arena, n, sizeof *s->fields);
+    s->key = feat_arena_array(arena, view->n_key, sizeof *s->key);
+    s->unique = feat_arena_array(arena, view->n_key + 1, sizeof *s->unique);
+    if (!s->name || !s->fields || !s->key || !s->unique) return feat_fail_memory(err);
+    for (size_t k = 0; k < view->n_key; k++) {
+        s->key[s->n_key++] = s->unique[s->n_unique++] = (uint32_t)k;
+        add(s, view->key[k].name, view->key[k].type);
+    }
+    s->time = s->unique[s->n_unique++] = feat_layer_time(view);
+    add(s, "$at", FEAT_TYPE_TIMESTAMP);
+    s->fields[s->time].not_null = true;
+    for (size_t f = 0; f < view->n_features; f++) add(s, view->features[f].name, view->features[f].type);
+    for (size_t i = 0; i < FEAT_LAYER_FIELDS; i++) add(s, fields[i].name, fields[i].type);
+    for (size_t i = 0; i < s->n_fields; i++)
+        for (size_t k = 0; k < i; k++)
+            if (feat_name_compare(s->fields[i].name, s->fields[k].name) == 0)
+                return feat_fail(err, FEAT_DEFINITION,
+                                 "feature view '%.200s' cannot be materialised: two columns of its layer would be "
+                                 "called '%.200s'; give the feature another name",
+                                 view->name, s->fields[k].name);
+    *out = s;
+    return FEAT_OK;
+}
+
+/* Aggregates whose value depends on t and not only on which events their window holds. */
+static bool aggregate_drifts(feat_agg agg) {
+    static const char *const names[] = {"time_since_last", "decayed_sum", "decayed_avg"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(feat_agg_table[agg].sql, names[i]) == 0) return true;
+    return false;
+}
+
+const char *feat_view_drifts(const feat_view *view) {
+    const feat_code *code = view->stage.code;
+    for (size_t i = 0; i < code->n_loads; i++) {
+        const feat_load *load = &code->loads[i];
+        if (load->kind == FEAT_LOAD_NOW) return "it depends on now() beyond the edges of windows";
+        if (load->kind == FEAT_LOAD_AGGREGATE &&
+            aggregate_drifts(code->joins[load->join].block->aggregates[load->index].agg))
+            return "an aggregate in it depends on now() beyond the edges of its window";
+    }
+    return NULL;
+}
