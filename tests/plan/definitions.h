@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "plan/layer.h"
 #include "plan/plan.h"
 #include "sql/sql.h"
 
@@ -83,6 +84,21 @@ static inline void world_done(world *w) {
     feat_arena_done(&w->arena);
 }
 
+/* Gives the views that a service reads MATERIALIZED their layers. */
+static inline feat_status world_layers(world *w, const feat_ast_statement *s) {
+    for (size_t i = 0; s->select && i < s->select->n_sources; i++) {
+        const feat_ast_source *source = &s->select->sources[i];
+        const feat_view *view = source->materialized ? feat_scope_view(&w->scope, source->name) : NULL;
+        feat_schema *layer = NULL;
+        if (!view) continue;
+        FEAT_TRY(feat_layer_schema(&w->arena, view, &layer, &w->err));
+        if (feat_scope_table(&w->scope, layer->name)) continue;
+        layer->table_id = (uint32_t)w->scope.n_tables + 1;
+        if (feat_scope_add_table(&w->scope, layer) != 0) abort();
+    }
+    return FEAT_OK;
+}
+
 /* Binds a script; the scope grows by what it defines. */
 static inline feat_status world_run(world *w, const char *sql) {
     feat_ast_script *script = NULL;
@@ -102,6 +118,7 @@ static inline feat_status world_run(world *w, const char *sql) {
             if (feat_scope_add_view(&w->scope, view) != 0) abort();
         } else {
             feat_service *service = NULL;
+            FEAT_TRY(world_layers(w, s));
             FEAT_TRY(feat_bind_service(&w->arena, &w->source, s, &w->scope, &service, &w->err));
             service->version = 7;
             if (feat_scope_add_service(&w->scope, service) != 0) abort();

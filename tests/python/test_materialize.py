@@ -1,0 +1,435 @@
+"""Materialising: what is computed and what is not, runs among other runs, what services read, and what is refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, Dict, List, Optional
+
+import pytest
+
+import libfeat
+
+START = dt.datetime(2024, 3, 1)
+MICROSECOND = dt.timedelta(microseconds=1)
+DAY = dt.timedelta(days=1)
+PRESENT, NULL, NOT_FOUND, EXPIRED = 0, 1, 2, 3
+
+TABLES = """
+CREATE TABLE paid (id BIGINT NOT NULL, who BIGINT, shop TEXT, amount DOUBLE, note TEXT, at TIMESTAMP NOT NULL,
+                   ENTITY KEY (who), EVENT TIME (at), UNIQUE (id));
+CREATE DIMENSION people (who BIGINT, country TEXT, since TIMESTAMP NOT NULL, ENTITY KEY (who), EVENT TIME (since));
+CREATE DIMENSION countries (country TEXT, region TEXT, since TIMESTAMP NOT NULL, ENTITY KEY (country), EVENT TIME (since));
+CREATE DIMENSION regions (region TEXT, rate DOUBLE, since TIMESTAMP NOT NULL, ENTITY KEY (region), EVENT TIME (since));
+CREATE TABLE unrelated (x BIGINT, at TIMESTAMP NOT NULL, ENTITY KEY (x), EVENT TIME (at));
+"""
+VIEW = """CREATE FEATURE VIEW spent{options} AS SELECT who, count(*) OVER w AS n, sum(amount) OVER w AS total FROM paid
+          GROUP BY who WINDOW w AS (RANGE INTERVAL '3 days' PRECEDING);"""
+SERVICE = """CREATE FEATURE SERVICE kept AS SELECT s.* FROM REQUEST (who BIGINT) AS r
+             LEFT JOIN MATERIALIZED {view} AS s USING (who);"""
+
+
+def day(n: float) -> dt.datetime:
+    return START + n * DAY
+
+
+@pytest.fixture
+def store(tmp_path: Any) -> Any:
+    with libfeat.open(tmp_path / "store") as s:
+        s.define(TABLES)
+        yield s
+
+
+def pay(store: libfeat.Store, *rows: Any, upsert: bool = False) -> None:
+    """Rows of (id, who, day, amount)."""
+    data = {
+        "id": [r[0] for r in rows],
+        "who": [r[1] for r in rows],
+        "amount": [float(r[3]) for r in rows],
+        "at": [r[2] if isinstance(r[2], dt.datetime) else day(r[2]) for r in rows],
+    }
+    (store.upsert if upsert else store.append)("paid", data)
+
+
+def spent(store: libfeat.Store, options: str = "") -> None:
+    store.define(VIEW.format(options=options) + SERVICE.format(view="spent"))
+
+
+def kept(store: libfeat.Store, who: List[Optional[int]], at: List[dt.datetime], version: Optional[int] = None) -> Dict[str, Any]:
+    result = store.training_set("kept", {"who": who, "t": at}, "t", status=True, version=version).to_dict()
+    return {name: result[name] for name in result if name not in ("who", "t")}
+
+
+def rows_at(store: libfeat.Store, view: str, at: dt.datetime) -> Dict[Any, Any]:
+    """What the layer holds at a time: key -> first feature."""
+    table = store.snapshot().table(store.layer(view)).to_dict()
+    key, feature = list(table)[0], list(table)[2]
+    return {k: f for k, f, t, run in zip(table[key], table[feature], table["$at"], table["$run"]) if t == at and run == 0}
+
+
+# ---- which entities are computed ---------------------------------------------------------------------------------
+
+
+def test_only_what_can_have_changed_is_computed(store: libfeat.Store) -> None:
+    spent(store)
+    pay(store, (1, 1, 0, 1), (2, 2, 1, 2), (3, 3, 2.5, 4), (4, 4, 9, 8))
+    first = store.materialize("spent", at=day(3))
+    assert (first.runs, first.runs_full, first.entities, first.rows) == (1, 1, 3, 3)  # 4 is not known yet
+    # At 3 days the window of 1 is about to lose its event; a µs later it has.
+    assert store.materialize("spent", at=day(3) + MICROSECOND).entities == 1
+    assert rows_at(store, "spent", day(3) + MICROSECOND) == {1: 0}
+    assert store.materialize("spent", at=day(3.5)).entities == 0
+    assert store.materialize("spent", at=day(4)).entities == 0  # 2's event is on the edge
+    assert store.materialize("spent", at=day(4) + MICROSECOND).entities == 1
+    assert store.materialize("spent", at=day(9) - MICROSECOND).entities == 1  # 3 left
+    assert store.materialize("spent", at=day(9)).entities == 1  # 4 came
+    assert rows_at(store, "spent", day(9)) == {4: 1}
+
+
+def test_late_events_count_where_a_window_holds_them(store: libfeat.Store) -> None:
+    spent(store)
+    pay(store, (1, 1, 0, 1), (2, 2, 9, 2))
+    store.materialize("spent", at=day(10))
+    pay(store, (3, 1, 1, 1))  # outside of every window, of an entity that is known
+    assert store.materialize("spent", at=day(10)).entities == 0
+    pay(store, (4, 5, 1, 1))  # the same of an entity that was not known
+    assert store.materialize("spent", at=day(10)).entities == 1
+    pay(store, (5, 2, 8, 1))
+    assert store.materialize("spent", at=day(10)).entities == 1
+    pay(store, (6, 2, 10.5, 1))  # after the time
+    assert store.materialize("spent", at=day(10)).entities == 0
+    store.append("unrelated", {"x": [1], "at": [day(1)]})
+    assert store.materialize("spent", at=day(10)).runs_present == 1
+    assert kept(store, [1, 2, 5, 6], [day(10)] * 4)["n"] == [0, 2, 0, None]
+
+
+def test_upserts_and_deletes(store: libfeat.Store) -> None:
+    spent(store)
+    pay(store, (1, 1, 9, 1), (2, 2, 9, 2), (3, 3, 9, 4), (4, 4, 1, 4), (5, 4, 1, 4))
+    store.materialize("spent", at=day(10))
+    store.upsert("paid", {"id": [1], "who": [1], "amount": [1.0], "at": [day(9)], "note": ["is not read"]})
+    assert store.materialize("spent", at=day(10)).entities == 0
+    pay(store, (2, 3, 9, 2), upsert=True)  # moves from one entity to another
+    done = store.materialize("spent", at=day(10))
+    assert (done.entities, done.rows) == (1, 2)  # 3 is computed, 2 is known no more
+    assert kept(store, [1, 2, 3], [day(10)] * 3)["n"] == [1, None, 2]
+    assert kept(store, [1, 2, 3], [day(10)] * 3)["n__status"] == [PRESENT, NOT_FOUND, PRESENT]
+    store.delete("paid", {"id": [4]})  # outside of the window, and not the last that made it known
+    assert store.materialize("spent", at=day(10)).rows == 0
+    store.delete("paid", {"id": [5]})
+    assert store.materialize("spent", at=day(10)).rows == 1
+    assert kept(store, [4], [day(10)])["n"] == [None]
+
+
+CHAIN = """CREATE FEATURE VIEW chain AS SELECT p.who, p.country, c.region, r.rate, s.n FROM people p
+           LEFT JOIN countries c ON c.country = p.country LEFT JOIN regions r ON r.region = c.region
+           LEFT JOIN spent s ON s.who = p.who;"""
+
+
+def test_dimensions_above_aggregates_reach_their_entities(store: libfeat.Store) -> None:
+    spent(store)
+    store.define(CHAIN)
+    store.append("people", {"who": [1, 2, 3], "country": ["de", "fr", "us"], "since": [day(0)] * 3})
+    store.append("countries", {"country": ["de", "fr", "us"], "region": ["eu", "eu", "na"], "since": [day(0)] * 3})
+    store.append("regions", {"region": ["eu", "na"], "rate": [1.0, 2.0], "since": [day(0)] * 2})
+    pay(store, (1, 1, 9, 1))
+    assert store.materialize("chain", at=day(10)).entities == 3
+    store.append("regions", {"region": ["eu"], "rate": [1.5], "since": [day(5)]})
+    assert store.materialize("chain", at=day(10)).entities == 2
+    store.append("countries", {"country": ["us"], "region": ["eu"], "since": [day(10)]})
+    assert store.materialize("chain", at=day(10)).entities == 1
+    store.append("regions", {"region": ["na"], "rate": [9.0], "since": [day(6)]})  # nobody is there any more
+    assert store.materialize("chain", at=day(10)).entities == 0
+    store.append("people", {"who": [2], "country": ["us"], "since": [day(10)]})
+    pay(store, (2, 3, 9.5, 1), (3, 7, 9.5, 1))  # 7 is no person: its row would say nothing
+    done = store.materialize("chain", at=day(10))
+    assert done.entities == 3
+    table = store.snapshot().table(store.layer("chain")).to_dict()
+    rows = {w: (c, g, r, n) for w, c, g, r, n, f in zip(*(table[k] for k in ("who", "country", "region", "rate", "n", "$found"))) if f}
+    assert rows == {1: ("de", "eu", 1.5, 1), 2: ("us", "eu", 1.5, 0), 3: ("us", "eu", 1.5, 1)}
+
+
+def test_dimensions_below_aggregates_reach_their_entities(store: libfeat.Store) -> None:
+    store.define(
+        """CREATE FEATURE VIEW abroad AS SELECT e.shop, count(*) FILTER (WHERE p.country = 'fr') OVER w AS n FROM paid e
+           LEFT JOIN people p ON p.who = e.who WINDOW w AS (PARTITION BY e.shop ORDER BY e.at RANGE INTERVAL '3 days' PRECEDING);"""
+    )
+    store.append("people", {"who": [1, 2], "country": ["fr", "de"], "since": [day(0)] * 2})
+    at = [day(8), day(9), day(9), day(9)]
+    store.append("paid", {"id": [1, 2, 3, 4], "who": [1, 1, 2, 2], "shop": ["a", "b", "b", "c"], "at": at})
+    store.materialize("abroad", at=day(10))
+    assert rows_at(store, "abroad", day(10)) == {"a": 1, "b": 1, "c": 0}
+    store.append("people", {"who": [1], "country": ["de"], "since": [day(8.5)]})  # as of 9 the events say otherwise
+    assert store.materialize("abroad", at=day(10)).entities == 1
+    assert rows_at(store, "abroad", day(10)) == {"a": 1, "b": 0, "c": 0}
+    store.append("people", {"who": [2], "country": ["fr"], "since": [day(9.5)]})  # after its events
+    assert store.materialize("abroad", at=day(10)).entities == 0
+
+
+def test_what_depends_on_now_is_computed_for_all(store: libfeat.Store) -> None:
+    store.define(
+        """CREATE FEATURE VIEW ages AS SELECT who, country, DATEDIFF(day, since, CURRENT_DATE) AS age FROM people;
+           CREATE FEATURE VIEW plain AS SELECT who, country FROM people;"""
+    )
+    store.append("people", {"who": [1, 2], "country": ["de", "fr"], "since": [day(0)] * 2})
+    assert store.materialize("ages", start=day(1), end=day(3), every=DAY)[:4] == (3, 3, 0, 6)
+    assert store.materialize("plain", start=day(1), end=day(3), every=DAY)[:4] == (3, 1, 0, 2)
+    assert "a materialisation computes every entity: it depends on now()" in store.explain("ages")
+    assert '"computes_every_entity":"it depends on now()' in store.explain("ages", format="json").replace(" :", ":").replace(": ", ":")
+    assert "computes every entity" not in store.explain("plain")
+
+
+def test_months_are_not_monotone(store: libfeat.Store) -> None:
+    """From 28 March 23:00 a month reaches back to 28 February 23:00, from 29 March 09:00 to 28 February 09:00."""
+    store.define(
+        """CREATE FEATURE VIEW monthly AS SELECT who, count(*) OVER w AS n FROM paid GROUP BY who
+           WINDOW w AS (RANGE INTERVAL '1 month' PRECEDING);"""
+    )
+    pay(store, (1, 1, dt.datetime(2023, 2, 28, 12), 1), (2, 2, dt.datetime(2023, 2, 28, 8), 1), (3, 3, dt.datetime(2023, 3, 1), 1))
+    store.materialize("monthly", at=dt.datetime(2023, 3, 28, 23))
+    done = store.materialize("monthly", at=dt.datetime(2023, 3, 29, 9))
+    assert (done.runs_full, done.entities) == (0, 1)  # an event came back into its window
+    assert rows_at(store, "monthly", dt.datetime(2023, 3, 29, 9)) == {1: 1}
+
+
+# ---- runs among runs ---------------------------------------------------------------------------------------------
+
+
+def test_a_late_run_leaves_later_runs_as_they_are(store: libfeat.Store) -> None:
+    spent(store)
+    pay(store, (1, 1, 0, 1), (2, 2, 5, 2))
+    store.materialize("spent", at=[day(1), day(6), day(8)])
+    people, times = [1, 2, 3] * 4, [day(d) for d in (1, 6, 7.5, 8) for _ in range(3)]
+    before = kept(store, people, times)
+    pay(store, (3, 1, 2, 1), (4, 3, 3, 1), (5, 2, 5.5, 7))
+    done = store.materialize("spent", at=day(4))
+    assert (done.runs, done.entities) == (1, 2)
+    assert done.rows_restated == 1  # 3 was known to no run; 1 has a row of its own at day 6
+    assert kept(store, people, times) == before
+    assert kept(store, [1, 2, 3], [day(4)] * 3)["n"] == [1, None, 1]
+    store.materialize("spent", at=day(0.5))  # before all others
+    assert kept(store, people, times) == before
+    assert kept(store, [1, 2, 3], [day(0.5)] * 3)["n"] == [1, None, None]
+    store.materialize("spent", at=day(6))  # again, from other data
+    assert kept(store, [1, 2, 3], [day(8)] * 3) == {k: v[-3:] for k, v in before.items()}
+    assert kept(store, [1, 2, 3], [day(6)] * 3)["n"] == [0, 2, 1]
+
+
+def test_backfill_and_repeating(store: libfeat.Store) -> None:
+    spent(store)
+    pay(store, *[(i, i % 3, i / 4, i) for i in range(40)])
+    done = store.materialize("spent", start=day(0), end=day(10), every=DAY)
+    assert (done.runs, done.runs_full, done.runs_present) == (11, 1, 0)
+    again = store.materialize("spent", start=day(0), end=day(10), every=12 * 3_600_000_000)
+    assert (again.runs, again.runs_present) == (10, 11)
+    history = store.history(store.layer("spent")).to_dict()
+    assert len(history["version"]) == 21
+    nothing = store.materialize("spent", at=[day(3), day(3), day(1)], full=True)
+    assert (nothing.runs, nothing.runs_present, nothing.rows, nothing.version) == (0, 2, 0, again.version)
+    assert store.materialize("spent", at=[]).runs == 0
+    live = "CREATE FEATURE SERVICE now AS spent;"
+    store.define(live)
+    spine = {"who": [0, 1, 2] * 21, "t": [day(d / 2) for d in range(21) for _ in range(3)]}
+    values = store.training_set("now", spine, "t").to_dict()
+    assert kept(store, spine["who"], spine["t"])["total"] == values["total"]
+
+
+def test_versions_know_what_they_knew(store: libfeat.Store) -> None:
+    spent(store)
+    pay(store, (1, 1, 0, 1))
+    one = store.materialize("spent", at=day(1))
+    pay(store, (2, 1, 0.5, 1))
+    two = store.materialize("spent", at=day(1))
+    assert (one.version, two.version, one.input, two.input) == (2, 4, 1, 3)
+    assert [kept(store, [1], [day(1)], v)["n"] for v in (1, 2, 3, 4)] == [[None], [1], [1], [2]]
+
+
+def test_replaced_views_have_layers_of_their_own(store: libfeat.Store) -> None:
+    spent(store)
+    pay(store, (1, 1, 0, 1))
+    store.materialize("spent", at=day(1))
+    first = store.layer("spent")
+    store.define(VIEW.format(options=" ").replace("CREATE", "CREATE OR REPLACE").replace("3 days", "5 days"))
+    assert store.layer("spent") != first == store.layer("spent", view_version=1)
+    assert kept(store, [1], [day(1)])["n"] == [1]  # a service keeps the versions that it was made with
+    store.define(SERVICE.format(view="spent").replace("CREATE", "CREATE OR REPLACE"))
+    assert kept(store, [1], [day(1)])["n"] == [None]
+    store.materialize("spent", at=day(1))
+    assert kept(store, [1], [day(1)])["n"] == [1]
+    assert store.materialize("spent", at=day(2), view_version=1).runs == 1
+    store.define(VIEW.format(options="").replace("CREATE", "CREATE OR REPLACE"))
+    assert store.layer("spent") == first
+    with pytest.raises(libfeat.NotFoundError):
+        store.materialize("spent", view_version=9)
+
+
+# ---- what services read ------------------------------------------------------------------------------------------
+
+
+def test_age_is_that_of_the_run(store: libfeat.Store) -> None:
+    spent(store, " WITH (ttl = INTERVAL '2 days')")
+    pay(store, (1, 1, 0, 1))
+    store.materialize("spent", at=[day(1), day(2)])  # the second run leaves 1 out: its value cannot have changed
+    assert list(rows_at(store, "spent", day(2))) == []
+    times = [day(1) - MICROSECOND, day(1), day(3), day(4), day(4) + MICROSECOND, day(4) + MICROSECOND]
+    who: List[Optional[int]] = [1, 1, 1, 1, 1, 5]
+    assert kept(store, who, times)["n"] == [None, 1, 1, 1, None, None]
+    assert kept(store, who, times)["n__status"] == [NOT_FOUND, PRESENT, PRESENT, PRESENT, EXPIRED, NOT_FOUND]
+    assert kept(store, [None], [day(1)])["n__status"] == [NOT_FOUND]
+
+
+def test_live_and_kept_in_one_service_online(store: libfeat.Store) -> None:
+    store.define(VIEW.format(options=" WITH (ttl = INTERVAL '2 days')") + CHAIN)
+    store.define(
+        """CREATE FEATURE SERVICE mixed AS
+           SELECT k.n AS kept_n, k.total AS kept_total, l.n AS live_n, c.region, c.rate, k.n - l.n AS behind
+           FROM REQUEST (who BIGINT) AS r LEFT JOIN MATERIALIZED spent AS k USING (who) LEFT JOIN spent AS l USING (who)
+           LEFT JOIN MATERIALIZED chain AS c USING (who);"""
+    )
+    store.deploy("mixed")  # before there is anything
+    store.append("people", {"who": [1, 2], "country": ["de", "fr"], "since": [day(0)] * 2})
+    store.append("countries", {"country": ["de"], "region": ["eu"], "since": [day(0)]})
+    pay(store, (1, 1, 0, 1), (2, 2, 1, 2))
+    store.materialize("spent", at=[day(1), day(2)])
+    store.materialize("chain", at=day(1))
+    pay(store, (3, 1, 1.5, 4), (4, 3, 2, 8))
+    store.materialize("spent", at=day(1.5))
+    spine = {
+        "who": [1, 1, 1, 1, 2, 2, 3, 4, None] * 2,
+        "t": [day(d) for d in (0, 1, 1.5, 4, 2, 5, 2, 2, 2)] + [day(d) + MICROSECOND for d in (0, 1, 1.5, 4, 2, 5, 2, 2, 2)],
+    }
+    trained = store.training_set("mixed", spine, "t", status=True)
+    want = trained.to_dict()
+    assert want["behind"][2] == 0 and want["kept_n__status"][3] == PRESENT and want["kept_n__status"][12] == EXPIRED
+    with store.reader("mixed", fingerprint=trained.fingerprint) as reader:
+        many = reader.get({"who": spine["who"]}, now=spine["t"])
+        assert many.position.version == trained.version
+        for name in ("kept_n", "kept_total", "live_n", "region", "rate", "behind"):
+            assert many.to_numpy()[name].tolist() == want[name], name
+            assert list(many.status[name]) == want[name + "__status"], name
+
+
+def test_views_of_other_shapes(store: libfeat.Store) -> None:
+    """Keys of several parts and of key expressions, features of every type, empty texts as keys."""
+    store.define(
+        """CREATE FEATURE VIEW wide AS SELECT shop, who % 2 AS odd, count(*) AS n, last(amount) AS d, last(note) AS note, max(at) AS newest,
+           last(amount > 1) AS b, sum(CAST(amount AS DECIMAL(10,2))) AS m, last(CAST(at AS DATE)) AS on_day,
+           last(CAST(amount AS REAL)) AS f, last([amount, 1.0]::DOUBLE[2]) AS v, last(at - TIMESTAMP '2024-01-01') AS span
+           FROM paid GROUP BY shop, who % 2;
+           CREATE FEATURE SERVICE kept AS SELECT k.* FROM REQUEST (shop TEXT, odd BIGINT) AS r
+           LEFT JOIN MATERIALIZED wide k USING (shop, odd);
+           CREATE FEATURE SERVICE live AS wide;"""
+    )
+    data = {"id": [1, 2, 3, 4], "who": [1, 2, 3, 4], "shop": ["a\0b", "", "a\0b", None], "amount": [1.5, None, 2.5, 1.0]}
+    store.append("paid", {**data, "note": ["x", "", None, "y"], "at": [day(0), day(1), day(2), day(1)]})
+    done = store.materialize("wide", at=[day(1), day(2), day(3)])
+    assert done.entities == 2 + 1
+    spine = {"shop": ["a\0b", "", "a\0b", "a\0b"], "odd": [1, 0, 1, 0], "t": [day(1), day(1), day(2), day(3)]}
+    mine = store.training_set("kept", spine, "t", status=True).to_dict()
+    assert mine == store.training_set("live", spine, "t", status=True).to_dict()
+    assert mine["n__status"] == [PRESENT, PRESENT, PRESENT, NOT_FOUND]
+
+
+# ---- errors ------------------------------------------------------------------------------------------------------
+
+
+def test_errors_in_values(store: libfeat.Store) -> None:
+    store.define(
+        "CREATE FEATURE VIEW risky AS SELECT who, sum(CAST(note AS BIGINT)) AS n FROM paid GROUP BY who;"
+        + SERVICE.format(view="risky")
+    )
+    store.append("paid", {"id": [1, 2], "who": [1, 2], "note": ["7", "seven"], "at": [day(0), day(0)]})
+    version = store.version
+    with pytest.raises(libfeat.DataError, match=r"feature view 'risky', entity \(2\), feature 'n'"):
+        store.materialize("risky", at=day(1))
+    assert store.version == version  # nothing is left of the failed run
+    assert store.materialize("risky", at=day(1), on_error="null").entities == 2
+    assert kept(store, [1, 2], [day(1)] * 2) == {"n": [7, None], "n__status": [PRESENT, NULL]}
+
+
+def test_refusals(store: libfeat.Store) -> None:
+    spent(store)
+    layer = store.layer("spent")
+    pay(store, (1, 1, 0, 1))
+    store.materialize("spent", at=day(1))
+    with pytest.raises(libfeat.ArgumentError, match="is the layer of a feature view"):
+        store.append(layer, {"who": [1], "$at": [day(1)]})
+    for sql in (f'DROP TABLE "{layer}"', f'ALTER TABLE "{layer}" ADD COLUMN x BIGINT', f'CREATE TABLE "{layer}" (x BIGINT)'):
+        with pytest.raises(libfeat.Error):
+            store.define(sql)
+    with pytest.raises(libfeat.DefinitionError, match="that of the layer"):
+        store.define(f'DROP TABLE "{layer}"')
+    with pytest.raises(libfeat.NotFoundError, match="did you mean 'spent'"):
+        store.materialize("spend")
+    with pytest.raises(libfeat.ArgumentError):
+        store.materialize("spent", at=day(1), every=DAY)
+    with pytest.raises(libfeat.ArgumentError):
+        store.materialize("spent", start=day(2), end=day(1), every=DAY)
+    with pytest.raises(libfeat.ArgumentError):
+        store.materialize("spent", start=day(1), end=day(2), every=dt.timedelta(0))
+    with pytest.raises(libfeat.DefinitionError, match="two columns of its layer"):
+        store.define('CREATE FEATURE VIEW odd AS SELECT who, count(*) AS "$found" FROM paid GROUP BY who;')
+        store.materialize("odd", at=day(1))
+    with pytest.raises(libfeat.DefinitionError, match="MATERIALIZED belongs to a feature view"):
+        store.define("CREATE FEATURE SERVICE x AS SELECT p.* FROM REQUEST (who BIGINT) AS r LEFT JOIN MATERIALIZED people p USING (who)")
+
+
+def test_progress_and_cancelling(store: libfeat.Store) -> None:
+    spent(store)
+    pay(store, *[(i, i, 0.5, i) for i in range(50)])
+    seen: List[Any] = []
+    store.materialize("spent", at=day(1), entities_at_once=10, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (50, 50) and (10, 50) in seen
+    version = store.version
+
+    def cancel(done: int, total: int) -> bool:
+        return done >= 20
+
+    pay(store, *[(100 + i, i, 1.5, i) for i in range(50)])
+    with pytest.raises(libfeat.CancelledError):
+        store.materialize("spent", at=[day(2)], entities_at_once=10, progress=cancel)
+    assert store.version == version + 1  # the append
+
+    def fail(done: int, total: int) -> None:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError):
+        store.materialize("spent", at=[day(2)], progress=fail)
+    assert store.materialize("spent", at=[day(2)]).entities == 50
+
+
+CRASH = """
+import datetime, sys, libfeat
+store = libfeat.open(sys.argv[1])
+start = datetime.datetime(2024, 3, 1)
+print("ready", flush=True)
+for d in range(400):
+    store.materialize("spent", at=start + d * datetime.timedelta(hours=6))
+"""
+
+
+def test_a_crash_leaves_whole_runs(store: libfeat.Store) -> None:
+    spent(store)
+    pay(store, *[(i, i % 7, i / 3, i) for i in range(300)])
+    for attempt in range(3):
+        child = subprocess.Popen([sys.executable, "-c", CRASH, store.path], stdout=subprocess.PIPE, env=dict(os.environ))
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(0.2 + 0.15 * attempt)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    table = store.snapshot().table(store.layer("spent")).to_dict()
+    runs = {t: rows for t, rows, run in zip(table["$at"], table["$rows"], table["$run"]) if run == 1}
+    for t, rows in runs.items():
+        assert sum(at == t and run == 0 for at, run in zip(table["$at"], table["$run"])) == rows
+    times = [day(d / 4) for d in range(400)]
+    store.materialize("spent", at=times)
+    store.define("CREATE FEATURE SERVICE now AS spent;")
+    spine = {"who": [w for _ in times for w in range(8)], "t": [t for t in times for _ in range(8)]}
+    mine, live = kept(store, spine["who"], spine["t"]), store.training_set("now", spine, "t").to_dict()
+    for i, who in enumerate(spine["who"]):
+        assert mine["total"][i] == live["total"][i] and (mine["n"][i] or 0) == live["n"][i]
