@@ -35,7 +35,7 @@ typedef struct run {
     feat_batch rows, chunk;
     feat_sort_item *items;
     uint32_t *picked;
-    size_t room;
+    size_t room, times_capacity, numbers_capacity, items_capacity, picked_capacity;
     int64_t entities, written, restated, total;
     bool full;
 } run;
@@ -205,6 +205,13 @@ static feat_status fill_values(run *r, size_t n, feat_moment at, feat_error *err
     return status == FEAT_OK ? fill_row_columns(r, n, at.t, err) : status;
 }
 
+static feat_status reserve_lot(run *r, size_t n, feat_error *err) {
+    if (FEAT_GROW(r->times, r->times_capacity, n) != 0 || FEAT_GROW(r->numbers, r->numbers_capacity, n) != 0 ||
+        FEAT_GROW(r->items, r->items_capacity, n) != 0 || FEAT_GROW(r->picked, r->picked_capacity, n) != 0)
+        return feat_fail_memory(err);
+    return FEAT_OK;
+}
+
 /* Writes rows at a moment for entities: values for those that are known, and that they are gone for the others. */
 static feat_status write_entities(run *r, const feat_touched *entities, feat_moment at, int64_t *written,
                                   feat_error *err) {
@@ -218,17 +225,19 @@ static feat_status write_entities(run *r, const feat_touched *entities, feat_mom
         if (entities->flags[i] & FEAT_TOUCH_CHANGED)
             status = feat_touched_add(&parts[(entities->flags[i] & FEAT_TOUCH_KNOWN) != 0], key, size, 0, err);
     }
-    for (int known = 0; known < 2 && status == FEAT_OK; known++)
-        for (uint32_t from = 0; from < parts[known].keys.n && status == FEAT_OK;) {
+    for (int known = 0; known < 2 && status == FEAT_OK; known++) {
+        size_t all = parts[known].keys.n, room = all < r->room ? all : r->room;
+        status = reserve_lot(r, room, err);
+        for (uint32_t from = 0; from < all && status == FEAT_OK;) {
             size_t n = 0;
-            status =
-                feat_entities_columns(r->view, &parts[known].keys, &from, r->room, r->columns, r->numbers, &n, err);
+            status = feat_entities_columns(r->view, &parts[known].keys, &from, room, r->columns, r->numbers, &n, err);
             if (status == FEAT_OK) status = known ? fill_values(r, n, at, err) : fill_gone(r, n, at.t, err);
             if (status == FEAT_OK) status = write_rows(r, err);
             *written += (int64_t)n;
             if (known && written == &r->written) r->entities += (int64_t)n;
             if (status == FEAT_OK) status = report(r, err);
         }
+    }
     feat_touched_done(&parts[0]);
     feat_touched_done(&parts[1]);
     return status;
@@ -396,13 +405,7 @@ static feat_status run_init(run *r, feat_error *err) {
     if (r->room > UINT32_MAX - 1) r->room = UINT32_MAX - 1;
     r->columns = feat_alloc_zero(r->view->n_key, sizeof *r->columns);
     r->inputs = feat_alloc_array(r->view->n_key, sizeof *r->inputs);
-    r->times = feat_alloc_array(r->room, sizeof *r->times);
-    r->numbers = feat_alloc_array(r->room, sizeof *r->numbers);
-    r->items = feat_alloc_array(r->room, sizeof *r->items);
-    r->picked = feat_alloc_array(r->room, sizeof *r->picked);
-    feat_status status = types && r->columns && r->inputs && r->times && r->numbers && r->items && r->picked
-                             ? FEAT_OK
-                             : feat_fail_memory(err);
+    feat_status status = types && r->columns && r->inputs ? FEAT_OK : feat_fail_memory(err);
     for (size_t k = 0; status == FEAT_OK && k < r->view->n_key; k++) {
         feat_column_init(&r->columns[k], r->view->key[k].type);
         r->inputs[k] = &r->columns[k];

@@ -184,6 +184,7 @@ class MaterializeOptions(Structure):
         ("on_error", c_int),
         ("view_version", c_uint32),
         ("fingerprint", c_char_p),
+        ("threads", c_uint32),
         ("entities_at_once", c_size_t),
         ("progress", PROGRESS),
         ("state", c_void_p),
