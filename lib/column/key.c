@@ -117,6 +117,12 @@ static bool read_wide(feat_cursor *in, int scale, feat_int128 *out) {
            !__builtin_add_overflow(whole, fraction / rest, out);
 }
 
+static bool fits(feat_int128 v, int digits) {
+    feat_int128 limit = 1;
+    for (int i = 0; i < digits; i++) limit *= 10;
+    return -limit < v && v < limit;
+}
+
 static feat_key_result read_text(feat_cursor *in, feat_buffer *text) {
     feat_buffer_clear(text);
     if (feat_cursor_byte(in) != TAG_VALUE) return FEAT_KEY_OTHER;
@@ -144,7 +150,8 @@ feat_key_result feat_key_read(feat_cursor *in, feat_column *out, feat_buffer *sc
         break;
     }
     case FEAT_TYPE_DECIMAL:
-        if (!read_wide(in, FEAT_TYPE_SCALE(out->type), &wide)) return FEAT_KEY_OTHER;
+        if (!read_wide(in, FEAT_TYPE_SCALE(out->type), &wide) || !fits(wide, FEAT_TYPE_PRECISION(out->type)))
+            return FEAT_KEY_OTHER;
         failed = feat_column_append_wide(out, wide);
         break;
     case FEAT_TYPE_UBIGINT:

@@ -157,7 +157,88 @@ START_TEST(test_key_numbers) {
 }
 END_TEST
 
+/* What was appended comes back, part by part; what is no value of the type does not, and appends nothing. */
+START_TEST(test_key_read) {
+    static const char *const texts[] = {"", "a", "a\0b", "\0", "\0\xff", "\xff\x01"};
+    static const size_t lengths[] = {0, 1, 3, 1, 2, 2};
+    static const int64_t ints[] = {INT64_MIN, -1, 0, 1, 127, 128, INT64_MAX};
+    feat_type decimal = 0;
+    ck_assert(feat_type_from_sql("DECIMAL(20, 3)", &decimal));
+    const feat_type types[] = {FEAT_TYPE_BIGINT, FEAT_TYPE_TEXT, decimal, FEAT_TYPE_TINYINT, FEAT_TYPE_UBIGINT};
+    feat_column in[COUNT(types)], out[COUNT(types)];
+    feat_buffer key, scratch;
+    feat_buffer_init(&key);
+    feat_buffer_init(&scratch);
+    for (size_t c = 0; c < COUNT(types); c++) {
+        feat_column_init(&in[c], types[c]);
+        feat_column_init(&out[c], types[c]);
+    }
+    size_t n = COUNT(ints) * COUNT(texts);
+    for (size_t i = 0; i < n; i++) {
+        int64_t v = ints[i % COUNT(ints)];
+        size_t t = i / COUNT(ints);
+        ck_assert_int_eq(feat_column_append_int(&in[0], v), 0);
+        ck_assert_int_eq(feat_column_append_text(&in[1], texts[t], lengths[t]), 0);
+        ck_assert_int_eq(feat_column_append_wide(&in[2], (feat_int128)v * 10 + (int)t), 0);
+        ck_assert_int_eq(feat_column_append_int(&in[3], (int8_t)v), 0);
+        ck_assert_int_eq(feat_column_append_wide(&in[4], (uint64_t)v), 0);
+    }
+    size_t wrong = 0;
+    for (size_t i = 0; i < n; i++) {
+        feat_cursor cursor;
+        feat_buffer_clear(&key);
+        for (size_t c = 0; c < COUNT(types); c++) feat_key_append(&key, &in[c], i);
+        feat_cursor_init(&cursor, key.data, key.size);
+        for (size_t c = 0; c < COUNT(types); c++)
+            wrong +=
+                feat_key_read(&cursor, &out[c], &scratch) != FEAT_KEY_VALUE || !feat_column_same(&in[c], i, &out[c], i);
+        wrong += cursor.at != cursor.end;
+        for (size_t size = 0; size < key.size; size++) { /* cut anywhere it fails, and reads nothing behind its end */
+            feat_cursor_init(&cursor, key.data, size);
+            bool whole = true;
+            for (size_t c = 0; c < COUNT(types) && whole; c++)
+                whole = feat_key_read(&cursor, &out[c], &scratch) == FEAT_KEY_VALUE;
+            wrong += whole;
+            for (size_t c = 0; c < COUNT(types); c++) feat_column_truncate(&out[c], i + 1);
+        }
+    }
+    ck_assert_uint_eq(wrong, 0);
+    static const struct {
+        feat_int128 v;
+        int scale;
+        const char *type;
+    } others[] = {{128, 0, "TINYINT"},
+                  {5, 1, "BIGINT"},
+                  {-1, 0, "UBIGINT"},
+                  {2, 0, "BOOLEAN"},
+                  {1, 3, "DECIMAL(10, 2)"},
+                  {100, 0, "DECIMAL(3, 1)"},
+                  {(feat_int128)INT64_MAX + 1, 0, "BIGINT"},
+                  {7, 0, "TEXT"},
+                  {7, 0, "DOUBLE"}};
+    for (size_t i = 0; i < COUNT(others); i++) {
+        feat_type type = 0;
+        feat_column column;
+        feat_cursor cursor;
+        ck_assert(feat_type_from_sql(others[i].type, &type));
+        feat_column_init(&column, type);
+        feat_buffer_clear(&key);
+        feat_key_append_wide(&key, others[i].v, others[i].scale);
+        feat_cursor_init(&cursor, key.data, key.size);
+        ck_assert_msg(feat_key_read(&cursor, &column, &scratch) == FEAT_KEY_OTHER && column.length == 0, "%s",
+                      others[i].type);
+        feat_column_done(&column);
+    }
+    for (size_t c = 0; c < COUNT(types); c++) {
+        feat_column_done(&in[c]);
+        feat_column_done(&out[c]);
+    }
+    feat_buffer_done(&key);
+    feat_buffer_done(&scratch);
+}
+END_TEST
+
 int main(void) {
-    const TTest *const tests[] = {test_key_order, test_key_bytes, test_key_numbers, test_digest};
+    const TTest *const tests[] = {test_key_order, test_key_bytes, test_key_numbers, test_key_read, test_digest};
     return run_suite("column/key", tests, COUNT(tests));
 }

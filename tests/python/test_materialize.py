@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import pytest
@@ -118,6 +120,9 @@ def test_upserts_and_deletes(store: libfeat.Store) -> None:
     assert (done.entities, done.rows) == (1, 2)  # 3 is computed, 2 is known no more
     assert kept(store, [1, 2, 3], [day(10)] * 3)["n"] == [1, None, 2]
     assert kept(store, [1, 2, 3], [day(10)] * 3)["n__status"] == [PRESENT, NOT_FOUND, PRESENT]
+    store.delete("paid", {"id": [3]})  # one of two in the window
+    assert store.materialize("spent", at=day(10)).entities == 1
+    assert kept(store, [3], [day(10)])["n"] == [1]
     store.delete("paid", {"id": [4]})  # outside of the window, and not the last that made it known
     assert store.materialize("spent", at=day(10)).rows == 0
     store.delete("paid", {"id": [5]})
@@ -181,6 +186,33 @@ def test_what_depends_on_now_is_computed_for_all(store: libfeat.Store) -> None:
     assert "a materialisation computes every entity: it depends on now()" in store.explain("ages")
     assert '"computes_every_entity":"it depends on now()' in store.explain("ages", format="json").replace(" :", ":").replace(": ", ":")
     assert "computes every entity" not in store.explain("plain")
+
+
+def test_aggregates_of_t_are_known(store: libfeat.Store) -> None:
+    """An aggregate whose code looks at t has another value without any event: lib/plan/layer.c has to list it."""
+    root = Path(__file__).resolve().parents[2] / "lib"
+    rows = "\n".join(p.read_text() for p in sorted((root / "plan").glob("agg*.def")))
+    named = {}
+    for row in re.findall(r"^FEAT_AGG_FUNCTION\((.*)\)", rows, flags=re.M):
+        fields = [f.strip() for f in row.split(",")]
+        named.setdefault(fields[8], set()).add(fields[1].strip('"'))
+    listed = set(re.findall(r'"([a-z_]+)"', (root / "plan" / "layer.c").read_text().split("names[] = {")[1].split("}")[0]))
+    for path in sorted((root / "exec").glob("agg_*.c")):
+        for function, body in re.findall(r"^feat_cell feat_agg_(\w+)\(.*?\) \{(.*?)^\}", path.read_text(), flags=re.M | re.S):
+            if re.search(r"\bin->t\b", body):
+                assert named[function] <= listed, function
+
+
+def test_rows_at_t_are_apart(store: libfeat.Store) -> None:
+    """EXCLUDE leaves out what happened at t itself, which is in the window a µs later."""
+    store.define(
+        """CREATE FEATURE VIEW before AS SELECT who, count(*) OVER w AS n FROM paid GROUP BY who
+           WINDOW w AS (RANGE INTERVAL '3 days' PRECEDING EXCLUDE GROUP);"""
+    )
+    pay(store, (1, 1, 1, 1), (2, 1, 2, 1), (3, 2, 2, 1), (4, 3, 1, 1))
+    store.materialize("before", at=[day(2), day(2) + MICROSECOND])
+    assert rows_at(store, "before", day(2)) == {1: 1, 2: 0, 3: 1}
+    assert rows_at(store, "before", day(2) + MICROSECOND) == {1: 2, 2: 1}
 
 
 def test_months_are_not_monotone(store: libfeat.Store) -> None:
