@@ -123,28 +123,41 @@ static feat_status pruned(const walk *w, feat_table_version *tv, size_t segment,
     return FEAT_OK;
 }
 
+/* Adds the rows of a segment that are there and are asked for. Their times are read first, alone: often few of them are
+ * asked for, and projecting one reads all that the branch does. */
+static feat_status pick_rows(const walk *w, feat_table_version *tv, size_t s, feat_column *times,
+                             feat_row_address *rows, size_t *n, feat_error *err) {
+    feat_segment_info segment = feat_table_segment(tv, s);
+    const uint8_t *deleted = NULL;
+    FEAT_TRY(feat_table_deleted(tv, s, &deleted, err));
+    feat_column_clear(times);
+    if (w->times) FEAT_TRY(feat_table_read(tv, s, &w->block->branches[w->branch].table->time, 1, times, err));
+    for (uint32_t i = 0; i < segment.rows; i++) {
+        feat_row_address row = {segment.id, i};
+        if (w->times && !feat_spans_hold(w->times, feat_event_time(times, i))) continue;
+        if (!(deleted && feat_bit_get(deleted, i)) && !skipped(w, &row)) rows[(*n)++] = row;
+    }
+    return FEAT_OK;
+}
+
 static feat_status walk_rows(walk *w, feat_error *err) {
     const feat_branch *branch = &w->block->branches[w->branch];
     size_t at_once = branch->stage.code->n_joins ? JOINED_ROWS_AT_ONCE : ROWS_AT_ONCE, n = 0, capacity = 0;
     feat_table_version *tv = NULL;
     feat_row_address *rows = NULL;
+    feat_column times;
+    feat_column_init(&times, branch->table->fields[branch->table->time].type);
     feat_status status = feat_table_open(w->a->db, branch->table, w->version, &tv, err);
     size_t segments = status == FEAT_OK ? feat_table_segments(tv) : 0;
     for (size_t s = 0; s < segments && status == FEAT_OK; s++) {
-        feat_segment_info segment = feat_table_segment(tv, s);
-        const uint8_t *deleted = NULL;
         bool pass;
         FEAT_GOTO(status, pruned(w, tv, s, &pass, err), out);
         if (pass) continue;
-        FEAT_GOTO(status, feat_table_deleted(tv, s, &deleted, err), out);
-        if (FEAT_GROW(rows, capacity, n + segment.rows) != 0) {
+        if (FEAT_GROW(rows, capacity, n + feat_table_segment(tv, s).rows) != 0) {
             status = feat_fail_memory(err);
             goto out;
         }
-        for (uint32_t i = 0; i < segment.rows; i++) {
-            feat_row_address row = {segment.id, i};
-            if (!(deleted && feat_bit_get(deleted, i)) && !skipped(w, &row)) rows[n++] = row;
-        }
+        FEAT_GOTO(status, pick_rows(w, tv, s, &times, rows, &n, err), out);
         if (n < at_once) continue;
         FEAT_GOTO(status, w->take(w, rows, n, err), out);
         n = 0;
@@ -153,6 +166,7 @@ static feat_status walk_rows(walk *w, feat_error *err) {
     if (status == FEAT_OK && n) status = w->take(w, rows, n, err);
 out:
     feat_table_close(tv);
+    feat_column_done(&times);
     feat_free(rows);
     return status;
 }
