@@ -22,21 +22,22 @@ typedef struct feat_materialize_options {
     size_t size;
     const int64_t *times; /**< µs since 1970 UTC, in any order; NULL: `start` to `end` */
     size_t n_times;
-    int64_t start;                      /**< without `times`: start, start + every, ... up to `end` */
-    int64_t end;                        /**< included where a step meets it; not before `start` */
-    int64_t every;                      /**< µs, above 0; may be 0 where `start` is `end` */
-    int full;                           /**< not 0: computes every entity, also where less would do */
-    feat_on_error on_error;             /**< what becomes of a feature value that is an error */
-    uint32_t view_version;              /**< version of the view's definition; 0: the newest */
-    const char *fingerprint;            /**< 32 hexadecimal digits: the definition with this one; NULL: any */
-    uint32_t threads;                   /**< at most so many are used; 0: one. (This version uses one.) */
-    size_t entities_at_once;            /**< bounds the memory: so many are computed together; 0: 262,144 */
+    int64_t start;           /**< without `times`: start, start + every, ... up to `end` */
+    int64_t end;             /**< included where a step meets it; not before `start` */
+    int64_t every;           /**< µs, above 0; may be 0 where `start` is `end` */
+    int full;                /**< not 0: computes every entity, also where less would do */
+    feat_on_error on_error;  /**< what becomes of a feature value that is an error */
+    uint32_t view_version;   /**< version of the view's definition; 0: the newest */
+    const char *fingerprint; /**< 32 hexadecimal digits: the definition with this one; NULL: any */
+    uint32_t threads;        /**< how many threads may work at the same time, the caller's among them; 0: one for each
+        processor.        The values are the same bits for any number. */
+    size_t entities_at_once; /**< bounds the memory: so many are computed together; 0: 262,144 */
     feat_materialize_progress progress; /**< or NULL */
     void *state;                        /**< the callback's */
 } feat_materialize_options;
 
 #define FEAT_MATERIALIZE_OPTIONS_INIT                                                                                  \
-    { sizeof(feat_materialize_options), NULL, 0, 0, 0, 0, 0, FEAT_ON_ERROR_FAIL, 0, NULL, 0, 0, NULL, NULL }
+    { sizeof(feat_materialize_options), NULL, 0, 0, 0, 0, 0, FEAT_ON_ERROR_FAIL, 0, NULL, 1, 0, NULL, NULL }
 
 /** What a call did, over all of its runs. */
 typedef struct feat_materialized {

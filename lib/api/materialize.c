@@ -18,6 +18,7 @@ static feat_status check_options(const feat_materialize_options *opt, feat_error
         return feat_fail(err, FEAT_ARGUMENT, "feat_materialize: %d is no rule for errors", (int)opt->on_error);
     if (opt->fingerprint && !feat_digest_parse(&wanted, opt->fingerprint))
         return feat_fail(err, FEAT_ARGUMENT, "feat_materialize: a fingerprint has 32 hexadecimal digits");
+    if (opt->threads > 4096) return feat_fail(err, FEAT_ARGUMENT, "feat_materialize: at most 4,096 threads");
     if (opt->times) return FEAT_OK;
     if (opt->end < opt->start)
         return feat_fail(err, FEAT_ARGUMENT, "feat_materialize: the end of the times lies before their start");

@@ -430,94 +430,116 @@ static feat_status touch_block(const feat_affecting *a, feat_moment from, feat_m
 
 /* ---- From keys of blocks to entities. ---- */
 
-/* Sets CHANGED for the known entities whose key in a join is touched. The key may come from other joins, as in user ->
- * country -> region: they are asked, and nothing else is. */
-static feat_status spread(const feat_affecting *a, feat_moment at, size_t join, const feat_touched *touched,
-                          const feat_touched *known, feat_touched *entities, feat_error *err) {
-    const feat_view *view = a->view;
-    const feat_join *j = &view->stage.joins[join];
-    size_t n_key = j->block->n_key, n_columns = 0;
+/* The key of one join of a view, computed for many entities. It may come from other joins, as in user -> country ->
+ * region: these are asked, and nothing else is. */
+typedef struct join_keys {
+    const feat_affecting *a;
+    const feat_join *join;
     feat_arena arena;
-    feat_stage stage = {0};
-    feat_inlining in;
-    feat_answers *answers = NULL;
-    feat_column *columns = NULL;
-    feat_machine *machine = NULL;
-    int64_t *times = feat_alloc_array(KEYS_AT_ONCE, sizeof *times);
-    uint32_t *numbers = feat_alloc_array(KEYS_AT_ONCE, sizeof *numbers);
-    const feat_column **inputs = feat_alloc_array(view->n_key, sizeof *inputs);
+    feat_stage stage; /* the code's outputs: the parts of the key */
+    feat_machine *machine;
+    feat_column *columns; /* of the entities: their own key's parts */
+    const feat_column **inputs;
+    size_t n_columns;
+    int64_t *times;
+    uint32_t *numbers; /* of the entities */
+    size_t n;
     feat_buffer key;
-    feat_status status = FEAT_OK;
-    feat_arena_init(&arena);
-    feat_buffer_init(&key);
-    feat_pool_init(&stage.pool, &arena);
-    uint32_t *leaves = feat_arena_array(&arena, view->n_key, sizeof *leaves),
-             *outputs = feat_arena_array(&arena, n_key, sizeof *outputs);
-    columns = feat_alloc_zero(view->n_key, sizeof *columns);
-    if (!times || !numbers || !inputs || !leaves || !outputs || !columns) goto memory;
-    for (; n_columns < view->n_key; n_columns++) {
-        feat_node leaf = {.kind = FEAT_NODE_INPUT, .type = view->key[n_columns].type, .index = (uint32_t)n_columns};
-        leaves[n_columns] = feat_pool_add(&stage.pool, &leaf);
-        if (leaves[n_columns] == FEAT_NO_NODE) goto memory;
-        feat_column_init(&columns[n_columns], view->key[n_columns].type);
-        inputs[n_columns] = &columns[n_columns];
+} join_keys;
+
+static void join_keys_done(join_keys *j) {
+    feat_machine_free(j->machine);
+    for (size_t k = 0; k < j->n_columns; k++) feat_column_done(&j->columns[k]);
+    feat_free(j->columns);
+    feat_free(j->inputs);
+    feat_free(j->times);
+    feat_free(j->numbers);
+    feat_buffer_done(&j->key);
+    feat_arena_done(&j->arena);
+}
+
+static feat_status join_keys_init(join_keys *j, const feat_affecting *a, size_t join, int64_t t, feat_error *err) {
+    const feat_view *view = a->view;
+    feat_inlining in;
+    *j = (join_keys){.a = a, .join = &view->stage.joins[join]};
+    feat_arena_init(&j->arena);
+    feat_buffer_init(&j->key);
+    feat_pool_init(&j->stage.pool, &j->arena);
+    size_t n_key = j->join->block->n_key;
+    uint32_t *leaves = feat_arena_array(&j->arena, view->n_key, sizeof *leaves),
+             *outputs = feat_arena_array(&j->arena, n_key, sizeof *outputs);
+    j->columns = feat_alloc_zero(view->n_key, sizeof *j->columns);
+    j->inputs = feat_alloc_array(view->n_key, sizeof *j->inputs);
+    j->times = feat_alloc_array(KEYS_AT_ONCE, sizeof *j->times);
+    j->numbers = feat_alloc_array(KEYS_AT_ONCE, sizeof *j->numbers);
+    if (!leaves || !outputs || !j->columns || !j->inputs || !j->times || !j->numbers) return feat_fail_memory(err);
+    for (size_t i = 0; i < KEYS_AT_ONCE; i++) j->times[i] = t;
+    for (; j->n_columns < view->n_key; j->n_columns++) {
+        size_t k = j->n_columns;
+        feat_node leaf = {.kind = FEAT_NODE_INPUT, .type = view->key[k].type, .index = (uint32_t)k};
+        leaves[k] = feat_pool_add(&j->stage.pool, &leaf);
+        if (leaves[k] == FEAT_NO_NODE) return feat_fail_memory(err);
+        feat_column_init(&j->columns[k], view->key[k].type);
+        j->inputs[k] = &j->columns[k];
     }
-    FEAT_GOTO(status, feat_inlining_init(&in, &view->stage, &stage, leaves, err), out);
-    for (size_t k = 0; k < n_key; k++) FEAT_GOTO(status, feat_inline(&in, j->key[k], &outputs[k], err), out);
-    FEAT_GOTO(status, feat_lower_stage(&arena, &stage, outputs, n_key, feat_fold_op, err), out);
-    FEAT_GOTO(status, feat_machine_new(stage.code, &machine, err), out);
-    for (size_t i = 0; i < KEYS_AT_ONCE; i++) times[i] = at.t;
-    for (uint32_t from = 0; from < known->keys.n;) {
-        size_t n = 0;
-        FEAT_GOTO(status, feat_entities_columns(view, &known->keys, &from, KEYS_AT_ONCE, columns, numbers, &n, err),
-                  out);
-        answers = feat_alloc_zero(stage.n_joins + 1, sizeof *answers);
-        if (!answers) goto memory;
-        FEAT_GOTO(status, feat_answer_joins(a->db, at.version, stage.code, inputs, times, n, answers, err), out);
-        feat_row_source rows = {inputs, times, answers};
-        for (size_t start = 0; start < n; start += FEAT_LANES) {
-            size_t part = n - start < FEAT_LANES ? n - start : FEAT_LANES;
-            feat_row_source_load(&rows, stage.code, stage.n_joins, machine, start, part);
-            FEAT_GOTO(status, feat_machine_run(machine, part, err), out);
-            for (size_t i = 0; i < part; i++) {
-                bool whole = true;
-                uint32_t number = FEAT_NO_KEY;
-                feat_buffer_clear(&key);
-                for (size_t k = 0; k < n_key && whole; k++) {
-                    feat_cell cell = feat_vector_cell(feat_machine_register(machine, stage.code->outputs[k]), i);
-                    whole = cell.state == FEAT_STATE_VALUE;
-                    if (whole) feat_key_append_cell(&key, view->stage.pool.nodes[j->key[k]].type, &cell);
-                }
-                if (!whole) continue;
-                if (key.failed ||
-                    !feat_keymap_number((feat_keymap *)&touched->keys, key.data, key.size, false, &number))
-                    goto memory;
-                if (number == FEAT_NO_KEY || !(touched->flags[number] & FEAT_TOUCH_CHANGED)) continue;
-                size_t size;
-                const void *entity = feat_keymap_key(&known->keys, numbers[start + i], &size);
-                FEAT_GOTO(status, feat_touched_add(entities, entity, size, FEAT_TOUCH_CHANGED | FEAT_TOUCH_KNOWN, err),
-                          out);
-            }
+    FEAT_TRY(feat_inlining_init(&in, &view->stage, &j->stage, leaves, err));
+    for (size_t k = 0; k < n_key; k++) FEAT_TRY(feat_inline(&in, j->join->key[k], &outputs[k], err));
+    FEAT_TRY(feat_lower_stage(&j->arena, &j->stage, outputs, n_key, feat_fold_op, err));
+    return feat_machine_new(j->stage.code, &j->machine, err);
+}
+
+/* The number in `keys` of the join's key of a lane; FEAT_NO_KEY where a part is no value, or it is not there. */
+static feat_status lane_number(join_keys *j, feat_keymap *keys, size_t lane, uint32_t *number, feat_error *err) {
+    *number = FEAT_NO_KEY;
+    feat_buffer_clear(&j->key);
+    for (size_t k = 0; k < j->join->block->n_key; k++) {
+        feat_cell cell = feat_vector_cell(feat_machine_register(j->machine, j->stage.code->outputs[k]), lane);
+        if (cell.state != FEAT_STATE_VALUE) return FEAT_OK;
+        feat_key_append_cell(&j->key, j->a->view->stage.pool.nodes[j->join->key[k]].type, &cell);
+    }
+    if (j->key.failed || !feat_keymap_number(keys, j->key.data, j->key.size, false, number))
+        return feat_fail_memory(err);
+    return FEAT_OK;
+}
+
+/* Sets CHANGED for those of the entities at hand whose key is a changed one. */
+static feat_status spread_lot(join_keys *j, uint64_t version, feat_touched *touched, const feat_touched *known,
+                              feat_touched *entities, feat_error *err) {
+    const feat_code *code = j->stage.code;
+    feat_answers *answers = feat_alloc_zero(code->n_joins, sizeof *answers);
+    feat_answering how = {j->a->db, version, j->a->threads};
+    feat_row_source rows = {j->inputs, j->times, answers};
+    if (!answers) return feat_fail_memory(err);
+    feat_status status = feat_answer_blocks(&how, code, j->inputs, j->times, j->n, answers, err);
+    for (size_t start = 0; start < j->n && status == FEAT_OK; start += FEAT_LANES) {
+        size_t part = j->n - start < FEAT_LANES ? j->n - start : FEAT_LANES;
+        feat_row_source_load(&rows, code, code->n_joins, j->machine, start, part);
+        status = feat_machine_run(j->machine, part, err);
+        for (size_t i = 0; i < part && status == FEAT_OK; i++) {
+            uint32_t number;
+            size_t size;
+            status = lane_number(j, &touched->keys, i, &number, err);
+            if (status != FEAT_OK || number == FEAT_NO_KEY || !(touched->flags[number] & FEAT_TOUCH_CHANGED)) continue;
+            const void *entity = feat_keymap_key(&known->keys, j->numbers[start + i], &size);
+            status = feat_touched_add(entities, entity, size, FEAT_TOUCH_CHANGED | FEAT_TOUCH_KNOWN, err);
         }
-        for (size_t k = 0; k < stage.n_joins; k++) feat_answers_done(&answers[k]);
-        feat_free(answers);
-        answers = NULL;
-        FEAT_GOTO(status, check_pause(a, err), out);
     }
-    goto out;
-memory:
-    status = feat_fail_memory(err);
-out:
-    for (size_t k = 0; answers && k < stage.n_joins; k++) feat_answers_done(&answers[k]);
+    for (size_t k = 0; k < code->n_joins; k++) feat_answers_done(&answers[k]);
     feat_free(answers);
-    feat_machine_free(machine);
-    for (size_t k = 0; k < n_columns; k++) feat_column_done(&columns[k]);
-    feat_free(columns);
-    feat_free(times);
-    feat_free(numbers);
-    feat_free(inputs);
-    feat_buffer_done(&key);
-    feat_arena_done(&arena);
+    return status;
+}
+
+/* Sets CHANGED for the known entities whose key in a join is touched. */
+static feat_status spread(const feat_affecting *a, feat_moment at, size_t join, feat_touched *touched,
+                          const feat_touched *known, feat_touched *entities, feat_error *err) {
+    join_keys j;
+    feat_status status = join_keys_init(&j, a, join, at.t, err);
+    for (uint32_t from = 0; status == FEAT_OK && from < known->keys.n;) {
+        status = feat_entities_columns(a->view, &known->keys, &from, KEYS_AT_ONCE, j.columns, j.numbers, &j.n, err);
+        if (status == FEAT_OK) status = spread_lot(&j, at.version, touched, known, entities, err);
+        if (status == FEAT_OK) status = check_pause(a, err);
+    }
+    join_keys_done(&j);
     return status;
 }
 

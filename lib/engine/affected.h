@@ -45,6 +45,7 @@ typedef struct feat_affecting {
     feat_db *db;
     const feat_view *view;
     feat_pause pause;
+    size_t threads; /* at least 1 */
 } feat_affecting;
 
 /* Adds FEAT_TOUCH_KNOWN to the entities that an event makes known at a moment: an event of a block that is asked for

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/parallel.h"
 #include "engine/affected.h"
 #include "engine/ingest.h"
 #include "engine/layer.h"
@@ -187,7 +188,8 @@ static feat_status fill_values(run *r, size_t n, feat_moment at, feat_error *err
     feat_answers *answers = feat_alloc_zero(code->n_joins, sizeof *answers);
     if (!answers) return feat_fail_memory(err);
     for (size_t i = 0; i < n; i++) r->times[i] = at.t;
-    feat_status status = feat_answer_joins(r->db, at.version, code, r->inputs, r->times, n, answers, err);
+    feat_answering how = {r->db, at.version, r->affecting.threads};
+    feat_status status = feat_answer_blocks(&how, code, r->inputs, r->times, n, answers, err);
     feat_row_source rows = {r->inputs, r->times, answers};
     bool present = view->present != FEAT_NO_NODE, found = view->found != FEAT_NO_NODE,
          expired = view->expired != FEAT_NO_NODE;
@@ -445,7 +447,8 @@ feat_status feat_materialize_find(feat_catalog *c, const char *name, uint32_t ve
 feat_status feat_materialize_run(feat_db *db, feat_catalog *catalog, const feat_view *view, const int64_t *times,
                                  size_t n, const feat_materialize_options *opt, feat_materialized *done,
                                  feat_error *err) {
-    run r = {.db = db, .view = view, .opt = opt, .affecting = {db, view, {NULL, NULL}}};
+    run r = {.db = db, .view = view, .opt = opt, .affecting = {.db = db, .view = view}};
+    r.affecting.threads = feat_thread_count(opt->threads);
     r.affecting.pause.check = report;
     r.affecting.pause.state = &r;
     FEAT_TRY(feat_version_newest(db, &done->version, err));

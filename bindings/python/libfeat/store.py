@@ -435,7 +435,7 @@ class Store(Handle):
         on_error: str = "fail",
         view_version: Optional[int] = None,
         fingerprint: Optional[str] = None,
-        threads: int = 1,
+        threads: int = 0,
         entities_at_once: int = 0,
         progress: Optional[Callable[[int, int], Any]] = None,
     ) -> Materialized:
@@ -448,8 +448,8 @@ class Store(Handle):
         existing runs leaves what these say.
 
         A feature value that is an error fails the call, or becomes NULL with ``on_error="null"``. The newest definition of the
-        view is taken, or the one of ``view_version`` or ``fingerprint``. ``entities_at_once`` bounds the memory; ``threads`` is
-        how many may be used (this version uses one).
+        view is taken, or the one of ``view_version`` or ``fingerprint``. ``entities_at_once`` bounds the memory. ``threads``: how
+        many may work at the same time (0: one for each processor); the values are the same for any number.
         ``progress(done, total)`` is called now and then (total 0: not known yet); an exception in it, or a true result, ends
         the call. Runs that were committed before stay.
         """
@@ -475,9 +475,7 @@ class Store(Handle):
             opt.times, opt.n_times = array, len(times)
         opt.full = 1 if full else 0
         opt.on_error = choice(on_error, _ON_ERROR, "on_error")
-        if isinstance(threads, bool) or not hasattr(threads, "__index__") or not 1 <= int(threads) < 2**32:
-            raise ArgumentError(f"threads={threads!r}: a whole number from 1")
-        opt.threads = int(threads)
+        opt.threads = _threads(threads)
         if isinstance(entities_at_once, bool) or not hasattr(entities_at_once, "__index__") or int(entities_at_once) < 0:
             raise ArgumentError(f"entities_at_once={entities_at_once!r}: a whole number")
         opt.entities_at_once = int(entities_at_once)
