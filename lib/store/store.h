@@ -165,8 +165,9 @@ typedef struct feat_table_writer feat_table_writer;
 /* Starts from the newest version. */
 feat_status feat_table_writer_begin(feat_db *db, const feat_schema *schema, feat_table_writer **w, feat_error *err);
 void feat_table_writer_abort(feat_table_writer *w); /* NULL is a no-op */
-/* Writes rows as new segments, in the order given (one column for each field of the schema). Their unique keys enter
- * the index; rows must be free of conflicts already. */
+/* Writes rows as new segments, in the order given (one column for each field of the schema), which is that of entity
+ * key and event time; rows that do not follow those before them begin a segment, so that each segment is in this order.
+ * Their unique keys enter the index; rows must be free of conflicts already. */
 feat_status feat_table_writer_add(feat_table_writer *w, const feat_batch *rows, feat_error *err);
 /* Marks stored rows (base or pending) as deleted. Each must be live and be named once. */
 feat_status feat_table_writer_delete(feat_table_writer *w, const feat_row_address *rows, size_t n, feat_error *err);

@@ -276,8 +276,20 @@ static feat_status add_part(feat_table_writer *w, const feat_batch *rows, size_t
     return FEAT_OK;
 }
 
+/* Whether a row can stand behind those of the open segment: readers count on the order of a segment's rows. */
+static bool follows(const feat_table_writer *w, const feat_batch *rows, size_t row) {
+    const feat_schema *schema = w->schema;
+    for (size_t i = 0; i <= schema->n_key; i++) {
+        uint32_t field = i < schema->n_key ? schema->key[i] : schema->time;
+        int order = feat_column_compare(&w->open.columns[field], w->open.length - 1, &rows->columns[field], row);
+        if (order != 0) return order < 0;
+    }
+    return true;
+}
+
 static feat_status add_rows(feat_table_writer *w, const feat_batch *rows, feat_error *err) {
     for (size_t at = 0; at < rows->length;) {
+        if (w->is_open && w->open.length > 0 && !follows(w, rows, at)) FEAT_TRY(close_segment(w, err));
         size_t used = w->is_open ? w->open.length : 0;
         size_t n = rows_that_fit(rows, at, rows->length - at, used, used > 0 ? text_bytes(&w->open, 0, used) : 0);
         bool full = n < rows->length - at || used + n == FEAT_SEGMENT_ROWS;

@@ -286,6 +286,39 @@ START_TEST(test_without_memory) {
 }
 END_TEST
 
+/* Parts are sorted each for itself, and what is left of one may share a segment with the next one's rows. */
+START_TEST(test_segments_are_sorted) {
+    shop s;
+    shop_open(&s, TABLE);
+    char literal[4096] = HEADER;
+    for (int i = 0; i < 100; i++)
+        snprintf(literal + strlen(literal), sizeof literal - strlen(literal), "%d, p%02d, 1.0, %d\n", i, i * 37 % 11,
+                 i * 53 % 101);
+    feat_commit done;
+    check_ok(&s, shop_put(&s, literal, 7, 9, NULL, &done));
+    feat_table_version *tv = NULL;
+    check_ok(&s, feat_table_open(s.db, s.table, shop_version(&s), &tv, &s.err));
+    int64_t rows = 0;
+    size_t wrong = 0;
+    for (size_t segment = 0; segment < feat_table_segments(tv); segment++) {
+        const uint32_t fields[] = {s.table->key[0], s.table->time};
+        feat_column columns[2];
+        for (int c = 0; c < 2; c++) feat_column_init(&columns[c], s.table->fields[fields[c]].type);
+        check_ok(&s, feat_table_read(tv, segment, fields, 2, columns, &s.err));
+        for (size_t i = 1; i < columns[0].length; i++) {
+            int order = feat_column_compare(&columns[0], i - 1, &columns[0], i);
+            wrong += order > 0 || (order == 0 && feat_column_compare(&columns[1], i - 1, &columns[1], i) > 0);
+        }
+        rows += (int64_t)columns[0].length;
+        for (int c = 0; c < 2; c++) feat_column_done(&columns[c]);
+    }
+    feat_table_close(tv);
+    ck_assert_int_eq(rows, 100);
+    ck_assert_uint_eq(wrong, 0);
+    shop_close(&s);
+}
+END_TEST
+
 /* Conflict rules that remember what they met allocate more. */
 START_TEST(test_ignore_without_memory) {
     shop s;
@@ -493,6 +526,7 @@ int main(void) {
     tcase_add_test(tests, test_columns_by_name);
     tcase_add_test(tests, test_options);
     tcase_add_test(tests, test_stream_fails_midway);
+    tcase_add_test(tests, test_segments_are_sorted);
     tcase_add_test(tests, test_without_memory);
     tcase_add_test(tests, test_ignore_without_memory);
     tcase_add_test(tests, test_content_does_not_depend_on_order_or_splits);
