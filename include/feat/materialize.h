@@ -7,16 +7,13 @@
 #define FEAT_MATERIALIZE_H
 
 #include "feat/base.h"
+#include "feat/progress.h"
 #include "feat/store.h"
 #include "feat/training.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/** Called now and then: how many entities of the current run have been computed, of how many (0: not known yet). Not 0
- *  ends the call with FEAT_CANCELLED; runs that were committed before stay. */
-typedef int (*feat_materialize_progress)(void *state, int64_t done, int64_t total);
 
 typedef struct feat_materialize_options {
     size_t size;
@@ -29,11 +26,11 @@ typedef struct feat_materialize_options {
     feat_on_error on_error;  /**< what becomes of a feature value that is an error */
     uint32_t view_version;   /**< version of the view's definition; 0: the newest */
     const char *fingerprint; /**< 32 hexadecimal digits: the definition with this one; NULL: any */
-    uint32_t threads;        /**< how many threads may work at the same time, the caller's among them; 0: one for each
-        processor.        The values are the same bits for any number. */
+    uint32_t threads;        /**< how many may work at the same time; 0: one for each processor. The values are the
+                                same bits for any number. */
     size_t entities_at_once; /**< bounds the memory: so many are computed together; 0: 262,144 */
-    feat_materialize_progress progress; /**< or NULL */
-    void *state;                        /**< the callback's */
+    feat_progress *progress; /**< NULL: none. Of entities of the current run; a total of 0 is not known yet */
+    void *progress_context;
 } feat_materialize_options;
 
 #define FEAT_MATERIALIZE_OPTIONS_INIT                                                                                  \

@@ -43,7 +43,8 @@ typedef struct run {
 
 static feat_status report(void *state, feat_error *err) {
     run *r = state;
-    if (!r->opt->progress || r->opt->progress(r->opt->state, r->entities, r->total) == 0) return FEAT_OK;
+    if (!r->opt->progress) return FEAT_OK;
+    if (r->opt->progress(r->opt->progress_context, (uint64_t)r->entities, (uint64_t)r->total) == 0) return FEAT_OK;
     return feat_fail(err, FEAT_CANCELLED, "materialising '%.200s' was cancelled by the caller", r->view->name);
 }
 

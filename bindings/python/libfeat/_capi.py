@@ -168,10 +168,6 @@ class TrainingOptions(Structure):
     ]
 
 
-#: A ctypes callback object lives only as long as something refers to it: the caller keeps it during the call.
-PROGRESS = CFUNCTYPE(c_int, c_void_p, c_int64, c_int64)
-
-
 class MaterializeOptions(Structure):
     _fields_ = [
         ("size", c_size_t),
@@ -187,7 +183,7 @@ class MaterializeOptions(Structure):
         ("threads", c_uint32),
         ("entities_at_once", c_size_t),
         ("progress", PROGRESS),
-        ("state", c_void_p),
+        ("progress_context", c_void_p),
     ]
 
 
