@@ -26,11 +26,11 @@ typedef struct feat_materialize_options {
     feat_on_error on_error;  /**< what becomes of a feature value that is an error */
     uint32_t view_version;   /**< version of the view's definition; 0: the newest */
     const char *fingerprint; /**< 32 hexadecimal digits: the definition with this one; NULL: any */
-    uint32_t threads;        /**< as of a training set; the values are the same bits for any number */
+    uint32_t threads;        /**< how many may work at the same time; 0: one for each processor. The values are the
+                                same bits for any number. */
     size_t entities_at_once; /**< bounds the memory: so many are computed together; 0: 262,144 */
-    feat_progress *progress; /**< entities of the run at hand, `total` 0 while it is not known; or NULL. Runs that
-                                were committed before it ends the call stay */
-    void *state;             /**< the callback's */
+    feat_progress *progress; /**< NULL: none. Of entities of the current run; a total of 0 is not known yet */
+    void *progress_context;
 } feat_materialize_options;
 
 #define FEAT_MATERIALIZE_OPTIONS_INIT                                                                                  \

@@ -43,8 +43,8 @@ typedef struct run {
 
 static feat_status report(void *state, feat_error *err) {
     run *r = state;
-    if (!r->opt->progress || r->opt->progress(r->opt->state, (uint64_t)r->entities, (uint64_t)r->total) == 0)
-        return FEAT_OK;
+    if (!r->opt->progress) return FEAT_OK;
+    if (r->opt->progress(r->opt->progress_context, (uint64_t)r->entities, (uint64_t)r->total) == 0) return FEAT_OK;
     return feat_fail(err, FEAT_CANCELLED, "materialising '%.200s' was cancelled by the caller", r->view->name);
 }
 
@@ -189,7 +189,7 @@ static feat_status fill_values(run *r, size_t n, feat_moment at, feat_error *err
     feat_answers *answers = feat_alloc_zero(code->n_joins, sizeof *answers);
     if (!answers) return feat_fail_memory(err);
     for (size_t i = 0; i < n; i++) r->times[i] = at.t;
-    feat_answering how = {.db = r->db, .version = at.version, .threads = r->affecting.threads};
+    feat_answering how = {r->db, at.version, r->affecting.threads};
     feat_status status = feat_answer_blocks(&how, code, r->inputs, r->times, n, answers, err);
     feat_row_source rows = {r->inputs, r->times, answers};
     bool present = view->present != FEAT_NO_NODE, found = view->found != FEAT_NO_NODE,

@@ -183,7 +183,7 @@ class MaterializeOptions(Structure):
         ("threads", c_uint32),
         ("entities_at_once", c_size_t),
         ("progress", PROGRESS),
-        ("state", c_void_p),
+        ("progress_context", c_void_p),
     ]
 
 

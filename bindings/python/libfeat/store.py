@@ -450,8 +450,7 @@ class Store(Handle):
         A feature value that is an error fails the call, or becomes NULL with ``on_error="null"``. The newest definition of the
         view is taken, or the one of ``view_version`` or ``fingerprint``. ``entities_at_once`` bounds the memory. ``threads``: how
         many may work at the same time (0: one for each processor); the values are the same for any number.
-        ``progress(done, total)`` is called now and then (total 0: not known yet); an exception in it, or a true result, ends
-        the call. Runs that were committed before stay.
+        ``progress(done, total)`` is called now and then (total 0: not known yet); an exception in it ends the call. Runs that were committed before stay.
         """
         opt = self._materialize_options(view_version, fingerprint)
         times: Optional[List[int]] = None
@@ -479,23 +478,11 @@ class Store(Handle):
         if isinstance(entities_at_once, bool) or not hasattr(entities_at_once, "__index__") or int(entities_at_once) < 0:
             raise ArgumentError(f"entities_at_once={entities_at_once!r}: a whole number")
         opt.entities_at_once = int(entities_at_once)
-        raised: List[BaseException] = []
-
-        def report(_: Any, done: int, total: int) -> int:
-            try:
-                return 1 if progress is not None and progress(done, total) else 0
-            except BaseException as error:  # raised again behind the call: C cannot pass it on
-                raised.append(error)
-                return 1
-
-        callback = c.PROGRESS(report)
-        if progress is not None:
-            opt.progress = callback
+        watch = Watch(progress)
+        opt.progress = watch.callback
         made, err = c.Materialized(), c.Error()
         status = c.lib.feat_materialize(self._open_pointer, text(view, "view"), byref(opt), byref(made), byref(err))
-        if raised:
-            raise raised[0]
-        c.check(status, err)
+        watch.check(status, err)
         return Materialized(
             made.runs,
             made.runs_full,
