@@ -16,8 +16,9 @@
 #define CODEC_ZSTD      1
 #define ZSTD_LEVEL      3
 #define ZSTD_LEAST      64 /* smaller pages gain nothing */
-#define ZSTD_SAVES      10 /* percent, of texts and numbers as they are */
-#define ZSTD_SAVES_MUCH 30 /* of numbers in an encoding: zstd takes several times as long as they do */
+#define ZSTD_RAW        10 /* what it must save, in percent, of a page as it is */
+#define ZSTD_TEXTS      20 /* of texts in another encoding: it takes as long as they do */
+#define ZSTD_NUMBERS    50 /* of numbers in another encoding: several times as long */
 #define STATISTICS_TEXT 32
 #define HAS_RANGE       1
 #define MIN_TIGHT       2
@@ -183,6 +184,7 @@ static feat_status encode_page(feat_block *b, const feat_column *c, size_t start
     feat_buffer *raw = &b->raw, *packed = &b->packed;
     size_t nulls = c->validity ? n - feat_bits_count(c->validity, start, n) : 0;
     uint8_t encoding = 0, codec = CODEC_RAW;
+    bool text = feat_page_form_of(c->type) == FEAT_FORM_TEXTS;
     feat_buffer_clear(raw);
     feat_buffer_clear(packed);
     if (nulls < n) {
@@ -192,7 +194,6 @@ static feat_status encode_page(feat_block *b, const feat_column *c, size_t start
             feat_buffer_append(raw, b->validity, feat_bitmap_size(n));
         }
         fill_page(b, c, start, n, nulls);
-        bool text = feat_page_form_of(c->type) == FEAT_FORM_TEXTS;
         if (has_statistics(c->type) && text) range_add_texts(r, &b->page, nulls > 0 ? b->validity : NULL);
         else if (has_statistics(c->type)) range_add_numbers(r, &b->page);
         encoding = feat_encode(&b->page, raw);
@@ -201,7 +202,7 @@ static feat_status encode_page(feat_block *b, const feat_column *c, size_t start
     const feat_buffer *stored = raw;
     if (raw->size >= ZSTD_LEAST && raw->size <= FEAT_CODEC_MAX) {
         FEAT_TRY(feat_codec_compress(raw->data, raw->size, ZSTD_LEVEL, packed, err));
-        size_t percent = feat_page_form_of(c->type) == FEAT_FORM_TEXTS || encoding == 0 ? ZSTD_SAVES : ZSTD_SAVES_MUCH;
+        size_t percent = encoding == 0 ? ZSTD_RAW : text ? ZSTD_TEXTS : ZSTD_NUMBERS;
         if (packed->size <= raw->size - raw->size * percent / 100) {
             stored = packed;
             codec = CODEC_ZSTD;

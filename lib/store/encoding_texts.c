@@ -128,6 +128,20 @@ static const char *with_room(feat_page *page, const char *text, size_t size) {
     return (const char *)page->padded.data;
 }
 
+/* Expanded for both, so that short copies are an instruction or two. */
+static inline void copy_entries(char *restrict to, int64_t *restrict offsets, const char *restrict text,
+                                const feat_bits64 *starts, const feat_bits64 *codes, size_t rows, bool all_short) {
+    size_t at = 0;
+    int64_t first = offsets[0];
+    for (size_t i = 0; i < rows; i++) {
+        size_t start = (size_t)starts[codes[i]], length = (size_t)starts[codes[i] + 1] - start;
+        if (all_short) memcpy(to + at, text + start, SHORT);
+        else memcpy(to + at, text + start, length);
+        at += length;
+        offsets[i + 1] = first + (int64_t)at;
+    }
+}
+
 bool feat_dictionary_decode_texts(feat_page *page, feat_cursor *in, feat_column *to) {
     feat_bits64 *codes = page->codes, *starts = page->entries;
     size_t count = feat_cursor_u32(in), total = 0, longest = 0, rows = page->rows;
@@ -146,12 +160,8 @@ bool feat_dictionary_decode_texts(feat_page *page, feat_cursor *in, feat_column 
     if (page->failed) return false;
     char *bytes = make_room(page, to, total + (all_short ? SHORT : 0));
     if (!bytes) return false;
-    int64_t *offsets = to->offsets + to->length, end = offsets[0];
-    for (size_t i = 0; i < rows; i++) {
-        size_t start = (size_t)starts[codes[i]], length = (size_t)starts[codes[i] + 1] - start;
-        memcpy(bytes, text + start, all_short ? SHORT : length);
-        bytes += length;
-        offsets[i + 1] = end += (int64_t)length;
-    }
+    int64_t *offsets = to->offsets + to->length;
+    if (all_short) copy_entries(bytes, offsets, text, starts, codes, rows, true);
+    else copy_entries(bytes, offsets, text, starts, codes, rows, false);
     return true;
 }

@@ -132,9 +132,14 @@ void feat_pack(const feat_bits64 *numbers, size_t n, feat_buffer *out) {
 
 /* ---- Unpacking. ---- */
 
-/* Fewer numbers than a group, one after the other. */
+/* Fewer numbers than a group, one after the other: eight bytes hold a number of 56 bits wherever it begins, as long as
+ * there are eight. */
 static void unpack_few(const uint8_t *p, size_t n, unsigned width, uint64_t base, feat_bits64 *to) {
-    for (size_t i = 0; i < n; i++) to[i] = (feat_bits64)(base + feat_bits_word(p, i * width, width));
+    size_t size = packed_size(n, width), i = 0;
+    uint64_t mask = UINT64_MAX >> (64 - width);
+    for (size_t bit = 0; width <= 56 && i < n && bit / 8 + 8 <= size; i++, bit += width)
+        to[i] = (feat_bits64)(base + (feat_bits_load(p + bit / 8) >> bit % 8 & mask));
+    for (; i < n; i++) to[i] = (feat_bits64)(base + feat_bits_word(p, i * width, width));
 }
 
 static bool apply_patches(feat_cursor *in, size_t patches, unsigned width, feat_bits64 *to, size_t n) {
