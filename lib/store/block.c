@@ -60,17 +60,17 @@ static int compare_text(feat_text a, feat_text b) {
 static void range_add_numbers(range *r, const feat_page *page) {
     bool fraction = feat_page_form_of(page->type) == FEAT_FORM_DOUBLES;
     if (!r->any) {
-        if (fraction) r->min_double = r->max_double = feat_double_of_bits((uint64_t)page->slots[0]);
-        else r->min_int = r->max_int = page->slots[0];
+        if (fraction) r->min_double = r->max_double = feat_double_of_bits((uint64_t)page->numbers[0]);
+        else r->min_int = r->max_int = page->numbers[0];
         r->any = true;
     }
     for (size_t i = 0; i < page->rows; i++) {
         if (fraction) {
-            double v = feat_double_of_bits((uint64_t)page->slots[i]);
+            double v = feat_double_of_bits((uint64_t)page->numbers[i]);
             if (feat_double_order(v, r->min_double) < 0) r->min_double = v;
             if (feat_double_order(v, r->max_double) > 0) r->max_double = v;
         } else {
-            int64_t v = page->slots[i];
+            int64_t v = page->numbers[i];
             if (v < r->min_int) r->min_int = v;
             if (v > r->max_int) r->max_int = v;
         }
@@ -122,15 +122,15 @@ static size_t page_rows(const feat_column *c, size_t start, size_t rows) {
 
 /* A NULL's slot repeats the value before it, or the first one: whatever spreads the values least. */
 static void fill_nulls(feat_block *b, size_t n) {
-    feat_bits64 *slots = b->page.slots;
+    feat_bits64 *numbers = b->page.numbers;
     size_t valid = 0;
     while (!feat_bit_get(b->validity, valid)) valid++;
     for (size_t i = 0; i < n; i++)
-        if (!feat_bit_get(b->validity, i)) slots[i] = slots[i < valid ? valid : i - 1];
+        if (!feat_bit_get(b->validity, i)) numbers[i] = numbers[i < valid ? valid : i - 1];
 }
 
 #define FILL(from)                                                                                                     \
-    for (size_t i = 0; i < n; i++) page->slots[i] = (feat_bits64)(from)
+    for (size_t i = 0; i < n; i++) page->numbers[i] = (feat_bits64)(from)
 #define FILL_INTS(type) FILL(((const type *)c->values)[start + i])
 
 static void fill_page(feat_block *b, const feat_column *c, size_t start, size_t n, size_t nulls) {

@@ -49,6 +49,7 @@ static const feat_encoding encodings[] = {
     {4, "decimal", 50, true, NUMBERS(decimal), NONE},
     {5, "dictionary", 45, false, NUMBERS(dictionary), TEXTS(dictionary)},
     {6, "runs", 20, false, NUMBERS(runs), NONE},
+    {7, "whole", 0, false, NONE, TEXTS(whole), .wide = true},
 };
 #undef NUMBERS
 #undef TEXTS
@@ -68,7 +69,7 @@ static uint8_t encode_numbers(feat_page *page, feat_buffer *out) {
     for (size_t i = 0; i < N_ENCODINGS; i++) {
         const feat_encoding *e = &encodings[i];
         feat_buffer_clear(&page->trial);
-        if (!e->encode_numbers(page, page->slots, page->rows, &page->trial)) continue;
+        if (!e->encode_numbers || !e->encode_numbers(page, page->numbers, page->rows, &page->trial)) continue;
         if (page->trial.failed) out->failed = true;
         size_t p = price(e, page->rows, page->trial.size);
         if (p >= least) continue;
@@ -84,13 +85,48 @@ static uint8_t encode_numbers(feat_page *page, feat_buffer *out) {
 }
 
 static uint8_t encode_texts(feat_page *page, feat_buffer *out) {
-    static const uint8_t trials[] = {1, 5, 0}; /* in the order of what they save */
+    static const uint8_t trials[] = {1, 7, 5, 0}; /* in the order of what they save */
     size_t before = out->size;
     for (size_t t = 0;; t++) {
         const feat_encoding *e = &encodings[trials[t]];
         if (e->encode_texts(page, out)) return e->id; /* the last suits everything */
         if (!out->failed) out->size = before;
     }
+}
+
+/* ---- whole: DECIMALs whose unscaled values are integers of 64 bits: u8 encoding of those, their bytes. ---- */
+
+bool feat_whole_encode_texts(feat_page *page, feat_buffer *out) {
+    if (FEAT_TYPE_BASE(page->type) != FEAT_TYPE_DECIMAL) return false;
+    for (size_t i = 0; i < page->rows; i++) {
+        feat_int128 v;
+        memcpy(&v, page->text + 16 * i, sizeof v);
+        page->numbers[i] = (feat_bits64)v;
+        if (page->numbers[i] != v) return false;
+    }
+    feat_type type = page->type;
+    size_t before = out->size;
+    page->type = FEAT_TYPE_BIGINT;
+    feat_buffer_byte(out, 0);
+    uint8_t id = encode_numbers(page, out);
+    if (!out->failed) out->data[before] = id;
+    page->type = type;
+    return true;
+}
+
+bool feat_whole_decode_texts(feat_page *page, feat_cursor *in, feat_column *to) {
+    if (FEAT_TYPE_BASE(to->type) != FEAT_TYPE_DECIMAL) return false;
+    const feat_encoding *e = feat_encoding_by_id(feat_cursor_byte(in));
+    page->type = FEAT_TYPE_BIGINT;
+    bool good = !in->failed && e && e->decode_numbers && e->decode_numbers(page, in, page->numbers, page->rows);
+    page->type = to->type;
+    if (!good) return false;
+    feat_int128 *values = (feat_int128 *)to->values + to->length;
+    int precision = FEAT_TYPE_PRECISION(to->type);
+    for (size_t i = 0; i < page->rows; i++) values[i] = page->numbers[i];
+    for (size_t i = 0; precision < 19 && i < page->rows; i++)
+        if (!feat_decimal_fits(values[i], precision)) return false;
+    return true;
 }
 
 uint8_t feat_encode(feat_page *page, feat_buffer *out) {
@@ -125,38 +161,38 @@ bool feat_decode_entries(feat_page *page, feat_cursor *in, feat_bits64 *entries,
         type *out = (type *)to->values + to->length;                                                                   \
         feat_bits64 differ = 0;                                                                                        \
         for (size_t i = 0; i < n; i++) {                                                                               \
-            out[i] = (type)slots[i];                                                                                   \
-            differ |= slots[i] ^ (feat_bits64)out[i];                                                                  \
+            out[i] = (type)numbers[i];                                                                                 \
+            differ |= numbers[i] ^ (feat_bits64)out[i];                                                                \
         }                                                                                                              \
         return differ == 0;                                                                                            \
     } while (0)
 
-static bool narrow_bits(const feat_bits64 *slots, size_t n, feat_column *to) {
+static bool narrow_bits(const feat_bits64 *numbers, size_t n, feat_column *to) {
     uint8_t bits[FEAT_PAGE_ROWS / 8] = {0};
     feat_bits64 all = 0;
     for (size_t i = 0; i < n; i++) {
-        all |= slots[i];
-        bits[i / 8] |= (uint8_t)((slots[i] & 1) << (i % 8));
+        all |= numbers[i];
+        bits[i / 8] |= (uint8_t)((numbers[i] & 1) << (i % 8));
     }
     feat_bits_copy(to->values, to->length, bits, 0, n);
     return (all & ~(feat_bits64)1) == 0;
 }
 
-static bool narrow_reals(const feat_bits64 *slots, size_t n, feat_column *to) {
+static bool narrow_reals(const feat_bits64 *numbers, size_t n, feat_column *to) {
     float *out = (float *)to->values + to->length;
     bool good = true;
     for (size_t i = 0; i < n; i++) {
-        double v = feat_double_of_bits((uint64_t)slots[i]);
+        double v = feat_double_of_bits((uint64_t)numbers[i]);
         out[i] = (float)v;
-        good &= feat_double_bits((double)out[i]) == (uint64_t)slots[i] || v != v;
+        good &= feat_double_bits((double)out[i]) == (uint64_t)numbers[i] || v != v;
     }
     return good;
 }
 
-static bool narrow(const feat_bits64 *slots, size_t n, feat_column *to) {
+static bool narrow(const feat_bits64 *numbers, size_t n, feat_column *to) {
     switch (FEAT_TYPE_BASE(to->type)) {
-    case FEAT_TYPE_BOOLEAN: return narrow_bits(slots, n, to);
-    case FEAT_TYPE_REAL: return narrow_reals(slots, n, to);
+    case FEAT_TYPE_BOOLEAN: return narrow_bits(numbers, n, to);
+    case FEAT_TYPE_REAL: return narrow_reals(numbers, n, to);
     case FEAT_TYPE_TINYINT: NARROW(int8_t);
     case FEAT_TYPE_UTINYINT: NARROW(uint8_t);
     case FEAT_TYPE_SMALLINT: NARROW(int16_t);
@@ -187,11 +223,12 @@ static bool decode_wide(feat_page *page, const feat_encoding *e, feat_cursor *in
 static bool decode(feat_page *page, const feat_encoding *e, feat_cursor *in, feat_column *to) {
     if (feat_page_form_of(to->type) == FEAT_FORM_TEXTS) {
         if (!e->decode_texts) return false;
-        return to->offsets ? e->decode_texts(page, in, to) : decode_wide(page, e, in, to);
+        return to->offsets || e->wide ? e->decode_texts(page, in, to) : decode_wide(page, e, in, to);
     }
+    if (!e->decode_numbers) return false;
     if (feat_type_size(to->type) == 8) /* straight to where they belong */
         return e->decode_numbers(page, in, (feat_bits64 *)to->values + to->length, page->rows);
-    return e->decode_numbers(page, in, page->slots, page->rows) && narrow(page->slots, page->rows, to);
+    return e->decode_numbers(page, in, page->numbers, page->rows) && narrow(page->numbers, page->rows, to);
 }
 
 feat_status feat_decode(feat_page *page, uint8_t id, const void *bytes, size_t size, size_t rows, feat_column *to,

@@ -24,7 +24,7 @@ typedef struct feat_page {
     feat_type type;
     size_t rows;
     const feat_packing_loops *loops;
-    feat_bits64 slots[FEAT_PAGE_ROWS]; /* numbers */
+    feat_bits64 numbers[FEAT_PAGE_ROWS];
     int64_t offsets[FEAT_PAGE_ROWS + 1];
     const char *text; /* texts, borrowed: text i is [offsets[i], offsets[i + 1]), offsets[0] is 0 */
     /* Of encodings while they run: */
@@ -58,6 +58,7 @@ typedef struct feat_encoding {
     feat_decode_numbers *decode_numbers;
     feat_encode_texts *encode_texts;
     feat_decode_texts *decode_texts;
+    bool wide; /* decode_texts makes sixteen bytes for a DECIMAL, not texts */
 } feat_encoding;
 
 /* Appends the values in the encoding that suits them best; its id. page->rows > 0. */
@@ -78,7 +79,9 @@ feat_encode_numbers feat_raw_encode_numbers, feat_constant_encode_numbers, feat_
     feat_delta_encode_numbers, feat_decimal_encode_numbers, feat_dictionary_encode_numbers, feat_runs_encode_numbers;
 feat_decode_numbers feat_raw_decode_numbers, feat_constant_decode_numbers, feat_packed_decode_numbers,
     feat_delta_decode_numbers, feat_decimal_decode_numbers, feat_dictionary_decode_numbers, feat_runs_decode_numbers;
-feat_encode_texts feat_raw_encode_texts, feat_constant_encode_texts, feat_dictionary_encode_texts;
-feat_decode_texts feat_raw_decode_texts, feat_constant_decode_texts, feat_dictionary_decode_texts;
+feat_encode_texts feat_raw_encode_texts, feat_constant_encode_texts, feat_dictionary_encode_texts,
+    feat_whole_encode_texts;
+feat_decode_texts feat_raw_decode_texts, feat_constant_decode_texts, feat_dictionary_decode_texts,
+    feat_whole_decode_texts;
 
 #endif

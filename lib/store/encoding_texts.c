@@ -30,7 +30,7 @@ static char *make_room(feat_page *page, feat_column *to, size_t bytes) {
         page->failed = true;
         return NULL;
     }
-    return to->values ? (char *)to->values + to->offsets[to->length] : (char *)page->slots; /* nothing is written */
+    return to->values ? (char *)to->values + to->offsets[to->length] : (char *)page->numbers; /* nothing is written */
 }
 
 /* ---- raw: packed lengths, then all bytes. ---- */

@@ -4,7 +4,7 @@
 #include "support.h"
 #include "support/values.h"
 
-enum { N_IDS = 7 };
+enum { N_IDS = 8 };
 
 static feat_page *page_of(feat_type type, size_t rows) {
     feat_page *p = calloc(1, sizeof *p);
@@ -24,7 +24,7 @@ static bool is_texts(feat_type type) { return feat_page_form_of(type) == FEAT_FO
 static bool encode_with(feat_page *p, uint8_t id, feat_buffer *out) {
     const feat_encoding *e = feat_encoding_by_id(id);
     if (is_texts(p->type)) return e->encode_texts && e->encode_texts(p, out);
-    return e->encode_numbers && e->encode_numbers(p, p->slots, p->rows, out);
+    return e->encode_numbers && e->encode_numbers(p, p->numbers, p->rows, out);
 }
 
 /* Decodes from memory of exactly that size, behind rows that are there, and looks at what stands behind. */
@@ -55,13 +55,13 @@ static bool same(const feat_page *p, const feat_column *to) {
             size_t n = (size_t)(p->offsets[i + 1] - p->offsets[i]);
             if (t.length != n || (n > 0 && memcmp(t.data, p->text + p->offsets[i], n) != 0)) return false;
         } else if (feat_type_size(p->type) == 8) {
-            if (((const feat_bits64 *)to->values)[1 + i] != p->slots[i]) return false;
+            if (((const feat_bits64 *)to->values)[1 + i] != p->numbers[i]) return false;
         } else if (p->type == FEAT_TYPE_REAL) {
             double v = ((const float *)to->values)[1 + i];
             feat_bits64 bits;
             memcpy(&bits, &v, sizeof bits);
-            if (bits != p->slots[i]) return false;
-        } else if (feat_column_int(to, 1 + i) != p->slots[i]) {
+            if (bits != p->numbers[i]) return false;
+        } else if (feat_column_int(to, 1 + i) != p->numbers[i]) {
             return false;
         }
     }
@@ -129,13 +129,13 @@ START_TEST(widths) {
             if (width % 5 != 0 && r % 4 != 3) continue;
             feat_page *p = page_of(FEAT_TYPE_BIGINT, row_counts[r]);
             uint64_t base = random_bits();
-            for (size_t i = 0; i < p->rows; i++) p->slots[i] = (int64_t)(base + random_of_width(width));
+            for (size_t i = 0; i < p->rows; i++) p->numbers[i] = (int64_t)(base + random_of_width(width));
             uint8_t id = round_trip(p);
             if (p->rows == 4096 && width >= 20) ck_assert_uint_eq(id, width <= 62 ? 2 : width == 64 ? 0 : id);
             if (p->rows == 4096 && width == 0) ck_assert_uint_eq(id, 1);
             /* Sorted. */
             uint64_t v = base;
-            for (size_t i = 0; i < p->rows; i++) p->slots[i] = (int64_t)(v += 1000 + random_of_width(width));
+            for (size_t i = 0; i < p->rows; i++) p->numbers[i] = (int64_t)(v += 1000 + random_of_width(width));
             id = round_trip(p);
             if (p->rows == 4096 && width > 0 && width < 40) ck_assert_uint_eq(id, 3);
             free_page(p);
@@ -151,32 +151,32 @@ START_TEST(shapes) {
     for (size_t r = 0; r < N_ROW_COUNTS; r++) {
         size_t n = p->rows = row_counts[r];
         for (unsigned factor = 1; factor <= 60000000; factor *= 1000) { /* multiples */
-            for (size_t i = 0; i < n; i++) p->slots[i] = 1700000000000000 + (int64_t)(random_below(1000) * factor);
+            for (size_t i = 0; i < n; i++) p->numbers[i] = 1700000000000000 + (int64_t)(random_below(1000) * factor);
             round_trip(p);
             feat_buffer_clear(&out);
             ck_assert(encode_with(p, 2, &out));
             ck_assert_uint_le(out.size, n * 10 / 8 + 30);
         }
         for (size_t i = 0; i < n; i++) /* outliers */
-            p->slots[i] = (int64_t)(random_below(50) ? random_below(16) : random_bits() >> 20);
+            p->numbers[i] = (int64_t)(random_below(50) ? random_below(16) : random_bits() >> 20);
         round_trip(p);
-        for (size_t i = 0; i < n; i++) p->slots[i] = random_below(50) ? 5 : (int64_t)random_bits();
+        for (size_t i = 0; i < n; i++) p->numbers[i] = random_below(50) ? 5 : (int64_t)random_bits();
         round_trip(p);
         for (size_t most = 1; most <= 300; most *= 17) { /* runs */
             for (size_t i = 0, left = 0; i < n; i++, left--) {
                 if (left == 0) left = 1 + random_below(most);
-                p->slots[i] = i > 0 && left > 1 ? p->slots[i - 1] : (int64_t)random_bits();
+                p->numbers[i] = i > 0 && left > 1 ? p->numbers[i - 1] : (int64_t)random_bits();
             }
             uint8_t id = round_trip(p);
             if (n == 4096 && most == 289) ck_assert_uint_eq(id, 6);
         }
         int64_t few[100]; /* few of a wide range */
         for (int i = 0; i < 100; i++) few[i] = (int64_t)random_bits();
-        for (size_t i = 0; i < n; i++) p->slots[i] = few[random_below(100)];
+        for (size_t i = 0; i < n; i++) p->numbers[i] = few[random_below(100)];
         uint8_t id = round_trip(p);
         if (n == 4096) ck_assert_uint_eq(id, 5);
         for (size_t i = 0; i < n; i++) /* the ends of the range */
-            p->slots[i] = (int64_t[]){INT64_MIN, INT64_MAX, 0, -1, 1, INT64_MIN + 1}[random_below(6)];
+            p->numbers[i] = (int64_t[]){INT64_MIN, INT64_MAX, 0, -1, 1, INT64_MIN + 1}[random_below(6)];
         round_trip(p);
         p->type = FEAT_TYPE_UBIGINT;
         round_trip(p);
@@ -204,14 +204,14 @@ START_TEST(narrow_types) {
             feat_page *p = page_of(types[t].type, row_counts[r]);
             for (size_t i = 0; i < p->rows; i++) {
                 uint64_t v = random_below((uint64_t)(types[t].most - types[t].least) + 1);
-                p->slots[i] = i % 3 == 0 ? types[t].least : i % 3 == 1 ? types[t].most : types[t].least + (int64_t)v;
+                p->numbers[i] = i % 3 == 0 ? types[t].least : i % 3 == 1 ? types[t].most : types[t].least + (int64_t)v;
             }
             round_trip(p);
             /* One number that the type does not hold, in each encoding that can say it. */
             for (int side = 0; side < 2; side++) {
                 feat_buffer out;
                 feat_buffer_init(&out);
-                p->slots[p->rows / 2] = side ? types[t].most + 1 : types[t].least - 1;
+                p->numbers[p->rows / 2] = side ? types[t].most + 1 : types[t].least - 1;
                 for (uint8_t id = 1; id < N_IDS; id++) {
                     p->type = FEAT_TYPE_BIGINT;
                     feat_buffer_clear(&out);
@@ -229,7 +229,7 @@ START_TEST(narrow_types) {
 }
 END_TEST
 
-static void put_double(feat_page *p, size_t row, double v) { memcpy(&p->slots[row], &v, sizeof v); }
+static void put_double(feat_page *p, size_t row, double v) { memcpy(&p->numbers[row], &v, sizeof v); }
 
 START_TEST(doubles) {
     static const double odd[] = {-0.0, HUGE_VAL, -HUGE_VAL, 5e-324, 1e300, 1.0 / 3, 9007199254740993.0, 1e22};
@@ -242,7 +242,7 @@ START_TEST(doubles) {
                 for (size_t i = 0; i < p->rows; i++) {
                     put_double(p, i, ((double)random_below(200000000) - 100000000) / power + 0.0);
                     if (random_below(1000) < (uint64_t)exceptions) put_double(p, i, odd[random_below(8)]);
-                    if (exceptions > 100 && random_below(30) == 0) p->slots[i] = INT64_C(0x7ff8000000000000);
+                    if (exceptions > 100 && random_below(30) == 0) p->numbers[i] = INT64_C(0x7ff8000000000000);
                 }
                 uint8_t id = round_trip(p);
                 if (p->rows >= 1023 && exceptions < 100) ck_assert_uint_eq(id, 4);
@@ -258,7 +258,7 @@ START_TEST(doubles) {
             round_trip(p);
         }
     p->rows = 4096;
-    for (size_t i = 0; i < 4096; i++) p->slots[i] = (int64_t)random_bits(); /* NaNs of every kind, too */
+    for (size_t i = 0; i < 4096; i++) p->numbers[i] = (int64_t)random_bits(); /* NaNs of every kind, too */
     ck_assert_uint_eq(round_trip(p), 0);
     p->rows = 5;
     for (size_t i = 0; i < 5; i++) put_double(p, i, odd[i]);
@@ -272,7 +272,7 @@ START_TEST(doubles) {
     for (size_t i = 0; i < 4096; i++) put_double(p, i, prices[random_below(30)]);
     ck_assert_uint_eq(round_trip(p), 5);
     for (size_t i = 1; i < 4096; i++)
-        if (i % 40) p->slots[i] = p->slots[i - 1];
+        if (i % 40) p->numbers[i] = p->numbers[i - 1];
     ck_assert_uint_eq(round_trip(p), 6);
     p->type = FEAT_TYPE_REAL;
     for (int kind = 0; kind < 3; kind++) {
@@ -337,6 +337,78 @@ START_TEST(texts) {
 }
 END_TEST
 
+/* DECIMAL and INTERVAL: sixteen bytes. */
+START_TEST(sixteen_bytes) {
+    static feat_int128 values[FEAT_PAGE_ROWS];
+    static const feat_type types[] = {FEAT_TYPE_DECIMAL_OF(38, 2), FEAT_TYPE_DECIMAL_OF(19, 0),
+                                      FEAT_TYPE_DECIMAL_OF(9, 2), FEAT_TYPE_INTERVAL};
+    feat_buffer out;
+    feat_buffer_init(&out);
+    for (size_t t = 0; t < 4; t++)
+        for (int shape = 0; shape < 5; shape++)
+            for (size_t r = 0; r < N_ROW_COUNTS; r++) {
+                feat_page *p = page_of(types[t], row_counts[r]);
+                for (size_t i = 0; i < p->rows; i++) {
+                    feat_int128 v = (feat_int128)random_below(shape == 0 ? 1 : shape == 1 ? 900000000 : 30) - 15;
+                    if (shape == 3 && t == 0) v = (v << 60) + v;
+                    if (shape == 4 && t < 2) v = random_below(2) ? INT64_MIN : INT64_MAX;
+                    values[i] = v;
+                    p->offsets[i + 1] = (int64_t)(16 * (i + 1));
+                }
+                p->text = (const char *)values;
+                for (int id = -1; id < N_IDS; id++) {
+                    uint8_t used = (uint8_t)id;
+                    feat_buffer_clear(&out);
+                    if (id < 0) used = feat_encode(p, &out);
+                    else if (!encode_with(p, used, &out)) continue;
+                    if (id < 0 && p->rows == 4096 && shape == 1 && t < 3) ck_assert_uint_eq(used, 7);
+                    feat_column to;
+                    feat_column_init(&to, types[t]);
+                    OK(decode(p, used, out.data, out.size, &to, err));
+                    ck_assert_int_eq(memcmp(to.values, values, 16 * p->rows), 0);
+                    for (size_t cut = 0; cut < out.size; cut += 1 + cut / 3)
+                        FAILS(decode(p, used, out.data, cut, &to, err), FEAT_CORRUPT, "malformed");
+                    feat_column_done(&to);
+                }
+                free_page(p);
+            }
+    /* More digits than the type has; another type than DECIMAL; another length than 16. */
+    feat_page *p = page_of(FEAT_TYPE_DECIMAL_OF(6, 0), 2);
+    feat_column to;
+    p->offsets[1] = 16;
+    p->offsets[2] = 32;
+    p->text = (const char *)values;
+    values[0] = 99999;
+    values[1] = -100000;
+    for (uint8_t id = 0; id < N_IDS; id++) {
+        feat_buffer_clear(&out);
+        p->type = FEAT_TYPE_DECIMAL_OF(6, 0);
+        if (!encode_with(p, id, &out)) continue;
+        feat_column_init(&to, FEAT_TYPE_DECIMAL_OF(6, 0));
+        OK(decode(p, id, out.data, out.size, &to, err));
+        feat_column_done(&to);
+        feat_column_init(&to, FEAT_TYPE_DECIMAL_OF(5, 0));
+        FAILS(decode(p, id, out.data, out.size, &to, err), FEAT_CORRUPT, "malformed");
+        feat_column_done(&to);
+        if (id != 7) continue;
+        for (int other = 0; other < 2; other++) {
+            feat_column_init(&to, other ? FEAT_TYPE_TEXT : FEAT_TYPE_INTERVAL);
+            FAILS(decode(p, id, out.data, out.size, &to, err), FEAT_CORRUPT, "malformed");
+            feat_column_done(&to);
+        }
+    }
+    feat_buffer_clear(&out);
+    p->type = FEAT_TYPE_BLOB;
+    p->offsets[1] = 15;
+    ck_assert(encode_with(p, 0, &out));
+    feat_column_init(&to, FEAT_TYPE_INTERVAL);
+    FAILS(decode(p, 0, out.data, out.size, &to, err), FEAT_CORRUPT, "malformed");
+    feat_column_done(&to);
+    feat_buffer_done(&out);
+    free_page(p);
+}
+END_TEST
+
 /* ---- Bytes that are none of ours. ---- */
 
 static void fill_any(feat_page *p, int shape) {
@@ -346,7 +418,7 @@ static void fill_any(feat_page *p, int shape) {
                      : shape == 2 ? random_below(1000) * 100
                      : shape == 3 ? (random_below(40) ? random_below(100) : random_below(100000))
                                   : i * i;
-        p->slots[i] = (int64_t)v;
+        p->numbers[i] = (int64_t)v;
         if (feat_page_form_of(p->type) == FEAT_FORM_DOUBLES)
             put_double(p, i, (double)v / 100 + (shape == 4 ? 1e-9 : 0));
     }
@@ -355,11 +427,11 @@ static void fill_any(feat_page *p, int shape) {
 /* Good bytes changed a little: an answer or an error, nothing outside, never more memory than a page may take. */
 START_TEST(changed_bytes) {
     long rounds = getenv("FEAT_TEST_LONG") ? 3000 : 40, answers = 0, errors = 0;
-    static char letters[FEAT_PAGE_ROWS * 12];
+    static char letters[FEAT_PAGE_ROWS * 16];
     memset(letters, 'q', sizeof letters);
     for (size_t t = 0; t < N_EVERY_TYPE; t++) {
         feat_type type = every_type[t];
-        if (feat_type_size(type) == 16) continue;
+        if (type == FEAT_TYPE_INTERVAL) continue;
         feat_page *p = page_of(type, 1);
         feat_column to;
         feat_column_init(&to, type);
@@ -371,9 +443,14 @@ START_TEST(changed_bytes) {
                 size_t rows = p->rows = row_counts[random_below(N_ROW_COUNTS)];
                 fill_any(p, shape);
                 p->text = letters;
+                bool wide = feat_type_size(type) == 16;
                 for (size_t i = 0; i < p->rows; i++)
-                    p->offsets[i + 1] = p->offsets[i] + (shape == 0 ? 3 : (int64_t)random_below(12));
+                    p->offsets[i + 1] = p->offsets[i] + (wide ? 16 : shape == 0 ? 3 : (int64_t)random_below(12));
                 for (size_t i = 0; i < p->rows * 12; i += 7) letters[i] = (char)('a' + shape + (int)random_below(3));
+                for (size_t i = 0; wide && i < p->rows; i++) {
+                    feat_int128 v = p->numbers[i];
+                    memcpy(letters + 16 * i, &v, sizeof v);
+                }
                 if (!encode_with(p, id, &out)) {
                     feat_buffer_done(&out);
                     continue;
@@ -480,4 +557,5 @@ START_TEST(refused) {
 }
 END_TEST
 
-RUN("store/encoding", widths, shapes, narrow_types, doubles, texts, changed_bytes, hostile_bytes, refused)
+RUN("store/encoding", widths, shapes, narrow_types, doubles, texts, sixteen_bytes, changed_bytes, hostile_bytes,
+    refused)
