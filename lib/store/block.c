@@ -9,23 +9,31 @@
 #include "math/number.h"
 #include "store/store.h"
 
-#define BLOCK_VERSION   1
+#define BLOCK_VERSION   2
 #define HEADER_SIZE     20
-#define PAGE_SIZE       44 /* of an entry of the directory */
+#define PAGE_SIZE       36 /* of an entry of the directory */
 #define CODEC_RAW       0
 #define CODEC_ZSTD      1
 #define ZSTD_LEVEL      3
 #define ZSTD_LEAST      64 /* smaller pages gain nothing */
+#define ZSTD_RAW        10 /* what it must save, in percent, of a page as it is */
+#define ZSTD_TEXTS      20 /* of texts in another encoding: it takes as long as they do */
+#define ZSTD_NUMBERS    50 /* of numbers in another encoding: several times as long */
 #define STATISTICS_TEXT 32
 #define HAS_RANGE       1
 #define MIN_TIGHT       2
 #define MAX_TIGHT       4
 
-feat_block *feat_block_new(void) { return feat_alloc_zero(1, sizeof(feat_block)); }
+feat_block *feat_block_new(void) {
+    feat_block *b = feat_alloc_zero(1, sizeof *b);
+    if (b) feat_page_init(&b->page);
+    return b;
+}
 
 void feat_block_free(feat_block *b) {
     if (!b) return;
-    feat_buffer_done(&b->page.own_text);
+    feat_page_done(&b->page);
+    feat_column_done(&b->view);
     feat_buffer_done(&b->raw);
     feat_buffer_done(&b->packed);
     feat_buffer_done(&b->pages);
@@ -52,17 +60,17 @@ static int compare_text(feat_text a, feat_text b) {
 static void range_add_numbers(range *r, const feat_page *page) {
     bool fraction = feat_page_form_of(page->type) == FEAT_FORM_DOUBLES;
     if (!r->any) {
-        if (fraction) r->min_double = r->max_double = page->as.doubles[0];
-        else r->min_int = r->max_int = page->as.ints[0];
+        if (fraction) r->min_double = r->max_double = feat_double_of_bits((uint64_t)page->numbers[0]);
+        else r->min_int = r->max_int = page->numbers[0];
         r->any = true;
     }
     for (size_t i = 0; i < page->rows; i++) {
         if (fraction) {
-            double v = page->as.doubles[i];
+            double v = feat_double_of_bits((uint64_t)page->numbers[i]);
             if (feat_double_order(v, r->min_double) < 0) r->min_double = v;
             if (feat_double_order(v, r->max_double) > 0) r->max_double = v;
         } else {
-            int64_t v = page->as.ints[i];
+            int64_t v = page->numbers[i];
             if (v < r->min_int) r->min_int = v;
             if (v > r->max_int) r->max_int = v;
         }
@@ -113,24 +121,24 @@ static size_t page_rows(const feat_column *c, size_t start, size_t rows) {
 }
 
 /* A NULL's slot repeats the value before it, or the first one: whatever spreads the values least. */
-#define FILL(to, from, wide)                                                                                           \
-    do {                                                                                                               \
-        for (size_t i = 0; i < n; i++) (to)[i] = (wide)(from);                                                         \
-        if (nulls > 0) {                                                                                               \
-            size_t valid = 0;                                                                                          \
-            while (!feat_bit_get(b->validity, valid)) valid++;                                                         \
-            for (size_t i = 0; i < n; i++)                                                                             \
-                if (!feat_bit_get(b->validity, i)) (to)[i] = (to)[i < valid ? valid : i - 1];                          \
-        }                                                                                                              \
-    } while (0)
+static void fill_nulls(feat_block *b, size_t n) {
+    feat_bits64 *numbers = b->page.numbers;
+    size_t valid = 0;
+    while (!feat_bit_get(b->validity, valid)) valid++;
+    for (size_t i = 0; i < n; i++)
+        if (!feat_bit_get(b->validity, i)) numbers[i] = numbers[i < valid ? valid : i - 1];
+}
+
+#define FILL(from)                                                                                                     \
+    for (size_t i = 0; i < n; i++) page->numbers[i] = (feat_bits64)(from)
+#define FILL_INTS(type) FILL(((const type *)c->values)[start + i])
 
 static void fill_page(feat_block *b, const feat_column *c, size_t start, size_t n, size_t nulls) {
     feat_page *page = &b->page;
     page->type = c->type;
     page->rows = n;
-#define FILL_INTS(type) FILL(page->as.ints, ((const type *)c->values)[start + i], int64_t)
     switch (FEAT_TYPE_BASE(c->type)) {
-    case FEAT_TYPE_BOOLEAN: FILL(page->as.ints, feat_bit_get(c->values, start + i), int64_t); break;
+    case FEAT_TYPE_BOOLEAN: FILL(feat_bit_get(c->values, start + i)); break;
     case FEAT_TYPE_TINYINT: FILL_INTS(int8_t); break;
     case FEAT_TYPE_UTINYINT: FILL_INTS(uint8_t); break;
     case FEAT_TYPE_SMALLINT: FILL_INTS(int16_t); break;
@@ -141,8 +149,8 @@ static void fill_page(feat_block *b, const feat_column *c, size_t start, size_t 
     case FEAT_TYPE_BIGINT:
     case FEAT_TYPE_TIMESTAMP: FILL_INTS(int64_t); break;
     case FEAT_TYPE_UBIGINT: FILL_INTS(uint64_t); break;
-    case FEAT_TYPE_REAL: FILL(page->as.doubles, ((const float *)c->values)[start + i], double); break;
-    case FEAT_TYPE_DOUBLE: FILL(page->as.doubles, ((const double *)c->values)[start + i], double); break;
+    case FEAT_TYPE_REAL: FILL(feat_double_bits(((const float *)c->values)[start + i])); break;
+    case FEAT_TYPE_DOUBLE: FILL(feat_double_bits(((const double *)c->values)[start + i])); break;
     case FEAT_TYPE_DECIMAL:
     case FEAT_TYPE_INTERVAL: /* NULLs hold zeros */
         for (size_t i = 0; i <= n; i++) page->offsets[i] = (int64_t)(16 * i);
@@ -152,8 +160,10 @@ static void fill_page(feat_block *b, const feat_column *c, size_t start, size_t 
         for (size_t i = 0; i <= n; i++) page->offsets[i] = c->offsets[start + i] - c->offsets[start];
         page->text = c->values ? (const char *)c->values + c->offsets[start] : "";
     }
-#undef FILL_INTS
+    if (nulls > 0 && feat_page_form_of(c->type) != FEAT_FORM_TEXTS) fill_nulls(b, n);
 }
+#undef FILL_INTS
+#undef FILL
 
 /* Types whose order is not that of the page's form have no statistics. */
 static bool has_statistics(feat_type type) {
@@ -174,6 +184,7 @@ static feat_status encode_page(feat_block *b, const feat_column *c, size_t start
     feat_buffer *raw = &b->raw, *packed = &b->packed;
     size_t nulls = c->validity ? n - feat_bits_count(c->validity, start, n) : 0;
     uint8_t encoding = 0, codec = CODEC_RAW;
+    bool text = feat_page_form_of(c->type) == FEAT_FORM_TEXTS;
     feat_buffer_clear(raw);
     feat_buffer_clear(packed);
     if (nulls < n) {
@@ -183,7 +194,6 @@ static feat_status encode_page(feat_block *b, const feat_column *c, size_t start
             feat_buffer_append(raw, b->validity, feat_bitmap_size(n));
         }
         fill_page(b, c, start, n, nulls);
-        bool text = feat_page_form_of(c->type) == FEAT_FORM_TEXTS;
         if (has_statistics(c->type) && text) range_add_texts(r, &b->page, nulls > 0 ? b->validity : NULL);
         else if (has_statistics(c->type)) range_add_numbers(r, &b->page);
         encoding = feat_encode(&b->page, raw);
@@ -192,7 +202,8 @@ static feat_status encode_page(feat_block *b, const feat_column *c, size_t start
     const feat_buffer *stored = raw;
     if (raw->size >= ZSTD_LEAST && raw->size <= FEAT_CODEC_MAX) {
         FEAT_TRY(feat_codec_compress(raw->data, raw->size, ZSTD_LEVEL, packed, err));
-        if (packed->size <= raw->size - raw->size / 10) {
+        size_t percent = encoding == 0 ? ZSTD_RAW : text ? ZSTD_TEXTS : ZSTD_NUMBERS;
+        if (packed->size <= raw->size - raw->size * percent / 100) {
             stored = packed;
             codec = CODEC_ZSTD;
         }
@@ -204,7 +215,6 @@ static feat_status encode_page(feat_block *b, const feat_column *c, size_t start
     feat_buffer_append(directory, "\0\0", 2);
     feat_buffer_u64(directory, stored->size);
     feat_buffer_u64(directory, raw->size);
-    feat_buffer_u64(directory, feat_hash64(stored->size ? stored->data : (const unsigned char *)"", stored->size));
     feat_buffer_u64(directory, b->pages.size);
     feat_buffer_append(&b->pages, stored->data, stored->size);
     return FEAT_OK;
@@ -267,7 +277,6 @@ static feat_status read_directory(feat_block *b, uint64_t directory_at, feat_err
         feat_cursor_bytes(&in, 2);
         p->stored = feat_cursor_u64(&in);
         p->raw = feat_cursor_u64(&in);
-        p->checksum = feat_cursor_u64(&in);
         p->at = feat_cursor_u64(&in);
         uint64_t room = b->object.size - base;
         if (p->rows == 0 || p->rows > FEAT_PAGE_ROWS || p->nulls > p->rows || p->at > room ||
@@ -334,91 +343,54 @@ size_t feat_block_find(const feat_block *b, uint32_t row) {
     return low;
 }
 
-/* From the shared form of a page to a column's layout, in place: the narrow forms overwrite numbers already read. */
-static feat_status view_page(feat_block *b, const feat_block_page *p, feat_column *view, feat_error *err) {
-    feat_page *page = &b->page;
-    feat_column v = {.type = b->type, .length = p->rows, .null_count = p->nulls};
-    if (p->nulls > 0) v.validity = b->validity;
-#define NARROW(from, type)                                                                                             \
-    do {                                                                                                               \
-        type *narrow = (type *)(void *)page->work;                                                                     \
-        for (size_t i = 0; i < p->rows; i++) narrow[i] = (type)(from)[i];                                              \
-        v.values = narrow;                                                                                             \
-    } while (0)
-    switch (FEAT_TYPE_BASE(b->type)) {
-    case FEAT_TYPE_BIGINT:
-    case FEAT_TYPE_UBIGINT:
-    case FEAT_TYPE_TIMESTAMP: v.values = page->as.ints; break;
-    case FEAT_TYPE_DOUBLE: v.values = page->as.doubles; break;
-    case FEAT_TYPE_REAL: NARROW(page->as.doubles, float); break;
-    case FEAT_TYPE_DATE:
-    case FEAT_TYPE_INTEGER: NARROW(page->as.ints, int32_t); break;
-    case FEAT_TYPE_UINTEGER: NARROW(page->as.ints, uint32_t); break;
-    case FEAT_TYPE_SMALLINT: NARROW(page->as.ints, int16_t); break;
-    case FEAT_TYPE_USMALLINT: NARROW(page->as.ints, uint16_t); break;
-    case FEAT_TYPE_TINYINT: NARROW(page->as.ints, int8_t); break;
-    case FEAT_TYPE_UTINYINT: NARROW(page->as.ints, uint8_t); break;
-    case FEAT_TYPE_DECIMAL:
-    case FEAT_TYPE_INTERVAL:
-        if (p->nulls == p->rows) memset(page->as.wide, 0, 16 * p->rows);
-        else memcpy(page->as.wide, page->text, 16 * p->rows);
-        v.values = page->as.wide;
-        break;
-    case FEAT_TYPE_BOOLEAN: {
-        uint8_t *bits = (uint8_t *)page->work;
-        memset(bits, 0, feat_bitmap_size(p->rows));
-        for (size_t i = 0; i < p->rows; i++) feat_bit_put(bits, i, page->as.ints[i] != 0);
-        v.values = bits;
-        break;
-    }
-    default:
-        v.values = (void *)(uintptr_t)page->text;
-        v.offsets = page->offsets;
-        for (size_t i = 0; p->nulls > 0 && i < p->rows; i++)
-            if (!feat_bit_get(b->validity, i) && page->offsets[i + 1] != page->offsets[i])
-                return malformed(err, "a NULL has bytes");
-    }
-#undef NARROW
-    *view = v;
+/* The bytes of a page, expanded. Valid until the next call or the transaction's end. */
+static feat_status fetch_page(feat_block *b, const feat_block_page *p, const uint8_t **bytes, feat_error *err) {
+    FEAT_TRY(feat_object_view(&b->object, p->at, (size_t)p->stored, &b->packed, bytes, err));
+    if (p->codec != CODEC_ZSTD) return FEAT_OK;
+    feat_buffer_clear(&b->raw);
+    void *room = feat_buffer_extend(&b->raw, (size_t)p->raw);
+    if (!room) return feat_fail_memory(err);
+    FEAT_TRY(feat_codec_expand(*bytes, (size_t)p->stored, room, (size_t)p->raw, err));
+    *bytes = room;
     return FEAT_OK;
 }
 
-static void view_nulls(feat_block *b, const feat_block_page *p) {
-    memset(b->validity, 0, sizeof b->validity);
-    memset(b->page.as.ints, 0, sizeof b->page.as.ints);
-    memset(b->page.offsets, 0, sizeof b->page.offsets);
-    b->page.text = "";
-    b->page.rows = p->rows;
+/* Whether the slots of NULLs behind the rows of `to` are empty texts. */
+static bool nulls_are_empty(const feat_column *to, const uint8_t *validity, size_t n) {
+    const int64_t *offsets = to->offsets + to->length;
+    for (size_t i = 0; i < n; i++)
+        if (!feat_bit_get(validity, i) && offsets[i + 1] != offsets[i]) return false;
+    return true;
 }
 
-feat_status feat_block_read(feat_block *b, size_t number, feat_column *view, feat_error *err) {
+feat_status feat_block_append(feat_block *b, size_t number, feat_column *to, feat_error *err) {
     const feat_block_page *p = &b->directory[number];
-    const uint8_t *bytes;
-    FEAT_TRY(feat_object_view(&b->object, p->at, (size_t)p->stored, &b->packed, &bytes, err));
-    if (feat_hash64(bytes, (size_t)p->stored) != p->checksum)
-        return feat_fail(err, FEAT_CORRUPT, "a page of a block fails its checksum; restore the store from a copy");
-    if (p->codec == CODEC_ZSTD) {
-        feat_buffer_clear(&b->raw);
-        void *room = feat_buffer_extend(&b->raw, (size_t)p->raw);
-        if (!room) return feat_fail_memory(err);
-        FEAT_TRY(feat_codec_expand(bytes, (size_t)p->stored, room, (size_t)p->raw, err));
-        bytes = room;
-    }
+    const uint8_t *bytes, *validity = NULL;
+    FEAT_TRY(fetch_page(b, p, &bytes, err));
     size_t size = (size_t)p->raw, skip = 0;
     if (p->nulls == p->rows) {
         if (size != 0) return malformed(err, "a page of NULLs has values");
-        view_nulls(b, p);
-        return view_page(b, p, view, err);
+        return feat_column_append_nulls(to, p->rows) == 0 ? FEAT_OK : feat_fail_memory(err);
     }
     if (p->nulls > 0) {
+        validity = bytes;
         skip = feat_bitmap_size(p->rows);
         if (size < skip) return malformed(err, "a page is too short");
-        memcpy(b->validity, bytes, skip);
-        if (feat_bits_count(b->validity, 0, p->rows) != p->rows - p->nulls)
+        if (feat_bits_count(validity, 0, p->rows) != p->rows - p->nulls)
             return malformed(err, "the NULLs of a page do not add up");
     }
-    b->page.type = b->type;
-    b->page.rows = p->rows;
-    FEAT_TRY(feat_decode(p->encoding, bytes + skip, size - skip, &b->page, err));
-    return view_page(b, p, view, err);
+    FEAT_TRY(feat_decode(&b->page, p->encoding, bytes + skip, size - skip, p->rows, to, err));
+    if (validity && to->offsets && !nulls_are_empty(to, validity, p->rows)) return malformed(err, "a NULL has bytes");
+    return feat_column_commit(to, p->rows, validity, 0) == 0 ? FEAT_OK : feat_fail_memory(err);
+}
+
+feat_status feat_block_read(feat_block *b, size_t number, const feat_column **view, feat_error *err) {
+    if (b->view.type != b->type) {
+        feat_column_done(&b->view);
+        feat_column_init(&b->view, b->type);
+    }
+    feat_column_clear(&b->view);
+    FEAT_TRY(feat_block_append(b, number, &b->view, err));
+    *view = &b->view;
+    return FEAT_OK;
 }

@@ -1,5 +1,5 @@
-/* A block: one column of a segment, at most 65,536 rows, in pages that are encoded, compressed and checksummed alone,
- * so that a single row costs one page. See doc/format.md. */
+/* A block: one column of a segment, at most 65,536 rows, in pages that are encoded and compressed alone, so that a
+ * single row costs one page. The chunks of the object have checksums; there are no others. See doc/format.md. */
 #ifndef FEAT_LIB_BLOCK_H
 #define FEAT_LIB_BLOCK_H
 
@@ -12,14 +12,15 @@
 typedef struct feat_block_page {
     uint32_t first_row, rows, nulls;
     uint8_t encoding, codec;
-    uint64_t stored, raw, checksum, at; /* at: in the object */
+    uint64_t stored, raw, at; /* at: in the object */
 } feat_block_page;
 
 /* Scratch memory of encoding and decoding, and the block that is open. Not for threads to share. */
 typedef struct feat_block {
     feat_page page;
-    uint8_t validity[FEAT_PAGE_ROWS / 8]; /* of the page */
+    uint8_t validity[FEAT_PAGE_ROWS / 8]; /* of the page that is encoded */
     feat_buffer raw, packed, pages;
+    feat_column view;
     /* Of the open block: */
     feat_object object;
     feat_type type;
@@ -43,7 +44,9 @@ struct feat_bounds;
 feat_status feat_block_bounds(feat_block *b, struct feat_bounds *bounds, feat_error *err);
 /* Page that holds `row` < rows. */
 size_t feat_block_find(const feat_block *b, uint32_t row);
-/* A view on the values of a page: borrowed until the next call. */
-feat_status feat_block_read(feat_block *b, size_t page, feat_column *view, feat_error *err);
+/* Appends the values of a page to a column of the block's type. On failure `to` has the rows that it had. */
+feat_status feat_block_append(feat_block *b, size_t page, feat_column *to, feat_error *err);
+/* The values of a page: borrowed until the next call. */
+feat_status feat_block_read(feat_block *b, size_t page, const feat_column **view, feat_error *err);
 
 #endif

@@ -5,7 +5,7 @@
 #include "store/env.h"
 #include "store/store.h"
 
-#define FEAT_FORMAT_VERSION 2
+#define FEAT_FORMAT_VERSION 3
 
 feat_env *feat_db_catalog(const feat_db *db);
 feat_env *feat_db_blocks(const feat_db *db);

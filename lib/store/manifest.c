@@ -9,7 +9,8 @@
 #define FANOUT          64
 #define LEVEL_MAX       10 /* 64^10 leaves are more than 64 bits of rows */
 #define ROOT_VERSION    1
-#define NODE_VERSION    1
+#define NODE_VERSION    2
+#define SORTED          1 /* flag of a segment */
 #define DELETION_BITMAP 1
 #define DELETION_LIST   2
 #define BLOCK_REF_SIZE  20
@@ -80,8 +81,17 @@ static feat_status read_whole(feat_env *env, MDB_txn *txn, const feat_digest *ke
 
 /* ---- Deletion vectors: u8 form, u32 rows, u32 deleted, then a bitmap, or a u16 a row where that is shorter. ---- */
 
+const uint8_t *feat_segment_deleted(const feat_segment *s) { return __atomic_load_n(&s->bitmap, __ATOMIC_ACQUIRE); }
+
+/* The first of several threads puts its bitmap there; the others drop theirs. */
+static void publish(feat_segment *s, uint8_t *bitmap) {
+    uint8_t *none = NULL;
+    if (!__atomic_compare_exchange_n(&s->bitmap, &none, bitmap, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        feat_free(bitmap);
+}
+
 feat_status feat_segment_load_deleted(feat_segment *s, feat_env *env, MDB_txn *txn, feat_error *err) {
-    if (s->bitmap || feat_digest_is_zero(&s->deletion)) return FEAT_OK;
+    if (feat_segment_deleted(s) || feat_digest_is_zero(&s->deletion)) return FEAT_OK;
     feat_buffer scratch;
     feat_buffer_init(&scratch);
     feat_cursor in;
@@ -109,7 +119,7 @@ feat_status feat_segment_load_deleted(feat_segment *s, feat_env *env, MDB_txn *t
             status = malformed(err, "a deletion vector");
     }
     feat_buffer_done(&scratch);
-    if (status == FEAT_OK) s->bitmap = bitmap;
+    if (status == FEAT_OK) publish(s, bitmap);
     else feat_free(bitmap);
     return status;
 }
@@ -149,10 +159,12 @@ static feat_status read_segment(feat_manifest *m, feat_cursor *in, feat_segment 
     s->rows = feat_cursor_u32(in);
     s->deleted = feat_cursor_u32(in);
     s->deletion = read_digest(in);
+    uint32_t flags = feat_cursor_u32(in);
+    s->sorted = flags & SORTED;
     s->n_blocks = feat_cursor_u32(in);
     uint64_t last = m->n_segments ? m->segments[m->n_segments - 1].id : 0;
     if (in->failed || s->id <= last || s->id >= m->next_segment || s->rows == 0 || s->rows > FEAT_SEGMENT_ROWS ||
-        s->deleted > s->rows || (s->deleted == 0) != feat_digest_is_zero(&s->deletion) ||
+        flags > SORTED || s->deleted > s->rows || (s->deleted == 0) != feat_digest_is_zero(&s->deletion) ||
         s->n_blocks > (size_t)(in->end - in->at) / BLOCK_REF_SIZE)
         return malformed(err, "a manifest");
     s->blocks = feat_arena_array(&m->arena, s->n_blocks, sizeof *s->blocks);
@@ -277,6 +289,7 @@ static void put_segment(feat_buffer *out, const feat_segment *s) {
     feat_buffer_u32(out, s->rows);
     feat_buffer_u32(out, s->deleted);
     put_digest(out, &s->deletion);
+    feat_buffer_u32(out, s->sorted ? SORTED : 0);
     feat_buffer_u32(out, s->n_blocks);
     for (uint32_t i = 0; i < s->n_blocks; i++) {
         feat_buffer_u32(out, s->blocks[i].column);

@@ -20,6 +20,7 @@ typedef struct feat_segment {
     feat_block_ref *blocks; /* by ascending column id; a column that is missing is all NULL */
     uint32_t n_blocks;
     uint8_t *bitmap; /* deleted rows; NULL: none, or not loaded yet. Owned, sized for FEAT_SEGMENT_ROWS */
+    bool sorted;     /* its rows are in the order of entity key and event time */
     bool changed;    /* since the manifest was loaded */
 } feat_segment;
 
@@ -52,8 +53,10 @@ feat_status feat_manifest_store(feat_manifest *m, feat_object_writer *w, feat_di
 /* Index of a segment by id; SIZE_MAX when there is none. */
 size_t feat_manifest_find(const feat_manifest *m, uint64_t id);
 feat_status feat_manifest_add_run(feat_manifest *m, feat_run run, feat_error *err);
-/* Loads the bitmap of a segment that has deleted rows. */
+/* Loads the bitmap of a segment that has deleted rows. Threads that share a loaded manifest may call it at the same
+ * time, and take the bitmap from feat_segment_deleted; nothing else in such a manifest changes. */
 feat_status feat_segment_load_deleted(feat_segment *s, feat_env *env, MDB_txn *txn, feat_error *err);
+const uint8_t *feat_segment_deleted(const feat_segment *s);
 /* NULL for a column without a block. */
 const feat_digest *feat_segment_block(const feat_segment *s, uint32_t column);
 

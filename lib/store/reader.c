@@ -1,4 +1,5 @@
 /* Reading a table at a version. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -6,12 +7,25 @@
 #include "store/catalog.h"
 #include "store/rows.h"
 
+/* What clones have in common. Nothing in the manifest changes but bitmaps of deleted rows, which come when one asks. */
+typedef struct content {
+    _Atomic size_t references;
+    feat_manifest manifest;
+} content;
+
 struct feat_table_version {
     feat_db *db;
     const feat_schema *schema;
-    feat_manifest manifest;
+    content *content;
+    feat_manifest *manifest; /* the content's */
     feat_block *block;
 };
+
+static void content_unref(content *c) {
+    if (!c || atomic_fetch_sub_explicit(&c->references, 1, memory_order_acq_rel) != 1) return;
+    feat_manifest_done(&c->manifest);
+    feat_free(c);
+}
 
 static feat_status load(feat_table_version *tv, uint64_t version, feat_error *err) {
     bool found = false;
@@ -21,50 +35,70 @@ static feat_status load(feat_table_version *tv, uint64_t version, feat_error *er
     /* Blocks are synced before the catalog names them, so a later transaction of theirs sees all of this version's. */
     MDB_txn *txn;
     FEAT_TRY(feat_env_begin(feat_db_blocks(tv->db), false, &txn, err));
-    feat_status status = feat_manifest_load(&tv->manifest, feat_db_blocks(tv->db), txn, &root, err);
+    feat_status status = feat_manifest_load(tv->manifest, feat_db_blocks(tv->db), txn, &root, err);
     feat_env_abort(txn);
     return status;
+}
+
+/* A handle on `c`, which it takes over. */
+static feat_status handle_new(feat_db *db, const feat_schema *schema, content *c, feat_table_version **out,
+                              feat_error *err) {
+    feat_table_version *tv = feat_alloc_zero(1, sizeof *tv);
+    feat_block *block = feat_block_new();
+    if (!tv || !block) {
+        content_unref(c);
+        feat_block_free(block);
+        feat_free(tv);
+        return feat_fail_memory(err);
+    }
+    *tv = (feat_table_version){feat_db_ref(db), schema, c, &c->manifest, block};
+    *out = tv;
+    return FEAT_OK;
 }
 
 feat_status feat_table_open(feat_db *db, const feat_schema *schema, uint64_t version, feat_table_version **out,
                             feat_error *err) {
     FEAT_TRY(feat_db_check(db, err));
-    feat_table_version *tv = feat_alloc_zero(1, sizeof *tv);
-    if (!tv) return feat_fail_memory(err);
-    tv->db = feat_db_ref(db);
-    tv->schema = schema;
-    feat_manifest_init(&tv->manifest, schema->table_id);
-    tv->block = feat_block_new();
-    feat_status status = tv->block ? load(tv, version, err) : feat_fail_memory(err);
-    if (status != FEAT_OK) {
-        feat_table_close(tv);
-        return status;
-    }
-    *out = tv;
-    return FEAT_OK;
+    content *c = feat_alloc_zero(1, sizeof *c);
+    if (!c) return feat_fail_memory(err);
+    atomic_init(&c->references, 1);
+    feat_manifest_init(&c->manifest, schema->table_id);
+    feat_table_version *tv = NULL;
+    FEAT_TRY(handle_new(db, schema, c, &tv, err));
+    feat_status status = load(tv, version, err);
+    if (status == FEAT_OK) *out = tv;
+    else feat_table_close(tv);
+    return status;
+}
+
+feat_status feat_table_clone(const feat_table_version *tv, feat_table_version **out, feat_error *err) {
+    FEAT_TRY(feat_db_check(tv->db, err));
+    atomic_fetch_add_explicit(&tv->content->references, 1, memory_order_relaxed);
+    return handle_new(tv->db, tv->schema, tv->content, out, err);
 }
 
 void feat_table_close(feat_table_version *tv) {
     if (!tv) return;
-    feat_manifest_done(&tv->manifest);
+    content_unref(tv->content);
     feat_block_free(tv->block);
     feat_db_unref(tv->db);
     feat_free(tv);
 }
 
-int64_t feat_table_rows(const feat_table_version *tv) { return tv->manifest.rows; }
-feat_digest feat_table_digest(const feat_table_version *tv) { return tv->manifest.content; }
-size_t feat_table_segments(const feat_table_version *tv) { return tv->manifest.n_segments; }
+int64_t feat_table_rows(const feat_table_version *tv) { return tv->manifest->rows; }
+feat_digest feat_table_digest(const feat_table_version *tv) { return tv->manifest->content; }
+size_t feat_table_segments(const feat_table_version *tv) { return tv->manifest->n_segments; }
 
 feat_segment_info feat_table_segment(const feat_table_version *tv, size_t i) {
-    const feat_segment *s = &tv->manifest.segments[i];
-    return (feat_segment_info){.id = s->id, .version = s->version, .rows = s->rows, .deleted = s->deleted};
+    const feat_segment *s = &tv->manifest->segments[i];
+    return (feat_segment_info){
+        .id = s->id, .version = s->version, .rows = s->rows, .deleted = s->deleted, .sorted = s->sorted};
 }
 
 static feat_status begin(feat_table_version *tv, feat_rows *rows, feat_error *err) {
     FEAT_TRY(feat_db_check(tv->db, err));
     *rows =
-        (feat_rows){.env = feat_db_blocks(tv->db), .manifest = &tv->manifest, .schema = tv->schema, .block = tv->block};
+        (feat_rows){.env = feat_db_blocks(tv->db), .manifest = tv->manifest, .schema = tv->schema, .block = tv->block};
     return feat_env_begin(rows->env, false, &rows->txn, err);
 }
 
@@ -96,15 +130,15 @@ feat_status feat_table_read_rows(feat_table_version *tv, const feat_row_address 
 }
 
 feat_status feat_table_deleted(feat_table_version *tv, size_t segment, const uint8_t **bitmap, feat_error *err) {
-    feat_segment *s = &tv->manifest.segments[segment];
-    if (s->deleted > 0 && !s->bitmap) {
+    feat_segment *s = &tv->manifest->segments[segment];
+    if (s->deleted > 0 && !feat_segment_deleted(s)) {
         feat_rows rows;
         FEAT_TRY(begin(tv, &rows, err));
         feat_status status = feat_segment_load_deleted(s, rows.env, rows.txn, err);
         feat_env_abort(rows.txn);
         FEAT_TRY(status);
     }
-    *bitmap = s->bitmap;
+    *bitmap = feat_segment_deleted(s);
     return FEAT_OK;
 }
 
@@ -130,8 +164,8 @@ static feat_status add_live(addresses *list, const feat_segment *s, bool exists_
 
 static feat_status diff_segment(feat_table_version *a, size_t i, feat_table_version *b, size_t j, addresses *only_a,
                                 addresses *only_b, feat_error *err) {
-    feat_segment *s = i == SIZE_MAX ? NULL : &a->manifest.segments[i],
-                 *t = j == SIZE_MAX ? NULL : &b->manifest.segments[j];
+    feat_segment *s = i == SIZE_MAX ? NULL : &a->manifest->segments[i],
+                 *t = j == SIZE_MAX ? NULL : &b->manifest->segments[j];
     if (s && t && feat_digest_equal(&s->deletion, &t->deletion)) return FEAT_OK;
     const uint8_t *unused;
     if (s) FEAT_TRY(feat_table_deleted(a, i, &unused, err));
@@ -144,7 +178,7 @@ static feat_status diff_segment(feat_table_version *a, size_t i, feat_table_vers
  * whole. */
 static feat_status diff(feat_table_version *older, feat_table_version *newer, addresses *removed, addresses *added,
                         feat_error *err) {
-    const feat_manifest *a = &older->manifest, *b = &newer->manifest;
+    const feat_manifest *a = older->manifest, *b = newer->manifest;
     size_t i = 0, j = 0;
     while (i < a->n_segments || j < b->n_segments) {
         size_t leaf = i / 64;

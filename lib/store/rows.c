@@ -54,9 +54,13 @@ static feat_status read_column(const feat_rows *r, size_t segment, uint32_t colu
     if (absent) return append_absent(r, column, out, s->rows, err);
     if (feat_column_reserve(out, s->rows) != 0) return feat_fail_memory(err);
     for (size_t page = 0; page < r->block->n_pages; page++) {
-        feat_column view;
+        const feat_column *view;
+        if (r->block->type == out->type) {
+            FEAT_TRY(feat_block_append(r->block, page, out, err));
+            continue;
+        }
         FEAT_TRY(feat_block_read(r->block, page, &view, err));
-        if (feat_column_widen_range(out, &view, 0, view.length) != 0) return feat_fail_memory(err);
+        if (feat_column_widen_range(out, view, 0, view->length) != 0) return feat_fail_memory(err);
     }
     return FEAT_OK;
 }
@@ -135,9 +139,9 @@ static feat_status read_places(const feat_rows *r, const order *o, size_t from, 
         size_t n = 0;
         for (; from < to && (uint32_t)o->places[from].hash - p->first_row < p->rows; from++)
             o->picks[n++] = (uint32_t)o->places[from].hash - p->first_row;
-        feat_column view;
+        const feat_column *view;
         FEAT_TRY(feat_block_read(r->block, page, &view, err));
-        if (feat_column_widen_rows(out, &view, o->picks, n) != 0) return feat_fail_memory(err);
+        if (feat_column_widen_rows(out, view, o->picks, n) != 0) return feat_fail_memory(err);
     }
     return FEAT_OK;
 }

@@ -111,7 +111,9 @@ feat_status feat_version_revision(feat_db *db, uint32_t table_id, uint64_t versi
 /* Tags never move. The lock must be held. */
 feat_status feat_tag_put(feat_db *db, const char *name, uint64_t version, feat_error *err);
 
-/* ---- Reading a table at a version. Not for threads to share; holds no transaction between calls. ---- */
+/* ---- Reading a table at a version. A handle is used by one thread at a time and holds no transaction between calls:
+ * each call has a read transaction of its own, which costs less than a microsecond. Threads that read one version
+ * together each have a clone; clones know nothing of each other and are closed in any order. ---- */
 
 typedef struct feat_row_address {
     uint64_t segment; /* number of the segment, unique in its table, counting up in commit order */
@@ -123,6 +125,9 @@ typedef struct feat_table_version feat_table_version;
 /* A version from before the table's first commit has no segments. `schema` is borrowed until close. */
 feat_status feat_table_open(feat_db *db, const feat_schema *schema, uint64_t version, feat_table_version **tv,
                             feat_error *err);
+/* Another handle on the same version, for another thread; nothing is read again. The thread that `tv` belongs to calls
+ * it. */
+feat_status feat_table_clone(const feat_table_version *tv, feat_table_version **clone, feat_error *err);
 void feat_table_close(feat_table_version *tv);
 int64_t feat_table_rows(const feat_table_version *tv);
 feat_digest feat_table_digest(const feat_table_version *tv);
@@ -131,6 +136,9 @@ size_t feat_table_segments(const feat_table_version *tv);
 typedef struct feat_segment_info {
     uint64_t id, version; /* version: the commit that made its rows known */
     uint32_t rows, deleted;
+    /* Its rows are in the order of entity key and event time (feat_column_compare's, of one column after the other).
+     * What a store says is checked for damage, not for truth: do not rest memory safety on it. */
+    bool sorted;
 } feat_segment_info;
 feat_segment_info feat_table_segment(const feat_table_version *tv, size_t segment_index);
 /* Appends all rows of the segment (deleted ones too) of the given columns (indices into the schema) to out[0..n). */
@@ -147,7 +155,7 @@ typedef struct feat_bounds {
 } feat_bounds;
 feat_status feat_table_bounds(feat_table_version *tv, size_t segment_index, uint32_t column, feat_bounds *bounds,
                               feat_error *err);
-/* Bitmap of deleted rows, or NULL when there are none. Borrowed until close. */
+/* Bitmap of deleted rows, or NULL when there are none. Borrowed until `tv` is closed. */
 feat_status feat_table_deleted(feat_table_version *tv, size_t segment_index, const uint8_t **bitmap, feat_error *err);
 /* Appends single rows, in the given order; reads only the pages that hold them. */
 feat_status feat_table_read_rows(feat_table_version *tv, const feat_row_address *rows, size_t n_rows,

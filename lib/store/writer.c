@@ -199,6 +199,29 @@ static feat_status open_segment(feat_table_writer *w, feat_error *err) {
     return FEAT_OK;
 }
 
+static bool plain_words(const feat_column *c) {
+    return c->null_count == 0 && (c->type == FEAT_TYPE_BIGINT || c->type == FEAT_TYPE_TIMESTAMP);
+}
+
+/* Whether rows [start, start + n) are in the order of entity key and event time. */
+static bool in_order(const feat_schema *schema, const feat_batch *rows, size_t start, size_t n) {
+    const feat_column *time = &rows->columns[schema->time], *key = &rows->columns[schema->n_key ? schema->key[0] : 0];
+    if (schema->n_key == 1 && plain_words(key) && plain_words(time)) { /* nearly always */
+        const int64_t *k = (const int64_t *)key->values + start, *t = (const int64_t *)time->values + start;
+        int good = 1;
+        for (size_t i = 1; i < n; i++) good &= (k[i - 1] < k[i]) | ((k[i - 1] == k[i]) & (t[i - 1] <= t[i]));
+        return good;
+    }
+    for (size_t i = start + 1; i < start + n; i++) {
+        int order = 0;
+        for (size_t part = 0; order == 0 && part < schema->n_key; part++)
+            order = feat_column_compare(&rows->columns[schema->key[part]], i - 1, &rows->columns[schema->key[part]], i);
+        if (order == 0) order = feat_column_compare(time, i - 1, time, i);
+        if (order > 0) return false;
+    }
+    return true;
+}
+
 /* Makes blocks of rows [start, start + n), which are those of the open segment. */
 static feat_status write_blocks(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, feat_error *err) {
     feat_block_ref *blocks = feat_arena_array(&w->manifest.arena, w->schema->n_fields, sizeof *blocks);
@@ -212,6 +235,7 @@ static feat_status write_blocks(feat_table_writer *w, const feat_batch *rows, si
     feat_segment *s = last_segment(w);
     s->blocks = blocks;
     s->n_blocks = (uint32_t)w->schema->n_fields;
+    s->sorted = in_order(w->schema, rows, start, n);
     w->is_open = false;
     return FEAT_OK;
 }

@@ -107,7 +107,7 @@ START_TEST(format_versions) {
     feat_db_unref(db);
     foreign_catalog(path_in("s/catalog.mdb"), "libfeat\0\7\0\0\0", 12);
     FAILS(feat_db_open(path_in("s"), FEAT_MODE_WRITE, &other, err), FEAT_FORMAT,
-          "has format version 7; this library reads version 2: use a newer library");
+          "has format version 7; this library reads version 3: use a newer library");
     foreign_catalog(path_in("s/catalog.mdb"), "another\0\1\0\0\0", 12);
     FAILS(feat_db_open(path_in("s"), FEAT_MODE_CREATE, &other, err), FEAT_FORMAT, "another's");
     ck_assert_int_eq(unlink(path_in("s/catalog.mdb")), 0);

@@ -1,4 +1,6 @@
 /* Tables from end to end: rows of every type written in several commits, every version read back. */
+#include <pthread.h>
+
 #include "support.h"
 
 static int64_t limit;
@@ -478,6 +480,163 @@ START_TEST(delete_everything) {
 }
 END_TEST
 
+/* ---- Clones, each in a thread of its own. ---- */
+
+enum { THREADS = 4, THREAD_ROWS = 150000 };
+
+typedef struct reader {
+    feat_table_version *tv;
+    uint64_t rows, wrong;
+    size_t first; /* segment to begin with: threads read different ones, and in the end all */
+} reader;
+
+static void *read_everything(void *argument) {
+    reader *r = argument;
+    feat_batch b;
+    feat_type types[N_FIELDS];
+    for (int i = 0; i < N_FIELDS; i++) types[i] = every_field[i].type;
+    if (feat_batch_init(&b, types, N_FIELDS, NULL) != FEAT_OK) return NULL;
+    size_t n = feat_table_segments(r->tv);
+    for (size_t at = 0; at < 2 * n; at++) {
+        size_t s = (at + r->first) % n;
+        const uint8_t *deleted = NULL;
+        feat_bounds bounds;
+        feat_batch_clear(&b);
+        if (feat_table_read(r->tv, s, every_column, N_FIELDS, b.columns, NULL) != FEAT_OK ||
+            feat_table_deleted(r->tv, s, &deleted, NULL) != FEAT_OK ||
+            feat_table_bounds(r->tv, s, ID, &bounds, NULL) != FEAT_OK)
+            r->wrong++;
+        for (size_t row = 0; row < b.columns[ID].length; row++) {
+            int64_t id = feat_column_int(&b.columns[ID], row);
+            if (deleted && feat_bit_get(deleted, row)) continue;
+            r->rows++;
+            r->wrong += id < 5 || id < bounds.min_int || id > bounds.max_int;
+        }
+    }
+    feat_batch_done(&b);
+    return NULL;
+}
+
+START_TEST(clones) {
+    feat_schema schema = every_schema(1);
+    feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
+    feat_table_writer *w = NULL;
+    feat_version_info info;
+    feat_row_address gone[5];
+    for (uint32_t i = 0; i < 5; i++) gone[i] = (feat_row_address){1, i};
+    write_rows(db, &schema, 0, THREAD_ROWS, THREAD_ROWS);
+    OK(feat_db_lock(db, 0, err));
+    OK(feat_table_writer_begin(db, &schema, &w, err));
+    OK(feat_table_writer_delete(w, gone, 5, err));
+    OK(feat_table_writer_commit(w, FEAT_OPERATION_DELETE, 0, &info, err));
+    feat_db_unlock(db);
+    reader readers[THREADS] = {{NULL}};
+    pthread_t threads[THREADS];
+    OK(feat_table_open(db, &schema, 2, &readers[0].tv, err));
+    for (int i = 1; i < THREADS; i++) {
+        OK(feat_table_clone(readers[i - 1].tv, &readers[i].tv, err));
+        readers[i].first = (size_t)i;
+    }
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, read_everything, &readers[i]), 0);
+    for (int i = 0; i < THREADS; i++) ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    for (int i = 0; i < THREADS; i++) {
+        ck_assert_uint_eq(readers[i].wrong, 0);
+        ck_assert_uint_eq(readers[i].rows, 2 * (THREAD_ROWS - 5));
+        feat_table_close(readers[i].tv); /* the first one first: the others live on */
+    }
+    OK(feat_table_open(db, &schema, 2, &readers[0].tv, err));
+    for (int64_t n = 1; n < 5; n++) { /* without memory there is no clone, and the handle stays good */
+        feat_table_version *clone = NULL;
+        feat_alloc_fail_after(n);
+        feat_status status = feat_table_clone(readers[0].tv, &clone, NULL);
+        feat_alloc_fail_after(0);
+        ck_assert(status == (n <= 2 ? FEAT_MEMORY : FEAT_OK));
+        ck_assert((clone == NULL) == (n <= 2));
+        feat_table_close(clone);
+    }
+    ck_assert_int_eq(feat_table_rows(readers[0].tv), THREAD_ROWS - 5);
+    feat_table_close(readers[0].tv);
+    feat_db_unref(db);
+}
+END_TEST
+
+/* ---- What a segment says of its order. ---- */
+
+/* The flag of the only segment of a store that gets rows of these ids and times. */
+static bool flag_of(feat_schema *schema, const int64_t (*rows)[2], size_t n, size_t step) {
+    static int number;
+    char name[32];
+    snprintf(name, sizeof name, "order%d", number++);
+    feat_db *db = open_db(path_in(name), FEAT_MODE_CREATE);
+    feat_table_writer *w = NULL;
+    feat_table_version *tv = NULL;
+    feat_version_info info;
+    feat_batch b;
+    every_batch(&b);
+    OK(feat_db_lock(db, 0, err));
+    OK(feat_table_writer_begin(db, schema, &w, err));
+    for (size_t at = 0; at < n; at += step) {
+        fill_rows(&b, (int64_t)at, n - at < step ? n - at : step);
+        for (size_t i = 0; i < b.length; i++) {
+            for (int c = ID; c <= TIME; c++) {
+                int64_t v = rows[at + i][c];
+                if (v != INT64_MIN) ((int64_t *)b.columns[c].values)[i] = v;
+            }
+        }
+        for (size_t i = 0; i < b.length; i++) { /* NULL ids: the column is made anew */
+            if (rows[at + i][ID] != INT64_MIN) continue;
+            feat_column ids;
+            feat_column_init(&ids, FEAT_TYPE_BIGINT);
+            for (size_t k = 0; k < b.length; k++)
+                ck_assert_int_eq(rows[at + k][ID] == INT64_MIN ? feat_column_append_null(&ids)
+                                                               : feat_column_append_int(&ids, rows[at + k][ID]),
+                                 0);
+            feat_column_done(&b.columns[ID]);
+            b.columns[ID] = ids;
+            break;
+        }
+        OK(feat_table_writer_add(w, &b, err));
+    }
+    OK(feat_table_writer_commit(w, FEAT_OPERATION_APPEND, 0, &info, err));
+    feat_db_unlock(db);
+    OK(feat_table_open(db, schema, 1, &tv, err));
+    ck_assert_uint_eq(feat_table_segments(tv), 1);
+    bool sorted = feat_table_segment(tv, 0).sorted;
+    feat_table_close(tv);
+    feat_batch_done(&b);
+    feat_db_unref(db);
+    return sorted;
+}
+
+START_TEST(order_of_segments) {
+    feat_schema schema = every_schema(1);
+    static const int64_t good[][2] = {{-5, 9}, {1, 1}, {1, 1}, {1, 2}, {2, 0}, {7, 7}},
+                         bad_key[][2] = {{1, 1}, {2, 2}, {1, 3}}, bad_time[][2] = {{1, 1}, {1, 3}, {1, 2}},
+                         nulls[][2] = {{INT64_MIN, 4}, {INT64_MIN, 5}, {-9, 1}},
+                         late_null[][2] = {{-9, 1}, {INT64_MIN, 4}}, null_time[][2] = {{INT64_MIN, 4}, {INT64_MIN, 3}};
+    ck_assert(flag_of(&schema, good, 6, 6));
+    ck_assert(flag_of(&schema, good, 6, 2)); /* gathered from several batches */
+    ck_assert(flag_of(&schema, good, 1, 1));
+    ck_assert(!flag_of(&schema, bad_key, 3, 3));
+    ck_assert(!flag_of(&schema, bad_key, 3, 1));
+    ck_assert(!flag_of(&schema, bad_time, 3, 3));
+    ck_assert(flag_of(&schema, nulls, 3, 3));
+    ck_assert(!flag_of(&schema, late_null, 2, 2));
+    ck_assert(!flag_of(&schema, null_time, 2, 1));
+    static uint32_t two[] = {ID, DAY};
+    schema.key = two;
+    schema.n_key = 2;
+    ck_assert(!flag_of(&schema, bad_key, 3, 3));
+    static const int64_t rising[][2] = {{1, 5}, {2, 4}, {3, 3}};
+    ck_assert(flag_of(&schema, rising, 3, 3));
+    schema.n_key = 0; /* of all rows together */
+    ck_assert(!flag_of(&schema, rising, 3, 3));
+    static const int64_t later[][2] = {{3, 5}, {2, 6}, {1, 6}};
+    ck_assert(flag_of(&schema, later, 3, 3));
+}
+END_TEST
+
 RUN("store/table", versions_stay, digest_knows_rows_only, delete_and_diff, rows_in_any_order,
     writer_reads_what_it_wrote, probe_many_runs, probe_equal_hashes, long_texts, many_small_commits, added_column,
-    delete_everything)
+    delete_everything, clones, order_of_segments)
