@@ -563,7 +563,8 @@ END_TEST
 
 /* ---- What a segment says of its order. ---- */
 
-/* The flag of the only segment of a store that gets rows of these ids and times. */
+/* Whether a store that gets rows of these ids and times has one segment, and its flag. A batch that breaks the order
+ * begins a new segment, so that then each is sorted. */
 static bool flag_of(feat_schema *schema, const int64_t (*rows)[2], size_t n, size_t step) {
     static int number;
     char name[32];
@@ -601,8 +602,9 @@ static bool flag_of(feat_schema *schema, const int64_t (*rows)[2], size_t n, siz
     OK(feat_table_writer_commit(w, FEAT_OPERATION_APPEND, 0, &info, err));
     feat_db_unlock(db);
     OK(feat_table_open(db, schema, 1, &tv, err));
-    ck_assert_uint_eq(feat_table_segments(tv), 1);
-    bool sorted = feat_table_segment(tv, 0).sorted;
+    size_t segments = feat_table_segments(tv);
+    bool sorted = segments == 1 && feat_table_segment(tv, 0).sorted;
+    for (size_t k = 0; segments > 1 && k < segments; k++) ck_assert(feat_table_segment(tv, k).sorted);
     feat_table_close(tv);
     feat_batch_done(&b);
     feat_db_unref(db);
