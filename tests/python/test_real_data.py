@@ -353,7 +353,7 @@ def test_windows_of_real_data(data: Any, number: int, capsys: Any) -> None:
                     theirs, value = answer[len(equal) + i], rounded(want)
                     if theirs != value:
                         wrong += 1
-                        worst = max(worst, abs(theirs - value) / math.ulp(value))
+                        worst = max(worst, abs(theirs - value) / math.ulp(max(abs(theirs), abs(value))))
     with capsys.disabled():
         print(f"\n{name} by {key}: {compared:,} values equal DuckDB's, {bits:,} are exact; DuckDB's own last bits are wrong in {wrong:,} (up to {worst:.3g} ulp)")
         if missing:
