@@ -10,8 +10,8 @@ times larger store:
 
 Events are made and appended a lot at a time (--lot), so that nothing here ever holds all of them; the store is made by a process of its
 own, and the training set by another one. For each: time from the stored version to Arrow in hand and peak memory, with the ratio of the
-times beside the target. A result must be that of the smaller lots too: sums of all columns are printed, and are the same for any --lot
-and --memory.
+times beside the target. Before it is timed a sample of the result is compared with the exact values of windows.py, of its users' events
+drawn again; every run must then give the same sums of all columns, which are printed: they are the same for any --lot and --memory.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from typing import Any, Dict, Iterator, List
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.feather as feather
 
 import measure
 import synthetic
 from measure import MIB
 from synthetic import Shop
-from windows import FEATURES, definitions, numbers
+from windows import FEATURES, Exact, definitions, numbers
 
 #: Times the smaller one's time that ten times the events may take; bytes of memory.
 TARGET_RATIO, TARGET_MEMORY = 11, 2 * 1024 * MIB
@@ -59,6 +60,24 @@ def prepare(what: Dict[str, Any]) -> Dict[str, Any]:
     return dict(seconds=seconds, peak=measure.memory("VmHWM"), size=size)
 
 
+def spine_of(what: Dict[str, Any]) -> pa.Table:
+    if what["what"] == "hot":
+        return synthetic.hot_spine(what["rows"], what["seed"])
+    return Shop(what["events"], what["seed"]).spine(what["rows"], hot=what["hot_spine"])
+
+
+def verify(what: Dict[str, Any], sample: str) -> None:
+    """Ends the benchmark when a value of the sample is not the exact one, rounded once."""
+    spine = spine_of(what).take(pa.array(what["sample"]))
+    users = pc.unique(spine["user_id"])
+    mine = [lot.filter(pc.is_in(lot["user_id"], users)).select(["user_id", "t", "amount"]) for lot in lots(what)]
+    exact = Exact(pa.concat_tables(mine), spine, spine.num_rows)
+    found = [exact.wrong(feather.read_table(sample), kind) for kind in "csam"]
+    if any(bad for bad, _, _ in found):
+        raise SystemExit(f"libfeat: counts, sums, averages or greatest values of the sample are wrong: {found}")
+    print(f"{sum(of for _, of, _ in found):,} values of {spine.num_rows} rows are exact; ", end="", flush=True)
+
+
 def check(result: pa.Table) -> List[float]:
     """What tells one result from another: for each feature how many values there are, and their sum."""
     out: List[float] = []
@@ -70,10 +89,7 @@ def check(result: pa.Table) -> List[float]:
 
 def train(what: Dict[str, Any]) -> None:
     libfeat = measure.use_library(what["build"])
-    if what["what"] == "events":
-        spine = Shop(what["events"], what["seed"]).spine(what["rows"], hot=what["hot_spine"])
-    else:
-        spine = synthetic.hot_spine(what["rows"], what["seed"])
+    spine = spine_of(what)
     options = measure.run_options(libfeat, what["threads"], what["memory"])
 
     def work() -> Any:
@@ -81,18 +97,28 @@ def train(what: Dict[str, Any]) -> None:
             result = store.training_set("activity_service", spine, timestamp="t", **options)
             return result.to_arrow(), measure.statistics(result)
 
-    measure.serve(work, lambda result, path: None, lambda result: dict(check=check(result[0]), statistics=result[1]))
+    def save(result: Any, path: str) -> None:
+        feather.write_feather(result[0].take(pa.array(what["sample"])).select(FEATURES), path, compression="uncompressed")
+
+    measure.serve(work, save, lambda result: dict(check=check(result[0]), statistics=result[1]))
 
 
 def one(what: Dict[str, Any], options: argparse.Namespace, work: str) -> measure.Engine:
     what = {**what, "store": os.path.join(work, f"{what['what']}-{what['events']}"), "build": options.build, "seed": options.seed, "lot": options.lot}
+    what.update(memory=options.memory, hot_spine=options.hot_spine)
+    # A window of the hot user holds a quarter of all events.
+    what["sample"] = np.random.default_rng(1).integers(0, what["rows"], 2 if what["what"] == "hot" else 300).tolist()
     made = measure.in_own_process({**what, "engine": "prepare"})
-    print(f"{what['events']:,} events in lots of {options.lot:,}: {made['seconds']:.1f} s, {made['size'] / 1e6:,.0f} MB, peak {made['peak'] / MIB:,.0f} MiB; ", end="")
-    print(f"load average {measure.load_average()}", flush=True)
-    e = measure.Engine("libfeat", {**what, "engine": "train", "memory": options.memory, "hot_spine": options.hot_spine}, options.threads)
-    e.warm()
+    print(f"{what['events']:,} events in lots of {options.lot:,}: {made['seconds']:.1f} s, {made['size'] / 1e6:,.0f} MB, peak {made['peak'] / MIB:,.0f} MiB; ", end="", flush=True)
+    e = measure.Engine("libfeat", {**what, "engine": "train"}, options.threads)
+    sample = os.path.join(work, "sample.arrow")
+    e.warm(sample)
+    if e.error:
+        raise SystemExit(f"libfeat: {e.error}")
+    verify(what, sample)
     measure.take_turns([e], options.runs if what["events"] < 50_000_000 else options.runs_large, float("inf"))
     e.end()
+    print(f"load average {measure.load_average()}", flush=True)
     shutil.rmtree(what["store"])
     if e.error:
         raise SystemExit(f"libfeat: {e.error}")

@@ -43,6 +43,8 @@ INTERVALS = {"1h": "1 hour", "1d": "1 day", "7d": "7 days", "30d": "30 days", "9
 WAYS = ["duckdb bucket", "duckdb joinint", "polars joinstream", "polars bucket", "polars rolling"]
 #: How many times faster than the fastest peer this is to be, by millions of events.
 TARGETS = {1: 5, 10: 10}
+#: How many times faster than one thread two are to be.
+FASTER = 1.8
 LONGEST = WINDOWS["90d"]
 
 TABLE = """CREATE TABLE events (user_id BIGINT NOT NULL, t TIMESTAMP NOT NULL, amount DOUBLE, qty INTEGER, status TEXT, category TEXT,
@@ -303,6 +305,7 @@ class Comparison:
         self.options, self.work = options, work
         self.rates = bandwidth(work, options.threads)
         self.summary: List[List[str]] = []
+        self.ours: Dict[Tuple[float, str, int], float] = {}
         for n, rates in self.rates.items():
             print(f"memory, {n} thread(s): " + ", ".join(f"{kind} {rate / 1e9:.1f} GB/s" for kind, rate in rates.items()))
 
@@ -353,6 +356,7 @@ class Comparison:
         mine, others = engines[0], [e for e in engines[1:] if not e.error]
         if mine.error:
             raise SystemExit(f"libfeat: {mine.error}")
+        self.ours[millions, kind, threads] = mine.best
         quickest = min(others, key=lambda e: e.best, default=None)
         least = least_bytes(int(millions * 1_000_000), rows)
         floor = least / self.rates[threads]["copy"]
@@ -375,6 +379,9 @@ class Comparison:
     def end(self) -> None:
         head = ["", "ours s", "fastest peer s", "ratio", "target", "peak MiB ours / peer", "least MB", "at bandwidth s", "ours x that"]
         measure.table(head, self.summary)
+        more = [[f"{m:g} M {kind}", f"{self.ours[m, kind, 1] / seconds:.2f}", str(FASTER)] for (m, kind, n), seconds in self.ours.items() if n == 2 and (m, kind, 1) in self.ours]
+        if more:
+            measure.table(["two threads, ours", "x faster than one", "target"], more)
 
 
 def numbers(text: str) -> List[float]:
