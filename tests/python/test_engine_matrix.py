@@ -50,7 +50,7 @@ def run_options() -> List[Dict[str, Any]]:
     """How a run may go; the first is the plain one."""
     out: List[Dict[str, Any]] = [{}]
     if "threads" in OPTIONS:
-        out += [{"threads": n} for n in (2, 3, 8)]
+        out = [{"threads": 1}, {}, *({"threads": n} for n in (2, 3, 8))]
     if "memory" in OPTIONS:
         out += [{"memory": n} for n in LIMITS]
     if "threads" in OPTIONS and "memory" in OPTIONS:
