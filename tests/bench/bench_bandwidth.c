@@ -1,6 +1,8 @@
-/* What memory gives: bytes a second of reading, copying and adding arrays far larger than the caches, for one thread and more.
+/* What memory gives: bytes a second of reading, copying and adding arrays far larger than the caches, for one thread
+ * and more.
  *
- *   bench_bandwidth THREADS [MIB]   prints "read<tab>bytes/s" and so on, the best of eight runs; counted are the bytes that a loop names */
+ *   bench_bandwidth THREADS [MIB]   prints "read<tab>bytes/s" and so on, the best of eight runs; counted are the bytes
+ * that a loop names */
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <stdio.h>
@@ -31,17 +33,14 @@ static void *work(void *given) {
     if (p->what == READ) {
         double sums[16] = {0};
         for (size_t i = 0; i + 16 <= n; i += 16)
-            for (size_t k = 0; k < 16; k++)
-                sums[k] += p->b[i + k];
-        for (size_t k = 0; k < 16; k++)
-            p->sum += sums[k];
+            for (size_t k = 0; k < 16; k++) sums[k] += p->b[i + k];
+        for (size_t k = 0; k < 16; k++) p->sum += sums[k];
     } else if (p->what == COPY) {
         memcpy(p->a, p->b, n * sizeof(double));
     } else {
         double *restrict a = p->a;
         const double *b = p->b, *c = p->c;
-        for (size_t i = 0; i < n; i++)
-            a[i] = b[i] + c[i];
+        for (size_t i = 0; i < n; i++) a[i] = b[i] + c[i];
     }
     return NULL;
 }

@@ -11,6 +11,8 @@ import gc
 import inspect
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -175,6 +177,26 @@ class Engine:
     @property
     def before(self) -> int:
         return min((r["before"] for r in self.timed()), default=0)
+
+
+def functions(engine: Engine, work: str) -> List[List[str]]:
+    """Where the time of one more run goes, by function, as perf sees it; nothing when there is no perf here."""
+    if shutil.which("perf") is None:
+        return []
+    data = os.path.join(work, "perf.data")
+    target = ["-p", str(engine.process.pid), "-o", data]
+    quiet = subprocess.DEVNULL
+    perf = subprocess.Popen(["perf", "record", "-q", "-e", "cpu-clock", "-F", "1999", *target], stdout=quiet, stderr=quiet)
+    time.sleep(1)  # until it has attached
+    engine.run()
+    perf.send_signal(signal.SIGINT)
+    perf.wait()
+    command = ["perf", "report", "--stdio", "--no-children", "--sort", "dso,symbol", "--percent-limit", "1", "-i", data]
+    text = subprocess.run(command, stdout=subprocess.PIPE, stderr=quiet, text=True, check=False).stdout
+    os.remove(data)
+    lines = [line.split(None, 3) for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    found = [line for line in lines if len(line) == 4 and line[0].endswith("%") and "python" not in line[1]]
+    return [[f"{line[3].split('  ')[0]} ({line[1]})", line[0]] for line in found]
 
 
 def take_turns(engines: Sequence[Engine], runs: int, limit: float) -> None:
