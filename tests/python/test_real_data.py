@@ -4,7 +4,7 @@ For entities drawn as often as they are active, at times of their events, on the
 spine row with the events of each window. Where it computes exactly (counts, integers, least and greatest values, values by order, truths)
 its answers must be ours. Where it rounds on the way, ours must be the exact value of what it lists for the window, rounded once; how
 many of its own differ from that is printed. Aggregates are in these tables from before they exist: those that the library does not know
-are named in the output.
+are named in the output. FEAT_TEST_LONG=1 asks for ten times as many spine rows.
 
 The files are found as in test_data.py; without them these tests are skipped.
 """
@@ -12,6 +12,7 @@ The files are found as in test_data.py; without them these tests are skipped.
 from __future__ import annotations
 
 import math
+import os
 import random
 from collections import Counter
 from decimal import Decimal, localcontext
@@ -231,9 +232,9 @@ DATA = {
         {"i": "wind_dir", "y": "temp", "z": "pressure", "s": "visible"},
     ),
 }
-CASES = [(name, key) for name, data in DATA.items() for key in data.keys]
 #: Spine rows of a case; an origin has 8,700 hours, all of which are listed for its longest windows.
-ROWS = {"weather": 12}
+ROWS = {"retail": 120, "flights": 120, "weather": 12}
+TIMES = 10 if os.environ.get("FEAT_TEST_LONG") else 1
 
 
 @pytest.fixture(scope="module", params=list(DATA))
@@ -314,7 +315,7 @@ def test_windows_of_real_data(data: Any, number: int, capsys: Any) -> None:
     equal = [pair for pair, h in zip(equal, have) if h]
     exact = [e for e, h in zip(exact, have[len(have) - len(exact) :]) if h]
 
-    rows = spine(con, key, ROWS.get(name, 120))
+    rows = spine(con, key, ROWS[name] * TIMES)
     features = {}
     for i, call in enumerate([ours for ours, _ in equal] + [e.call for e in exact]):
         for w in WINDOWS:
