@@ -139,8 +139,8 @@ def compare(kind: str, millions: List[float], options: argparse.Namespace, work:
         before = (events, e.best)
         total = float(np.sum(e.first["about"]["check"]))
         lines.append([f"{m:g} M, {kind}", f"{rows:,}", f"{e.best:.2f}", f"{e.cpu:.2f}", str(len(e.timed())), *grown, f"{e.peak / MIB:,.0f}", f"{TARGET_MEMORY // MIB:,}", repr(total)])
-        if e.first["about"]["statistics"] and options.profile:
-            measure.table(["stage", "ms", "share"], measure.profile_rows(e.first["about"]["statistics"], e.first["seconds"]))
+        if options.profile:
+            measure.profile(e.first["about"]["statistics"])
     return lines
 
 

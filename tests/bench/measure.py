@@ -93,18 +93,9 @@ def run_options(libfeat: Any, threads: int, limit: int = 0) -> Dict[str, Any]:
     return {name: value for name, value in wanted.items() if name in known and value}
 
 
-def statistics(result: Any) -> Any:
-    """What the library says of a run, as plain values; None when it says nothing."""
-    found = getattr(result, "statistics", None)
-    if callable(found):
-        found = found()
-    if found is None:
-        return None
-    if hasattr(found, "_asdict"):
-        found = found._asdict()
-    if not isinstance(found, dict):
-        found = {n: getattr(found, n) for n in dir(found) if not n.startswith("_")}
-    return {n: v if isinstance(v, (int, float, str)) else str(v) for n, v in found.items() if not callable(v)}
+def statistics(result: Any) -> Optional[Dict[str, int]]:
+    """What the library says of a run; None when it says nothing."""
+    return getattr(result, "stats", None)
 
 
 # ---- the other side ----------------------------------------------------------------------------------------------
@@ -241,20 +232,27 @@ def engine_rows(engines: Sequence[Engine], ours: str = "libfeat") -> List[List[s
         if e.error:
             rows.append([e.name, e.error[:60], "", "", "", "", ""])
             continue
-        ratio = "" if mine is None or e is mine else f"{e.best / mine.best:.2f}"
+        other = mine is not None and e is not mine
+        ratio = [f"{e.best / mine.best:.2f}", f"{e.cpu / mine.cpu:.2f}"] if other else ["", ""]  # type: ignore[union-attr]
         peak, before = f"{e.peak / MIB:,.0f}", f"{e.before / MIB:,.0f}"
-        rows.append([e.name, f"{e.best:.3f}", f"{e.median:.3f}", f"{e.cpu:.3f}", str(len(e.timed())), peak, before, ratio])
+        rows.append([e.name, f"{e.best:.3f}", f"{e.median:.3f}", f"{e.cpu:.3f}", str(len(e.timed())), peak, before, *ratio])
     return rows
 
 
-ENGINE_HEAD = ["", "min s", "median s", "cpu s", "runs", "peak MiB", "before MiB", "ours x faster"]
+ENGINE_HEAD = ["", "min s", "median s", "cpu s", "runs", "peak MiB", "before MiB", "ours x faster", "by cpu"]
 
 
-def profile_rows(about: Dict[str, Any], seconds: float) -> List[List[str]]:
-    """The times among a run's statistics, the longest first, with their shares of the whole."""
-    times = {}
-    for name, value in about.items():
-        for unit, scale in (("_seconds", 1.0), ("_ns", 1e-9), ("_us", 1e-6)):
-            if name.endswith(unit) and isinstance(value, (int, float)):
-                times[name[: -len(unit)]] = value * scale
-    return [[n, f"{s * 1e3:,.1f}", f"{s / seconds:.1%}"] for n, s in sorted(times.items(), key=lambda item: -item[1])]
+def profile_rows(about: Dict[str, int]) -> List[List[str]]:
+    """The stages of a run (times summed over its threads), the longest first, with their shares."""
+    times = {name[:-3]: ns for name, ns in about.items() if name.endswith("_ns") and name != "elapsed_ns"}
+    whole = max(sum(times.values()), 1)
+    return [[n, f"{ns / 1e6:,.1f}", f"{ns / whole:.1%}"] for n, ns in sorted(times.items(), key=lambda item: -item[1])]
+
+
+def profile(about: Optional[Dict[str, int]]) -> None:
+    if about is None:
+        print("no profile: the library gives no statistics of a run\n")
+        return
+    table(["stage", "ms", "share"], profile_rows(about))
+    print(", ".join(f"{name} {n:,}" for name, n in about.items() if not name.endswith("_ns")), end="; ")
+    print(f"elapsed {about.get('elapsed_ns', 0) / 1e6:,.1f} ms\n", flush=True)

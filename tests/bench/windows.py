@@ -370,14 +370,11 @@ class Comparison:
             line += [f"{mine.peak / MIB:,.0f} / {quickest.peak / MIB:,.0f}"]
         else:
             line += ["", "", "", f"{mine.peak / MIB:,.0f}"]
-        self.summary.append(line + [f"{least / 1e6:,.0f}", f"{floor:.3f}", f"{mine.best / floor:.1f}"])
-        about = next((r["about"] for r in mine.timed() if r["seconds"] == mine.best and r.get("about")), None)
+        about = next((r["about"] for r in mine.timed() if r["seconds"] == mine.best), None)
+        read = f" ({about['bytes_read'] / 1e6:,.0f} read)" if about and "bytes_read" in about else ""
+        self.summary.append(line + [f"{least / 1e6:,.0f}{read}", f"{floor:.3f}", f"{mine.best / floor:.1f}"])
         if self.options.profile:
-            if about is None:
-                print("no profile: the library gives no statistics of a run\n")
-            else:
-                measure.table(["stage", "ms", "share"], measure.profile_rows(about, mine.best))
-                print(", ".join(f"{k} {v}" for k, v in about.items() if not k.endswith(("_seconds", "_ns", "_us"))) + "\n")
+            measure.profile(about)
 
     def end(self) -> None:
         head = ["", "ours s", "fastest peer s", "ratio", "target", "peak MiB ours / peer", "least MB", "at bandwidth s", "ours x that"]

@@ -31,8 +31,8 @@ from worlds import KINDS, World
 
 LONG = bool(os.environ.get("FEAT_TEST_LONG"))
 OPTIONS = inspect.signature(libfeat.Store.training_set).parameters
-#: Bytes that a run may use.
-LIMITS = [1 << 20, 64 << 20]
+#: Bytes that a run may use: too few for anything, and for all at once.
+SMALL, LARGE = [1, 20_000], [1 << 20, 16 << 20]
 
 
 def chosen_kinds() -> List[str]:
@@ -46,15 +46,15 @@ def seeds() -> List[int]:
     return list(range(200 if LONG else 2))
 
 
-def run_options() -> List[Dict[str, Any]]:
+def run_options(limits: List[int]) -> List[Dict[str, Any]]:
     """How a run may go; the first is the plain one."""
     out: List[Dict[str, Any]] = [{}]
     if "threads" in OPTIONS:
         out = [{"threads": 1}, {}, *({"threads": n} for n in (2, 3, 8))]
     if "memory" in OPTIONS:
-        out += [{"memory": n} for n in LIMITS]
+        out += [{"memory": n} for n in limits]
     if "threads" in OPTIONS and "memory" in OPTIONS:
-        out.append({"threads": 3, "memory": LIMITS[0]})
+        out.append({"threads": 3, "memory": limits[0]})
     return out
 
 
@@ -185,7 +185,7 @@ def test_worlds(kind: str, seed: int, tmp_path: Path) -> None:
         spine.append({**world.rng.choice(spine), "t": max(INT_MIN + 1, min(INT_MAX, t))})
     names = [name for name, _ in world.service.all_outputs()]
     first: Optional[List[List[Any]]] = None
-    options = run_options()
+    options = run_options(SMALL)
     n = 0
     for layout, built in layouts(world, commits, state, tmp_path):
         with built.store as store:
@@ -304,7 +304,7 @@ def test_large(tmp_path: Path) -> None:
             store.define(large_sql(partition))
             for commit in commits:
                 store.append("e", commit)
-            ways: List[Tuple[str, pa.Table, int, Dict[str, Any]]] = [("plain", spine, spine.num_rows, o) for o in run_options()]
+            ways: List[Tuple[str, pa.Table, int, Dict[str, Any]]] = [("plain", spine, spine.num_rows, o) for o in run_options(LARGE)]
             ways += [("shuffled, 1,000 rows a batch", shuffled, 1000, {}), ("by user and time, 7 rows a batch", ordered, 7, {})]
             if i > 0 and not LONG:
                 ways = [ways[0], ways[-1], *(w for w in ways if len(w[3]) == 2)]
