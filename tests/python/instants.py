@@ -6,7 +6,7 @@ Written with whole numbers of any size, because event times reach the ends of 64
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Tuple
+from typing import List, Tuple
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -62,6 +62,14 @@ def shift(instant: int, by: Interval, sign: int = 1) -> int:
         year, month = number // 12, number % 12 + 1
         instant = days_from_civil(year, month, min(day, days_in_month(year, month))) * DAY + rest
     return instant + sign * (by.days * DAY + by.us)
+
+
+def crossings(instant: int, by: Interval) -> List[int]:
+    """Every t with t - by == instant: one, but for months, where several days of a long month lie above the last of a short one, or
+    none does."""
+    near = shift(instant, by)
+    found = [near + days * DAY for days in range(-4, 5)]
+    return [t for t in found if shift(t, by, -1) == instant]
 
 
 def truncate(unit: str, instant: int) -> int:
