@@ -149,9 +149,9 @@ ALGEBRAS = {
     "SCAN": "the window's values",
 }
 
-ARGUMENTS = {"NUM": "number", "ORD": "any with an order", "INT": "constant BIGINT", "QUANTILE": "constant share or list of them",
+ARGUMENTS = {"NUM": "number", "BITS": "integer", "VECTOR": "vector of REAL or DOUBLE", "ORD": "any with an order", "INT": "constant BIGINT", "QUANTILE": "constant share or list of them",
              "SPAN": "constant INTERVAL", "TEXT": "constant TEXT", "OPTIONAL_INT": "[constant BIGINT]", "OPTIONAL_TEXT": "[constant TEXT]"}
-GIVES = {"LIST": "list of the argument's", "SAME_EACH": "the argument's, or a list", "F_EACH": "DOUBLE, or a list",
+GIVES = {"LIST": "list of the argument's", "SAME_N": "the argument's, or a list", "VECTOR": "vector of DOUBLE", "SAME_EACH": "the argument's, or a list", "F_EACH": "DOUBLE, or a list",
          "COUNTS": "map to BIGINT", "SUMS": "map to sums", "MEANS": "map to DOUBLE"}
 
 
@@ -177,6 +177,9 @@ def aggregates(groups, source):
                 kinds = [ARGUMENTS.get(kind, CLASSES.get(kind, kind)) for kind in (first, second) if kind != "N"]
                 types = ", ".join(kinds + ([ARGUMENTS[parameter]] if parameter != "N" else [])) or "none"
                 meaning += "; NULLs count" if nulls == "KEEP" else ""
+            elif len(row) == 7:
+                sql, argument, result, algebra, empty, error, meaning = row
+                types = CLASSES.get(argument, argument)
             else:
                 continue
             names = ", ".join(code(name) for name in [sql] + aliases.get(sql, []))
@@ -192,7 +195,7 @@ def aggregates(groups, source):
 DOCUMENTS = {
     "doc/errors.md": ("include/feat/error.def", ("FEAT_ERROR",), (3,), errors),
     "doc/functions.md": ("lib/plan/op.def", ("FEAT_OP", "FEAT_FUNCTION"), (14,), functions),
-    "doc/aggregates.md": ("lib/plan/agg.def", ("FEAT_AGG", "FEAT_AGG_FUNCTION", "FEAT_AGG_ALIAS"), (9, 13, 2), aggregates),
+    "doc/aggregates.md": ("lib/plan/agg.def", ("FEAT_AGG", "FEAT_AGG_FUNCTION", "FEAT_AGG_ALIAS", "FEAT_AGG_SHORT"), (9, 13, 2, 7), aggregates),
 }
 
 

@@ -111,7 +111,7 @@ out:
 }
 
 static feat_status answer_clustered(asking *a, feat_error *err) {
-    size_t threads = a->how->threads ? a->how->threads : 1, wanted = threads > 1 ? 4 * threads : 1;
+    size_t threads = a->how->threads ? a->how->threads : 1, wanted = threads;
     a->cuts = feat_alloc_array(wanted, sizeof *a->cuts);
     a->workers = feat_alloc_zero(wanted, sizeof *a->workers);
     if (!a->cuts || !a->workers) return feat_fail_memory(err);
@@ -245,7 +245,7 @@ static feat_status answer_join(const feat_answering *how, const feat_code *code,
     feat_grouping groups = {0};
     asking a = {.how = how, .block = code->joins[join].block, .groups = &groups, .answers = answers};
     int64_t ticks = feat_clock_ticks();
-    feat_status status = feat_grouping_make(&groups, code, join, rows, n, err);
+    feat_status status = feat_grouping_make(&groups, code, join, rows, n, how->threads ? how->threads : 1, err);
     (void)feat_work_spent(how->work, FEAT_WORK_GROUP, ticks);
     if (how->work) atomic_fetch_add(&how->work->passes, 1);
     if (status != FEAT_OK) goto out;

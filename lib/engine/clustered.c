@@ -70,11 +70,9 @@ static feat_status few_keys(const feat_grouping *wanted, int64_t **keys, feat_er
     *keys = NULL;
     if (wanted->n_keys > FEW_KEYS) return FEAT_OK;
     int64_t *list = feat_alloc_array(wanted->n_keys, sizeof *list);
-    size_t n = 0;
     if (!list) return feat_fail_memory(err);
-    for (size_t i = 0; i < wanted->ints.size; i++)
-        if (wanted->ints.numbers[i] != FEAT_NO_KEY) list[n++] = wanted->ints.keys[i];
-    qsort(list, n, sizeof *list, order_keys);
+    feat_grouping_keys(wanted, list);
+    qsort(list, wanted->n_keys, sizeof *list, order_keys);
     *keys = list;
     return FEAT_OK;
 }
@@ -616,7 +614,7 @@ static feat_status take_run(feat_cluster_reader *r, bool bounded, int64_t bound,
     size_t start = run->at;
     while (run->at < run->n && run->at - start < BATCH_EVENTS && !(bounded && run->keys[run->at] >= bound)) {
         size_t end = end_of_key(run);
-        uint32_t number = feat_intmap_find(&r->clusters->wanted->ints, run->keys[run->at]);
+        uint32_t number = feat_grouping_find(r->clusters->wanted, run->keys[run->at]);
         if (number != FEAT_NO_KEY) FEAT_TRY(add_entity(r, n, run->at, end, number, err));
         run->at = end;
     }
@@ -628,7 +626,7 @@ static feat_status take_runs(feat_cluster_reader *r, bool bounded, int64_t bound
     int64_t key;
     feat_events_clear(&r->batch);
     while (r->batch.n < BATCH_EVENTS && least_head(r, &key) && !(bounded && key >= bound)) {
-        uint32_t number = feat_intmap_find(&r->clusters->wanted->ints, key);
+        uint32_t number = feat_grouping_find(r->clusters->wanted, key);
         size_t from = r->batch.n, left = 0;
         for (size_t i = 0; i < r->n_active; i++) {
             run_reader *run = &r->runs[r->active[i]];

@@ -36,21 +36,22 @@ void feat_gather_done(feat_gather *g) {
 
 /* ---- Order. ---- */
 
-bool feat_slot_below(const feat_event_slot *slot, size_t i, size_t k) {
-    switch (slot->class) {
-    case FEAT_CLASS_B: return ((const uint8_t *)slot->values)[i] < ((const uint8_t *)slot->values)[k];
-    case FEAT_CLASS_I: return ((const int64_t *)slot->values)[i] < ((const int64_t *)slot->values)[k];
-    case FEAT_CLASS_F:
-        return feat_double_order(((const double *)slot->values)[i], ((const double *)slot->values)[k]) < 0;
-    case FEAT_CLASS_T:
-        return feat_text_order(((const feat_text *)slot->values)[i], ((const feat_text *)slot->values)[k]) < 0;
-    case FEAT_CLASS_W: return ((const feat_int128 *)slot->values)[i] < ((const feat_int128 *)slot->values)[k];
+bool feat_lane_below(feat_class class, const void *values, size_t i, size_t k) {
+    switch (class) {
+    case FEAT_CLASS_B: return ((const uint8_t *)values)[i] < ((const uint8_t *)values)[k];
+    case FEAT_CLASS_I: return ((const int64_t *)values)[i] < ((const int64_t *)values)[k];
+    case FEAT_CLASS_F: return feat_double_order(((const double *)values)[i], ((const double *)values)[k]) < 0;
+    case FEAT_CLASS_T: return feat_text_order(((const feat_text *)values)[i], ((const feat_text *)values)[k]) < 0;
+    case FEAT_CLASS_W: return ((const feat_int128 *)values)[i] < ((const feat_int128 *)values)[k];
     case FEAT_CLASS_V:
-        return feat_interval_order(((const feat_interval *)slot->values)[i], ((const feat_interval *)slot->values)[k]) <
-               0;
+        return feat_interval_order(((const feat_interval *)values)[i], ((const feat_interval *)values)[k]) < 0;
     case FEAT_CLASS_N: break;
     }
     return false;
+}
+
+bool feat_slot_below(const feat_event_slot *slot, size_t i, size_t k) {
+    return feat_lane_below(slot->class, slot->values, i, k);
 }
 
 int feat_gather_order(const feat_aggregate *a, const feat_events *events, size_t i, size_t k) {
@@ -73,7 +74,8 @@ bool feat_gather_key_failed(const feat_aggregate *a, const feat_events *events, 
     return failed;
 }
 
-/* What rows are sorted by: an ORDER BY, the values of a slot, or their place. */
+/* What rows are sorted by: an ORDER BY, the values of a slot (as SQL compares them: -0 and +0 are equal), or their
+ * place. */
 typedef struct sorting {
     const feat_aggregate *by;
     const feat_events *events;
@@ -85,6 +87,8 @@ static bool after(const sorting *s, uint32_t i, uint32_t k) {
     if (!s->slot) return i > k;
     bool null_i = s->slot->state[i] != FEAT_STATE_VALUE, null_k = s->slot->state[k] != FEAT_STATE_VALUE;
     if (null_i || null_k) return null_k && !null_i;
+    const double *doubles = s->slot->values;
+    if (s->slot->class == FEAT_CLASS_F && doubles[i] == 0 && doubles[k] == 0) return false;
     return feat_slot_below(s->slot, k, i);
 }
 
@@ -114,22 +118,21 @@ static int to_order(feat_gather *g, const sorting *s, size_t n) {
 
 /* ---- Rows. ---- */
 
-/* -0 and +0 are equal to SQL, though not in the order of min. */
 static bool same_value(const feat_event_slot *slot, size_t i, size_t k) {
-    bool null_i = slot->state[i] != FEAT_STATE_VALUE, null_k = slot->state[k] != FEAT_STATE_VALUE;
-    if (null_i || null_k) return null_i && null_k;
-    const double *doubles = slot->values;
-    if (slot->class == FEAT_CLASS_F && doubles[i] == 0 && doubles[k] == 0) return true;
-    return !feat_slot_below(slot, i, k) && !feat_slot_below(slot, k, i);
+    sorting s = {NULL, NULL, slot};
+    return !after(&s, (uint32_t)i, (uint32_t)k) && !after(&s, (uint32_t)k, (uint32_t)i);
 }
 
-/* Of rows with equal first arguments keeps the first one in canonical order. */
-static int keep_distinct(feat_gather *g, const feat_event_slot *slot, size_t *n) {
-    sorting s = {NULL, NULL, slot};
+/* Of rows with equal arguments keeps the first one in canonical order. `second` may be NULL. */
+static int keep_distinct(feat_gather *g, const feat_event_slot *slot, const feat_event_slot *second, size_t *n) {
     size_t kept = 0;
-    if (to_order(g, &s, *n) != 0) return -1;
-    for (size_t i = 0; i < *n; i++)
-        if (kept == 0 || !same_value(slot, g->rows[kept - 1], g->rows[i])) g->rows[kept++] = g->rows[i];
+    if (second && to_order(g, &(sorting){NULL, NULL, second}, *n) != 0) return -1;
+    if (to_order(g, &(sorting){NULL, NULL, slot}, *n) != 0) return -1;
+    for (size_t i = 0; i < *n; i++) {
+        bool again = kept && same_value(slot, g->rows[kept - 1], g->rows[i]) &&
+                     (!second || same_value(second, g->rows[kept - 1], g->rows[i]));
+        if (!again) g->rows[kept++] = g->rows[i];
+    }
     *n = kept;
     return to_order(g, &(sorting){NULL, NULL, NULL}, kept);
 }
@@ -171,7 +174,7 @@ feat_status feat_gather_run(feat_gather *g, const feat_block *block, const feat_
             g->rows[n++] = (uint32_t)i;
         }
     }
-    if (a->distinct && !bare && keep_distinct(g, slot, &n) != 0) return feat_fail_memory(err);
+    if (a->distinct && !bare && keep_distinct(g, slot, second, &n) != 0) return feat_fail_memory(err);
     if (a->n_order) {
         sorting s = {a, events, NULL};
         if (to_order(g, &s, n) != 0) return feat_fail_memory(err);

@@ -26,6 +26,8 @@ feat_status feat_gather_run(feat_gather *g, const feat_block *block, const feat_
 /* Where row `i` stands to row `k` in the order of an aggregate with an ORDER BY: below 0 before it. */
 int feat_gather_order(const feat_aggregate *a, const feat_events *events, size_t i, size_t k);
 bool feat_gather_key_failed(const feat_aggregate *a, const feat_events *events, size_t i);
+/* Whether lane `i` comes before lane `k` in the order of min. */
+bool feat_lane_below(feat_class class, const void *values, size_t i, size_t k);
 /* Whether event `i` comes before event `k` in the order of min; both are values. */
 bool feat_slot_below(const feat_event_slot *slot, size_t i, size_t k);
 

@@ -243,6 +243,7 @@ static int build_double_sums(feat_summary *p, size_t n) {
         p->doubles = p->masked;
     }
     p->dense = !feat_fixed_plan(p->doubles, n, &p->exponent, &p->any_special);
+    if (p->dense) p->any_special = false; /* counted by the sums themselves */
     return p->dense ? build_dense_sums(p, n) : build_fixed_sums(p, n);
 }
 

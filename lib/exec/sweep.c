@@ -286,7 +286,7 @@ static void sum_doubles(const task *t, bool mean) {
         return;
     }
     if (mean) feat_fixed_mean_array(t->s->sums, counts, t->n, p->exponent, out);
-    else feat_fixed_round_array(t->s->sums, t->n, p->exponent, out);
+    else feat_fixed_round_array(t->s->sums, t->n, p->exponent, out); /* no values: the sum is 0 */
 }
 
 static void sum_ints(const task *t) {
@@ -302,8 +302,9 @@ static void sum_ints(const task *t) {
 
 static void mean_ints(const task *t) {
     double *out = t->s->values;
+    feat_fixed_mean_array(t->s->sums, t->s->counts, t->n, 0, out);
     for (size_t r = 0; r < t->n; r++)
-        out[r] = t->s->states[r] == FEAT_STATE_VALUE ? feat_int_mean(t->s->sums[r], t->s->counts[r]) : 0.0;
+        if (t->s->states[r] != FEAT_STATE_VALUE) out[r] = 0.0;
 }
 
 static void find_extremes(const task *t, bool greatest) {

@@ -16,6 +16,9 @@
 
 enum { WIDTH = 8 };
 
+/* The first `n` lanes; others are read as 0. */
+static inline __mmask8 lanes_of(size_t n) { return (__mmask8)(n >= WIDTH ? 0xffu : (1u << n) - 1); }
+
 static inline __m512i all(uint64_t word) { return _mm512_set1_epi64((long long)word); }
 
 static void scan(const double *values, size_t n, feat_exact_span *span) {
@@ -23,7 +26,7 @@ static void scan(const double *values, size_t n, feat_exact_span *span) {
     __m512i least = all(UINT64_MAX), greatest = all(0), any = greatest;
     __mmask8 finite = 0xff;
     for (size_t i = 0; i < n; i += WIDTH) {
-        __mmask8 there = n - i >= WIDTH ? 0xff : (__mmask8)((1u << (n - i)) - 1); /* others are read as 0 */
+        __mmask8 there = lanes_of(n - i);
         __m512i magnitude = _mm512_andnot_si512(sign, _mm512_maskz_loadu_epi64(there, values + i));
         __mmask8 counted = _mm512_cmplt_epu64_mask(magnitude, limit);
         finite &= counted;
@@ -92,7 +95,7 @@ static NOT_INLINE split_result split_sums(const double *values, size_t n, double
         UNROLLED for (int r = 0; r < REGISTERS; r++)
             split_step(&s, r, _mm512_loadu_pd(values + i + (size_t)r * WIDTH), split);
     for (; i < n; i += WIDTH) {
-        __mmask8 there = n - i >= WIDTH ? 0xff : (__mmask8)((1u << (n - i)) - 1); /* others are read as 0 */
+        __mmask8 there = lanes_of(n - i);
         split_step(&s, 0, _mm512_maskz_loadu_pd(there, values + i), split);
     }
     UNROLLED for (int r = 1; r < REGISTERS; r++) {

@@ -7,6 +7,7 @@
 
 bool feat_is_aggregate(const char *name) {
     name = feat_agg_name(name);
+    if (feat_agg_is_short(name)) return true;
     for (int i = 0; i < FEAT_AGG_COUNT_OF; i++)
         if (strcasecmp(feat_agg_table[i].sql, name) == 0) return true;
     return false;
@@ -335,11 +336,14 @@ static feat_status bind_argument(feat_query *q, const feat_ast_expr *e, bool nul
     if (!e->star && e->n_args) {
         const feat_ast_expr *arg = e->args[0];
         if (arg->kind == FEAT_AST_CASE && arg->n_args && feat_mentions_clock(arg->args[0]))
-            FEAT_TRY(bind_clock_case(q, arg, nulls_count, a));
+            FEAT_TRY(bind_clock_case(q, arg, nulls_count && !passes_over_nulls(e), a));
         else FEAT_TRY(feat_query_in_stages(q, arg, a->nodes, &a->type));
         if (a->type == FEAT_TYPE_UNKNOWN)
             return feat_bind_fail(&q->b, arg->offset, "NULL alone has no type here; write CAST(NULL AS type)");
     }
+    if (a->has_otherwise && passes_over_nulls(e))
+        return feat_bind_fail(&q->b, e->offset, "write the clock into the FILTER of %s, not into a CASE with ELSE",
+                              e->name);
     if (e->filter) {
         if (a->has_otherwise && feat_mentions_clock(e->filter))
             return feat_bind_fail(&q->b, e->filter->offset,
@@ -447,9 +451,11 @@ static feat_status bind_slots(feat_query *q, const feat_ast_expr *e, const argum
 
 /* ---- Functions of the rows of a window. ---- */
 
+/* The first row of the name, when it is a function. Sums and extremes of vectors are functions too, but are called as
+ * those of numbers are. */
 static const feat_agg_info *function_called(const char *name) {
     for (int i = 0; i < FEAT_AGG_COUNT_OF; i++)
-        if (feat_agg_table[i].function && strcasecmp(feat_agg_table[i].sql, name) == 0) return &feat_agg_table[i];
+        if (strcasecmp(feat_agg_table[i].sql, name) == 0) return feat_agg_table[i].function ? &feat_agg_table[i] : NULL;
     return NULL;
 }
 
@@ -523,6 +529,9 @@ static feat_status bind_function(feat_query *q, const feat_ast_expr *e, const ch
     if (e->star || e->n_args < columns + must || e->n_args > columns + may)
         return feat_bind_fail(&q->b, e->offset, "%s takes %zu argument%s%s%s", name, columns, columns == 1 ? "" : "s",
                               may ? must ? " and " : " and perhaps " : "", may ? parameter_words(info->parameter) : "");
+    if (columns == 0 && (e->distinct || e->nulls))
+        return feat_bind_fail(&q->b, e->offset, "%s means nothing in %s(), which takes no values",
+                              e->distinct ? "DISTINCT" : "IGNORE or RESPECT NULLS", name);
     argument arg, second = {.type = 0};
     feat_aggregate a = {.otherwise = FEAT_NO_NODE, .distinct = e->distinct};
     feat_ast_expr first = *e;
@@ -560,6 +569,10 @@ static feat_status bind_function(feat_query *q, const feat_ast_expr *e, const ch
             FEAT_TRY(feat_query_add_slot(q, second.nodes, arg.filters, second.type, &a.second));
         }
         if (e->n_order && row->algebra == FEAT_ALGEBRA_ORDER) FEAT_TRY(bind_order(q, e, arg.filters, &a));
+        for (size_t i = 0; e->distinct && i < a.n_order; i++)
+            if (a.order[i].slot != a.slot)
+                return feat_bind_fail(&q->b, e->order[i].expr->offset,
+                                      "several events may have one DISTINCT value; it can be ordered by itself alone");
         return feat_query_add_aggregate(q, &a, node);
     }
     return columns > 1 ? feat_bind_fail(&q->b, e->offset, "%s does not take %s and %s", name,
@@ -580,7 +593,35 @@ static feat_status check_place(feat_query *q, const feat_ast_expr *e, bool looks
     return FEAT_OK;
 }
 
-feat_status feat_bind_aggregate(feat_query *q, const feat_ast_expr *e, uint32_t *node) {
+/* What a FEAT_AGG_SHORT stands for. */
+static feat_status write_out(feat_query *q, feat_ast_expr *e) {
+    if (e->star || e->n_args != 1) return feat_bind_fail(&q->b, e->offset, "%s takes one argument", e->name);
+    if (strcasecmp(feat_agg_name(e->name), "any_value") == 0) {
+        if (e->nulls == FEAT_AST_NULLS_RESPECT)
+            return feat_bind_fail(&q->b, e->offset, "any_value passes over NULLs; write first(x)");
+        e->name = "first";
+        e->nulls = FEAT_AST_NULLS_IGNORE;
+        return FEAT_OK;
+    }
+    feat_ast_expr *truth = FEAT_ARENA_NEW(q->b.arena, feat_ast_expr),
+                  *choice = FEAT_ARENA_NEW(q->b.arena, feat_ast_expr);
+    feat_ast_expr **pair = feat_arena_array(q->b.arena, 2, sizeof *pair),
+                  **arg = feat_arena_array(q->b.arena, 1, sizeof *arg);
+    if (!truth || !choice || !pair || !arg) return feat_fail_memory(q->b.err);
+    *truth = (feat_ast_expr){.kind = FEAT_AST_BOOLEAN, .offset = e->offset, .depth = 1, .truth = true};
+    pair[0] = e->args[0];
+    pair[1] = truth;
+    *choice = (feat_ast_expr){
+        .kind = FEAT_AST_CASE, .offset = e->args[0]->offset, .depth = e->args[0]->depth + 1, .args = pair, .n_args = 2};
+    arg[0] = choice;
+    e->name = "count";
+    e->args = arg;
+    return FEAT_OK;
+}
+
+feat_status feat_bind_aggregate(feat_query *q, const feat_ast_expr *call, uint32_t *node) {
+    feat_ast_expr whole = *call, *e = &whole;
+    if (feat_agg_is_short(feat_agg_name(e->name))) FEAT_TRY(write_out(q, e));
     const char *name = feat_agg_name(e->name);
     if (function_called(name)) {
         FEAT_TRY(check_place(q, e, false));
@@ -593,10 +634,10 @@ feat_status feat_bind_aggregate(feat_query *q, const feat_ast_expr *e, uint32_t 
                               name);
     if (e->distinct && strcasecmp(name, "min") != 0 && strcasecmp(name, "max") != 0) {
         if (ordered || lag)
-            return feat_bind_fail(&q->b, e->offset, "DISTINCT means nothing in %s, which takes one row", name);
+            return feat_bind_fail(&q->b, e->offset, "DISTINCT means nothing in %s, which takes one row", call->name);
         name = count ? "count(DISTINCT)" : strcasecmp(name, "sum") == 0 ? "sum(DISTINCT)" : "avg(DISTINCT)";
     }
-    if (e->nulls == FEAT_AST_NULLS_IGNORE && !ordered && e->star)
+    if (e->nulls == FEAT_AST_NULLS_IGNORE && (e->star || e->n_args == 0))
         return feat_bind_fail(&q->b, e->offset, "IGNORE NULLS means nothing in count(*)");
     FEAT_TRY(check_place(q, e, lag));
     argument arg;

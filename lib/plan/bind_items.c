@@ -100,6 +100,10 @@ feat_status feat_query_bind_call(feat_binder *b, const feat_ast_expr *e, bool *h
     if (strcasecmp(e->name, "row_number") == 0)
         return feat_bind_fail(
             b, e->offset, "row_number() stands in QUALIFY row_number() OVER (PARTITION BY key ORDER BY time DESC) = 1");
+    if (strcasecmp(e->name, "lead") == 0)
+        return feat_bind_fail(b, e->offset,
+                              "lead looks at rows that come after the current one, which at t are not known; lag looks "
+                              "at those before it");
     if (!feat_is_aggregate(e->name)) {
         return e->over || e->filter ? no_aggregate(q, e) : FEAT_OK;
     }

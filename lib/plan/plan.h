@@ -86,6 +86,8 @@ typedef enum feat_agg_takes {
     FEAT_AGG_TAKES_T,
     FEAT_AGG_TAKES_S,
     FEAT_AGG_TAKES_W,
+    FEAT_AGG_TAKES_BITS,
+    FEAT_AGG_TAKES_VECTOR,
     FEAT_AGG_TAKES_NUM,
     FEAT_AGG_TAKES_ORD,
     FEAT_AGG_TAKES_ANY
@@ -110,7 +112,9 @@ typedef enum feat_agg_gives {
     FEAT_AGG_GIVES_V,
     FEAT_AGG_GIVES_SAME,
     FEAT_AGG_GIVES_LIST,
+    FEAT_AGG_GIVES_SAME_N,
     FEAT_AGG_GIVES_SAME_EACH,
+    FEAT_AGG_GIVES_VECTOR,
     FEAT_AGG_GIVES_F_EACH,
     FEAT_AGG_GIVES_COUNTS,
     FEAT_AGG_GIVES_SUMS,
@@ -130,6 +134,8 @@ typedef struct feat_agg_info {
 extern const feat_agg_info feat_agg_table[FEAT_AGG_COUNT_OF];
 /* The name that another one stands for, or the name itself. */
 const char *feat_agg_name(const char *sql);
+/* Whether a name is short for another aggregate with some of its words: a FEAT_AGG_SHORT. */
+bool feat_agg_is_short(const char *sql);
 /* Whether a type is one that an argument may be, once it has been converted. */
 bool feat_agg_accepts(feat_agg_takes takes, feat_type type);
 /* The type of a function's result, 0 when there is none for these; types[1] is looked at where there is a second

@@ -107,6 +107,18 @@ const char *feat_agg_name(const char *sql) {
     return sql;
 }
 
+bool feat_agg_is_short(const char *sql) {
+    static const char *const names[] = {
+#define FEAT_AGG(id, name, arg, result, alg, rev, empty, errors, text)
+#define FEAT_AGG_SHORT(name, arg, result, alg, empty, errors, text) name,
+#include "plan/agg.def"
+#undef FEAT_AGG
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcasecmp(names[i], sql) == 0) return true;
+    return false;
+}
+
 bool feat_agg_accepts(feat_agg_takes takes, feat_type type) {
     feat_class class = feat_class_of(type);
     switch (takes) {
@@ -117,6 +129,10 @@ bool feat_agg_accepts(feat_agg_takes takes, feat_type type) {
     case FEAT_AGG_TAKES_T: return type == FEAT_TYPE_TEXT;
     case FEAT_AGG_TAKES_S: return type == FEAT_TYPE_TIMESTAMP;
     case FEAT_AGG_TAKES_W: return class == FEAT_CLASS_W;
+    case FEAT_AGG_TAKES_BITS: return feat_type_is_integer(type);
+    case FEAT_AGG_TAKES_VECTOR:
+        return FEAT_TYPE_BASE(type) == FEAT_TYPE_VECTOR &&
+               (FEAT_TYPE_ELEMENT(type) == FEAT_TYPE_DOUBLE || FEAT_TYPE_ELEMENT(type) == FEAT_TYPE_REAL);
     case FEAT_AGG_TAKES_NUM: return feat_type_is_number(type);
     case FEAT_AGG_TAKES_ORD: return feat_type_has_order(type);
     case FEAT_AGG_TAKES_ANY: return true;
@@ -150,10 +166,13 @@ feat_type feat_agg_result(feat_agg agg, const feat_type types[2], feat_type para
     case FEAT_AGG_GIVES_V: return FEAT_TYPE_INTERVAL;
     case FEAT_AGG_GIVES_SAME: return first;
     case FEAT_AGG_GIVES_LIST: return each(first, FEAT_TYPE_LIST);
+    case FEAT_AGG_GIVES_SAME_N: return parameter ? each(first, FEAT_TYPE_LIST) : first;
+    case FEAT_AGG_GIVES_VECTOR: return FEAT_TYPE_VECTOR_OF(FEAT_TYPE_DOUBLE, FEAT_TYPE_DIMENSIONS(first));
     case FEAT_AGG_GIVES_SAME_EACH: return each(first, parameter);
     case FEAT_AGG_GIVES_F_EACH: return each(FEAT_TYPE_DOUBLE, parameter);
     case FEAT_AGG_GIVES_COUNTS: return map_of(first, FEAT_TYPE_BIGINT);
-    case FEAT_AGG_GIVES_SUMS: return feat_agg_find("sum", types[1], &sum) < 0 ? 0 : map_of(first, sum);
+    case FEAT_AGG_GIVES_SUMS:
+        return !feat_type_is_number(types[1]) || feat_agg_find("sum", types[1], &sum) < 0 ? 0 : map_of(first, sum);
     case FEAT_AGG_GIVES_MEANS: return feat_type_is_number(types[1]) ? map_of(first, FEAT_TYPE_DOUBLE) : 0;
     }
     return 0;
@@ -225,6 +244,12 @@ static int find_distinct(const char *sql, size_t length, feat_type arg, feat_typ
 int feat_agg_find(const char *sql, feat_type arg, feat_type *result) {
     const char *distinct = strchr(sql, '(');
     if (distinct) return distinct - sql < 8 ? find_distinct(sql, (size_t)(distinct - sql), arg, result) : -1;
+    for (int i = 0; i < FEAT_AGG_COUNT_OF; i++) /* of a vector, element by element */
+        if (feat_agg_table[i].takes[0] == FEAT_AGG_TAKES_VECTOR && strcasecmp(feat_agg_table[i].sql, sql) == 0 &&
+            feat_agg_accepts(FEAT_AGG_TAKES_VECTOR, arg)) {
+            *result = feat_agg_result((feat_agg)i, (const feat_type[2]){arg, 0}, 0);
+            return i;
+        }
     feat_class class = feat_class_of(arg);
     *result = arg;
     if (strcasecmp(sql, "count") == 0) {

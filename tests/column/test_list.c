@@ -48,6 +48,20 @@ static void check_element(feat_type type, const feat_nested_layout *list, size_t
     ck_assert_uint_le(feat_list_find(list, &single), i);
 }
 
+/* The whole list or vector, made of what was read of each element. */
+static void check_made(feat_type type, const feat_nested_layout *list, feat_text bytes) {
+    feat_element elements[18];
+    uint8_t null[18] = {0};
+    feat_text made;
+    memset(elements, 0x5a, sizeof elements); /* those of a NULL may be anything */
+    for (size_t i = 0; i < list->n; i++) null[i] = !feat_list_get(list, i, &elements[i]);
+    ck_assert(feat_list_make(&scratch, type, elements, sizeof *elements, null, list->n, &made));
+    assert_equal(made, bytes);
+    if (memchr(null, 1, list->n)) return;
+    ck_assert(feat_list_make(&scratch, type, elements, sizeof *elements, NULL, list->n, &made));
+    assert_equal(made, bytes);
+}
+
 START_TEST(test_reading_and_making) {
     for (size_t t = 0; t < COUNT(flat_types); t++) {
         feat_type type = flat_types[t], list_type = FEAT_TYPE_LIST_OF(type);
@@ -62,6 +76,7 @@ START_TEST(test_reading_and_making) {
                 ck_assert(feat_list_read(list_type, bytes, &list));
                 ck_assert_uint_eq(list.n, n);
                 for (size_t i = 0; i < n; i++) check_element(type, &list, i, &c, start + i);
+                check_made(list_type, &list, bytes);
                 for (size_t m = 0; m <= n; m += 2) {
                     feat_text left = encoded(list_type, &c, start, m), right = encoded(list_type, &c, start + m, n - m);
                     ck_assert(feat_list_concat(&scratch, list_type, left, right, &made));
@@ -71,6 +86,7 @@ START_TEST(test_reading_and_making) {
                 feat_type vector = FEAT_TYPE_VECTOR_OF(type, n);
                 ck_assert(feat_list_cast(&scratch, list_type, bytes, vector, &made));
                 assert_equal(made, encoded(vector, &c, start, n));
+                check_made(vector, &list, made);
                 ck_assert(feat_list_cast(&scratch, vector, made, list_type, &made));
                 assert_equal(made, bytes);
                 ck_assert(!feat_list_cast(&scratch, list_type, bytes, FEAT_TYPE_VECTOR_OF(type, n + 1), &made));

@@ -488,9 +488,8 @@ class View(Lookup):
 
     def at(self, state: State, entity: Entity, t: int, read: Set[str]) -> Answer:
         answer = self.evaluate(state, entity, t)
-        return Answer(
-            {**answer.values, **dict(zip(self.key_names, entity))}, answer.found, answer.row, answer.expired
-        )
+        keys = entity if answer.row else [None] * len(entity)
+        return Answer({**answer.values, **dict(zip(self.key_names, keys))}, answer.found, answer.row, answer.expired)
 
     def evaluate(self, state: State, entity: Entity, t: int) -> Answer:
         raise NotImplementedError

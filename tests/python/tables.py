@@ -61,7 +61,7 @@ def from_library(value: Any) -> Any:
         return libfeat._time.from_datetime(value)
     if isinstance(value, dt.date):
         return (value - EPOCH).days
-    if isinstance(value, list):
+    if isinstance(value, (list, np.ndarray)):
         return [from_library(v) for v in value]
     return value
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
+import ordered
 import reference as ref
 import reference_counts as counts
 import relations as rel
@@ -43,6 +44,8 @@ Aggregates = Callable[..., ref.Expr]
 def columns_of(types: Dict[str, str], qualifier: str = "") -> Dict[str, List[ref.Expr]]:
     leaves: Dict[str, List[ref.Expr]] = {}
     for name, kind in types.items():
+        if kind.endswith("]"):
+            continue  # lists are looked at, not computed with
         bare = name.split(".", 1)
         column = Column(bare[1], kind, bare[0] + ".") if len(bare) == 2 else Column(name, kind, qualifier)
         leaves.setdefault(kind, []).append(column)
@@ -115,6 +118,10 @@ class World:
         rng, leaves = self.rng, columns_of(types)
         if not self.mood.tame and rng.random() < 0.3:
             return self.counted(types, window)
+        if not self.mood.tame and rng.random() < 0.4:
+            drawn = ordered.draw(self, leaves, window, self.where(types))
+            if drawn is not None:
+                return drawn
         func = rng.choice(["count", "count", "sum", "sum", "avg", "min", "max", "first", "last"])
         numbers = [k for k in (BIGINT, DOUBLE, DOUBLE, MONEY, INTEGER) if k in leaves]
         arg: Optional[ref.Expr] = None
@@ -540,8 +547,8 @@ def clock(world: World, name: str) -> rel.View:
         if roll < 0.3:
             bound = clock_bound(world, at, [">=", ">", "<", "<="])
             a.filter = bound if a.filter is None else ref.Logic("AND", a.filter, bound)
-        elif roll < 0.6 and a.arg is not None and not getattr(a, "second", None) and not getattr(a, "distinct", False):
-            bare = rng.random() < 0.5 or a.arg.type not in (BIGINT, DOUBLE, TEXT)
+        elif roll < 0.6 and a.arg is not None and counts.may_have_case(a) and ordered.may_have_case(a):
+            bare = rng.random() < 0.5 or ordered.only_bare(a) or a.arg.type not in (BIGINT, DOUBLE, TEXT)
             other = None if bare else {BIGINT: 0, DOUBLE: 0.0, TEXT: "no"}[a.arg.type]
             a.arg = ref.Case(clock_bound(world, at, [">=", ">", "<"]), a.arg, Const(other, a.arg.type), bare)
         a.__post_init__()
