@@ -166,6 +166,11 @@ class Counted(Aggregate):
         return approximate(values, q) if self.func == "approx_quantile" else continuous(values, q, self.arg.type)
 
 
+def may_have_case(a: Aggregate) -> bool:
+    """Whether the clock may stand in a CASE of its argument."""
+    return not isinstance(a, Counted) or (a.second is None and not a.distinct)
+
+
 def draw(rng: random.Random, leaves: Dict[str, List[Expr]], arg: Any, window: str, condition: Optional[Expr], nested: bool, times: bool) -> Counted:
     """One of these aggregates over what is there. ``arg``: makes an expression of a type; ``nested``: lists and maps too;
     ``times``: lists of times too."""

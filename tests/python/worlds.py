@@ -117,11 +117,11 @@ class World:
     def aggregate(self, types: Dict[str, str], window: str, nulls: bool = False) -> ref.Aggregate:
         rng, leaves = self.rng, columns_of(types)
         if not self.mood.tame and rng.random() < 0.3:
+            return self.counted(types, window)
+        if not self.mood.tame and rng.random() < 0.4:
             drawn = ordered.draw(self, leaves, window, self.where(types))
             if drawn is not None:
                 return drawn
-        if not self.mood.tame and rng.random() < 0.35:
-            return self.counted(types, window)
         func = rng.choice(["count", "count", "sum", "sum", "avg", "min", "max", "first", "last"])
         numbers = [k for k in (BIGINT, DOUBLE, DOUBLE, MONEY, INTEGER) if k in leaves]
         arg: Optional[ref.Expr] = None
@@ -547,10 +547,7 @@ def clock(world: World, name: str) -> rel.View:
         if roll < 0.3:
             bound = clock_bound(world, at, [">=", ">", "<", "<="])
             a.filter = bound if a.filter is None else ref.Logic("AND", a.filter, bound)
-        elif (
-            roll < 0.6 and a.arg is not None and ordered.may_have_case(a)
-            and not getattr(a, "second", None) and not getattr(a, "distinct", False)
-        ):
+        elif roll < 0.6 and a.arg is not None and counts.may_have_case(a) and ordered.may_have_case(a):
             bare = rng.random() < 0.5 or ordered.only_bare(a) or a.arg.type not in (BIGINT, DOUBLE, TEXT)
             other = None if bare else {BIGINT: 0, DOUBLE: 0.0, TEXT: "no"}[a.arg.type]
             a.arg = ref.Case(clock_bound(world, at, [">=", ">", "<"]), a.arg, Const(other, a.arg.type), bare)
