@@ -32,7 +32,7 @@ static feat_status decode(feat_page *p, uint8_t id, const void *bytes, size_t si
     static const uint8_t guard = 0xa5;
     uint8_t *exact = malloc(size ? size : 1), *end;
     size_t width = feat_type_size(to->type), room = FEAT_PAGE_ROWS + 1;
-    memcpy(exact, bytes, size);
+    if (size > 0) memcpy(exact, bytes, size);
     ck_assert_int_eq(feat_column_reserve(to, room), 0);
     if (width > 1) {
         end = (uint8_t *)to->values + (to->length + p->rows) * width;
