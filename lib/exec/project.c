@@ -42,7 +42,7 @@ feat_status feat_answers_init(feat_answers *answers, const feat_code *code, size
         if ((load->kind != FEAT_LOAD_AGGREGATE && !found) || load->join != join) continue;
         feat_event_slot *column = &answers->columns[found ? n - 1 : load->index];
         column->class = feat_class_of(load->type);
-        column->values = feat_alloc_array(n_rows, feat_class_size(column->class));
+        column->values = feat_alloc_aligned(n_rows * feat_class_size(column->class));
         column->state = feat_alloc_array(n_rows, 1);
         if (!column->values || !column->state) return feat_fail_memory(err);
     }
@@ -55,7 +55,6 @@ void feat_answers_done(feat_answers *answers) {
         feat_free(answers->columns[i].state);
     }
     feat_free(answers->columns);
-    feat_free(answers->place);
     feat_arena_done(&answers->text);
     *answers = (feat_answers){0};
 }
@@ -120,10 +119,8 @@ void feat_row_source_load(const feat_row_source *rows, const feat_code *code, si
             const feat_answers *answers = &rows->answers[load->join];
             const feat_event_slot *column =
                 &answers->columns[load->kind == FEAT_LOAD_FOUND ? answers->n - 1 : load->index];
-            if (answers->place) feat_vector_put_places(v, column->values, column->state, answers->place + start, n);
-            else
-                feat_vector_put_lanes(v, (const char *)column->values + start * feat_class_size(column->class),
-                                      column->state + start, n);
+            feat_vector_put_lanes(v, (const char *)column->values + start * feat_class_size(column->class),
+                                  column->state + start, n);
         }
     }
 }
