@@ -142,6 +142,7 @@ feat_status feat_events_gather(feat_events *to, const feat_events *from, const u
 typedef struct feat_answers {
     feat_event_slot *columns; /* n_aggregates + 1; class N where the code does not load it. The values are from
                                  feat_alloc_aligned */
+    bool *shares_state;       /* of each column: its states are those of a column before, and that one's to free */
     size_t n;
     feat_arena text;
 } feat_answers;

@@ -381,7 +381,9 @@ static feat_status answer_one(const task *t, const feat_sweep_rows *rows, size_t
     if (agg == FEAT_AGG_COUNT && t->part->any_error)
         for (size_t r = 0; r < t->n; r++)
             if (s->states[r] == FEAT_STATE_ERROR) ((int64_t *)s->values)[r] = 0;
-    put_bytes(column->state, s->states, rows->places, t->n);
+    /* States start as values; those shared with an aggregate before are put by that one. */
+    bool put = agg != FEAT_AGG_COUNT || t->part->any_error;
+    if (put && !answers->shares_state[a]) put_bytes(column->state, s->states, rows->places, t->n);
     if (column->class == FEAT_CLASS_B) put_bytes(column->values, s->values, rows->places, t->n);
     else put_words(column->values, s->values, rows->places, t->n);
     return FEAT_OK;
