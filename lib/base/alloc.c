@@ -1,9 +1,7 @@
-#define _DEFAULT_SOURCE /* madvise */
 #include "base/alloc.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* The countdown of feat_alloc_fail_after: state of a test, per thread, never set by the library itself. */
 static _Thread_local int64_t countdown;
@@ -12,21 +10,9 @@ static int refused(void) { return countdown > 0 && --countdown == 0; }
 
 void feat_alloc_fail_after(int64_t n) { countdown = n; }
 
-/* Large memory is asked for in large pages: touching it for the first time then costs a fault every 2 MiB, not every
- * 4 KiB. Advice only: where it is not taken, all works as before. */
-enum { LARGE_PAGE = 2 << 20, LARGE = 2 * LARGE_PAGE };
-
-static void *take_large(size_t size) {
-    if (size > SIZE_MAX - LARGE_PAGE) return NULL;
-    size = (size + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
-    void *p = aligned_alloc(LARGE_PAGE, size);
-    if (p) (void)madvise(p, size, MADV_HUGEPAGE);
-    return p;
-}
-
 void *feat_alloc(size_t size) {
     if (refused()) return NULL;
-    return size >= LARGE ? take_large(size) : malloc(size ? size : 1);
+    return malloc(size ? size : 1);
 }
 
 void *feat_alloc_zero(size_t count, size_t size) {
@@ -41,7 +27,6 @@ void *feat_alloc_array(size_t count, size_t size) {
 
 void *feat_alloc_aligned(size_t size) {
     if (refused() || size > SIZE_MAX - 63) return NULL;
-    if (size >= LARGE) return take_large(size);
     size_t rounded = (size + 63) & ~(size_t)63;
     return aligned_alloc(64, rounded ? rounded : 64);
 }

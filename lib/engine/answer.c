@@ -51,7 +51,7 @@ static feat_status batch_add(batch *b, const feat_grouping *g, size_t number, ui
         return feat_fail_memory(err);
     b->entities[b->n++] = (feat_sweep_entity){from, to, (uint32_t)b->n_rows, (uint32_t)(b->n_rows + n)};
     memcpy(b->times + b->n_rows, g->times + first, n * sizeof *b->times);
-    for (size_t i = 0; i < n; i++) b->places[b->n_rows + i] = (uint32_t)(first + i);
+    memcpy(b->places + b->n_rows, g->rows + first, n * sizeof *b->places);
     b->n_rows += n;
     return FEAT_OK;
 }
@@ -249,8 +249,6 @@ static feat_status answer_join(const feat_answering *how, const feat_code *code,
     (void)feat_work_spent(how->work, FEAT_WORK_GROUP, ticks);
     if (how->work) atomic_fetch_add(&how->work->passes, 1);
     if (status != FEAT_OK) goto out;
-    answers->place = groups.places;
-    groups.places = NULL;
     a.seen = feat_alloc_zero(groups.n_keys, 1);
     if (!a.seen) {
         status = feat_fail_memory(err);

@@ -1,8 +1,11 @@
 /* The columns of a training set's features, from what the blocks have answered. */
 #include "engine/features.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/bitmap.h"
+#include "base/little.h"
 #include "base/parallel.h"
 #include "feat/online.h"
 
@@ -58,95 +61,111 @@ static feat_status store_lanes(const feat_service *service, const feat_training_
     return FEAT_OK;
 }
 
-/* ---- Features that are an aggregate as it is: their columns are the answers, put into the spine's order. ---- */
+/* ---- Features that are an aggregate as it is: their columns are the answers. ---- */
 
 /* The column of answers that an output is, or NULL: something is computed, or the values are narrower in a column. */
-static const feat_event_slot *answer_of(const feat_code *code, const feat_row_source *rows, size_t number,
-                                        feat_type type, const uint32_t **place) {
+static feat_event_slot *answer_of(const feat_code *code, const feat_row_source *rows, size_t number, feat_type type) {
     if (type != FEAT_TYPE_BIGINT && type != FEAT_TYPE_TIMESTAMP && type != FEAT_TYPE_DOUBLE) return NULL;
     for (size_t i = 0; i < code->n_loads; i++) {
         const feat_load *load = &code->loads[i];
-        if (load->reg != code->outputs[number] || load->kind != FEAT_LOAD_AGGREGATE) continue;
-        *place = rows->answers[load->join].place;
-        return &rows->answers[load->join].columns[load->index];
+        if (load->reg == code->outputs[number] && load->kind == FEAT_LOAD_AGGREGATE)
+            return &rows->answers[load->join].columns[load->index];
     }
     return NULL;
 }
 
-/* Values and states of rows [first, first + n) into a column; *failed when one of them is an error. */
-static feat_status pick_answers(const feat_event_slot *from, const uint32_t *place, size_t first, size_t n,
-                                feat_column *column, bool *failed, feat_error *err) {
-    const uint64_t *values = from->values;
-    uint64_t *out = feat_alloc_aligned(n * sizeof *out);
-    uint8_t *validity = feat_alloc_aligned(feat_bitmap_size(n)), worst = 0;
-    size_t nulls = 0;
-    if (!out || !validity) {
-        feat_free(out);
-        feat_free(validity);
-        return feat_fail_memory(err);
+/* Whether a state of n is an error. */
+static bool any_error(const uint8_t *states, size_t n) {
+    uint8_t worst = 0;
+    for (size_t i = 0; i < n; i++) worst = states[i] > worst ? states[i] : worst;
+    return worst == FEAT_STATE_ERROR;
+}
+
+/* The bitmap of n states, of which none is an error; NULL in *validity when all are values. */
+static feat_status validity_of(const uint8_t *states, size_t n, uint8_t **validity, size_t *nulls, feat_error *err) {
+    size_t values = 0;
+    *validity = NULL;
+    for (size_t i = 0; i < n; i++) values += states[i] == FEAT_STATE_VALUE;
+    *nulls = n - values;
+    if (values == n) return FEAT_OK;
+    uint8_t *bits = feat_alloc_aligned(feat_bitmap_size(n));
+    if (!bits) return feat_fail_memory(err);
+    memset(bits, 0, feat_bitmap_size(n));
+    size_t at = 0;
+    for (; at + 8 <= n; at += 8) {
+        uint64_t eight, ones = UINT64_C(0x0101010101010101);
+        feat_little_copy(&eight, states + at, 8, 1);
+        /* A state is 0 (a value) or 1: the lowest bits of the bytes, brought together. */
+        bits[at / 8] = (uint8_t)(((eight ^ ones) & ones) * UINT64_C(0x0102040810204080) >> 56);
     }
-    for (size_t at = 0; at < n; at += 8) {
-        unsigned bits = 0;
-        size_t lanes = n - at < 8 ? n - at : 8;
-        for (size_t i = 0; i < lanes; i++) {
-            size_t row = place ? place[first + at + i] : first + at + i;
-            uint8_t state = from->state[row];
-            out[at + i] = values[row];
-            worst = state > worst ? state : worst;
-            bits |= (unsigned)(state == FEAT_STATE_VALUE) << i;
-        }
-        validity[at / 8] = (uint8_t)bits;
-        nulls += lanes - (size_t)__builtin_popcount(bits);
-    }
-    *failed = worst == FEAT_STATE_ERROR;
-    if (nulls == 0) {
-        feat_free(validity);
-        validity = NULL;
-    }
-    feat_column_adopt(column, out, validity, n, nulls);
+    for (; at < n; at++) bits[at / 8] |= (uint8_t)((states[at] == FEAT_STATE_VALUE) << at % 8);
+    *validity = bits;
     return FEAT_OK;
 }
 
-/* One column of one batch: a part of the work. */
+/* One column of one piece: a part of the work. */
 typedef struct picking {
     const feat_service *service;
     const feat_row_source *rows;
     feat_features *o;
-    const size_t *firsts; /* row of each batch */
-    size_t per;
-    bool *picked; /* by feature; cleared where a value is an error, which the machine's way then names */
+    const size_t *firsts; /* row of each piece */
+    const bool *picked;   /* by feature */
+    const bool *moved;    /* by feature: the answers' own memory becomes the column's */
 } picking;
 
 static feat_status pick_part(void *context, size_t part, feat_error *err) {
     picking *p = context;
-    size_t n_features = p->service->n_features, b = part / n_features, f = part % n_features;
-    const uint32_t *place;
-    const feat_event_slot *from = answer_of(p->service->stage.code, p->rows, f, p->service->features[f].type, &place);
-    feat_column *column = &p->o->columns[b * p->o->n_features + f * p->per];
-    bool failed = false;
-    if (!from || !__atomic_load_n(&p->picked[f], __ATOMIC_RELAXED)) return FEAT_OK;
-    FEAT_TRY(pick_answers(from, place, p->firsts[b], p->o->piece_rows[b], column, &failed, err));
-    if (failed) __atomic_store_n(&p->picked[f], false, __ATOMIC_RELAXED);
+    size_t n_features = p->service->n_features, piece = part / n_features, f = part % n_features;
+    if (!p->picked[f]) return FEAT_OK;
+    feat_event_slot *from = answer_of(p->service->stage.code, p->rows, f, p->service->features[f].type);
+    size_t first = p->firsts[piece], n = p->o->piece_rows[piece], nulls;
+    uint8_t *validity;
+    void *values = from->values;
+    FEAT_TRY(validity_of(from->state + first, n, &validity, &nulls, err));
+    if (!p->moved[f]) {
+        values = feat_alloc_aligned(n * 8);
+        if (!values) {
+            feat_free(validity);
+            return feat_fail_memory(err);
+        }
+        memcpy(values, (const uint64_t *)from->values + first, n * 8);
+    } else {
+        from->values = NULL;
+    }
+    feat_column_adopt(&p->o->columns[piece * p->o->n_features + f], values, validity, n, nulls);
     return FEAT_OK;
 }
 
-/* Which features are picked from the answers; the others are left to the machine. */
+/* Which features are answers as they are, without an error among them: that the machine's way names. */
+static void choose_picked(const feat_service *service, const feat_training_options *opt, const feat_row_source *rows,
+                          size_t n_rows, bool *picked) {
+    for (size_t f = 0; f < service->n_features; f++) {
+        const feat_event_slot *from =
+            opt->status ? NULL : answer_of(service->stage.code, rows, f, service->features[f].type);
+        picked[f] = from && !any_error(from->state, n_rows);
+    }
+}
+
+/* Comes last: where the spine is one piece, nobody reads the answers again. */
 static feat_status pick_features(const feat_service *service, const feat_training_options *opt,
-                                 const feat_row_source *rows, feat_features *o, bool *picked, feat_error *err) {
-    const uint32_t *place;
+                                 const feat_row_source *rows, feat_features *o, const bool *picked, feat_error *err) {
     size_t first = 0;
     size_t *firsts = feat_alloc_array(o->n_pieces, sizeof *firsts);
-    if (!firsts) return feat_fail_memory(err);
-    for (size_t b = 0; b < o->n_pieces; first += o->piece_rows[b++]) firsts[b] = first;
-    for (size_t f = 0; f < service->n_features; f++)
-        picked[f] = !opt->status && answer_of(service->stage.code, rows, f, service->features[f].type, &place);
-    picking p = {service, rows, o, firsts, opt->status ? 2 : 1, picked};
-    feat_status status =
-        feat_parallel(feat_thread_count(opt->threads), o->n_pieces * service->n_features, pick_part, &p, err);
-    for (size_t f = 0; f < service->n_features; f++)
-        for (size_t b = 0; b < o->n_pieces && !picked[f]; b++)
-            feat_column_clear(&o->columns[b * o->n_features + f * p.per]);
+    bool *moved = feat_alloc_zero(service->n_features, sizeof *moved);
+    feat_status status = firsts && moved ? FEAT_OK : feat_fail_memory(err);
+    for (size_t b = 0; status == FEAT_OK && b < o->n_pieces; first += o->piece_rows[b++]) firsts[b] = first;
+    for (size_t f = 0; status == FEAT_OK && o->n_pieces == 1 && f < service->n_features; f++) {
+        bool last = picked[f];
+        for (size_t g = f + 1; g < service->n_features; g++)
+            last = last && service->stage.code->outputs[g] != service->stage.code->outputs[f];
+        moved[f] = last;
+    }
+    picking p = {service, rows, o, firsts, picked, moved};
+    size_t threads =
+        o->n_pieces == 1 ? 1 : feat_thread_count(opt->threads); /* moving first would leave others nothing */
+    if (status == FEAT_OK) status = feat_parallel(threads, o->n_pieces * service->n_features, pick_part, &p, err);
     feat_free(firsts);
+    feat_free(moved);
     return status;
 }
 
@@ -165,8 +184,11 @@ feat_status feat_features_build(const feat_service *service, const feat_training
         for (size_t f = 0; f < o->n_features; f++)
             feat_column_init(&o->columns[b * o->n_features + f],
                              opt->status && f % 2 ? FEAT_TYPE_BIGINT : service->features[f / per].type);
-    feat_status status = pick_features(service, opt, rows, o, picked, err);
+    size_t n_rows = 0;
+    for (size_t b = 0; b < o->n_pieces; b++) n_rows += o->piece_rows[b];
+    choose_picked(service, opt, rows, n_rows, picked);
     for (size_t f = 0; f < service->n_features; f++) all = all && picked[f];
+    feat_status status = FEAT_OK;
     if (status == FEAT_OK && !all) status = feat_machine_new(service->stage.code, &machine, err);
     for (size_t b = 0; b < o->n_pieces && status == FEAT_OK && !all; first += o->piece_rows[b++])
         for (size_t at = 0; at < o->piece_rows[b] && status == FEAT_OK; at += FEAT_LANES) {
@@ -178,6 +200,7 @@ feat_status feat_features_build(const feat_service *service, const feat_training
                                  o->columns + b * o->n_features, err);
         }
     feat_machine_free(machine);
+    if (status == FEAT_OK) status = pick_features(service, opt, rows, o, picked, err);
     feat_free(picked);
     return status;
 }

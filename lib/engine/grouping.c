@@ -184,7 +184,7 @@ static feat_status group_part(void *context, size_t part, feat_error *err) {
         goto out;
     }
     for (size_t i = 0; i < n; i++) {
-        g->places[items[i].row] = first + (uint32_t)i;
+        g->rows[first + i] = items[i].row;
         g->times[first + i] = time_of_key(items[i].key);
     }
     if (part < PARTS) {
@@ -246,10 +246,10 @@ static feat_status group_ints(feat_grouping *g, const feat_code *code, size_t jo
     d.greatest = feat_alloc_array(d.n_chunks, sizeof *d.greatest);
     d.dealt_keys = feat_alloc_array(n, sizeof *d.dealt_keys);
     d.dealt_rows = feat_alloc_array(n, sizeof *d.dealt_rows);
-    g->places = feat_alloc_array(n, sizeof *g->places);
+    g->rows = feat_alloc_array(n, sizeof *g->rows);
     g->times = feat_alloc_array(n, sizeof *g->times);
     feat_status status = FEAT_OK;
-    if (!d.keys || !d.parts || !d.at || !d.least || !d.greatest || !d.dealt_keys || !d.dealt_rows || !g->places ||
+    if (!d.keys || !d.parts || !d.at || !d.least || !d.greatest || !d.dealt_keys || !d.dealt_rows || !g->rows ||
         !g->times)
         status = feat_fail_memory(err);
     if (status == FEAT_OK) status = feat_parallel(threads, d.n_chunks, read_chunk, &d, err);
@@ -315,9 +315,9 @@ static feat_status group_rows(feat_grouping *g, const int64_t *times, uint32_t *
     feat_sort_item *items = feat_alloc_array(n, sizeof *items), *scratch = NULL;
     feat_status status = FEAT_OK;
     g->starts = feat_alloc_zero(g->n_keys + 3, sizeof *g->starts);
-    g->places = feat_alloc_array(n, sizeof *g->places);
+    g->rows = feat_alloc_array(n, sizeof *g->rows);
     g->times = feat_alloc_array(n, sizeof *g->times);
-    if (!items || !g->starts || !g->places || !g->times) {
+    if (!items || !g->starts || !g->rows || !g->times) {
         status = feat_fail_memory(err);
         goto out;
     }
@@ -333,7 +333,7 @@ static feat_status group_rows(feat_grouping *g, const int64_t *times, uint32_t *
         goto out;
     }
     for (size_t p = 0; p < n; p++) {
-        g->places[items[p].row] = (uint32_t)p;
+        g->rows[p] = items[p].row;
         g->times[p] = time_of_key(items[p].key);
     }
 out:
@@ -382,7 +382,7 @@ void feat_grouping_done(feat_grouping *g) {
     for (size_t p = 0; p < FEAT_GROUPING_PARTS; p++) feat_intmap_done(&g->parts[p]);
     feat_keymap_done(&g->map);
     feat_free(g->starts);
-    feat_free(g->places);
+    feat_free(g->rows);
     feat_free(g->times);
     *g = (feat_grouping){0};
 }

@@ -37,7 +37,7 @@ typedef struct feat_grouping {
     uint32_t bases[FEAT_GROUPING_PARTS]; /* the first number of a part's keys */
     feat_keymap map;
     uint32_t *starts; /* n_keys + 2: group k is [starts[k], starts[k + 1]); the last one is of rows without a key */
-    uint32_t *places; /* of each row: its place in the groups */
+    uint32_t *rows;   /* by place in the groups: the number of the row */
     int64_t *times;   /* by place */
     int64_t least, greatest; /* keys, where by_int and n_keys > 0 */
 } feat_grouping;

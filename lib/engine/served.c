@@ -77,7 +77,7 @@ static feat_status put_answers(const feat_sort_item *items, size_t n, const feat
         const feat_event_slot *column = &from->columns[a];
         if (column->class == FEAT_CLASS_N) continue;
         for (size_t i = 0; i < n; i++) {
-            feat_cell cell = feat_cell_of_event(column, from->place ? from->place[i] : i);
+            feat_cell cell = feat_cell_of_event(column, i);
             if (!feat_answers_put_one(to, a, items[i].row, &cell)) return feat_fail_memory(err);
         }
     }

@@ -69,9 +69,6 @@ void feat_vector_gather(feat_vector *v, const feat_column *column, const uint32_
 void feat_vector_put_cells(feat_vector *v, const feat_cell *cells, size_t stride, size_t n);
 /* From lanes as feat_vector_values has them and FEAT_STATE_* of each. TEXT borrows. */
 void feat_vector_put_lanes(feat_vector *v, const void *values, const uint8_t *states, size_t n);
-/* The same with lanes picked by number. */
-void feat_vector_put_places(feat_vector *v, const void *values, const uint8_t *states, const uint32_t *places,
-                            size_t n);
 /* Class I, no nulls. */
 void feat_vector_put_ints(feat_vector *v, const int64_t *values, size_t n);
 /* Runs all steps over lanes [0, n). Allocates nothing but memory for texts, which is kept from run to run: they are
@@ -143,9 +140,10 @@ feat_status feat_events_gather(feat_events *to, const feat_events *from, const u
 
 /* What a block says of many rows, a lane for each: its aggregates, then FOUND as a BOOLEAN. */
 typedef struct feat_answers {
-    feat_event_slot *columns; /* n_aggregates + 1; class N where the code does not load it */
+    feat_event_slot *columns; /* n_aggregates + 1; class N where the code does not load it. The values are from
+                                 feat_alloc_aligned */
+    bool *shares_state;       /* of each column: its states are those of a column before, and that one's to free */
     size_t n;
-    uint32_t *place; /* of each row: where its answer stands in the columns. NULL: where the row does */
     feat_arena text;
 } feat_answers;
 /* For the aggregates that `code` loads of its join `join`. */

@@ -187,27 +187,6 @@ void feat_vector_put_lanes(feat_vector *v, const void *values, const uint8_t *st
     put_states(v, states, 1, n);
 }
 
-#define PICK_LANES(type)                                                                                               \
-    for (size_t i = 0; i < n; i++) ((type *)v->own)[i] = ((const type *)values)[places[i]]
-
-void feat_vector_put_places(feat_vector *v, const void *values, const uint8_t *states, const uint32_t *places,
-                            size_t n) {
-    uint8_t picked[FEAT_LANES];
-    assert(n <= FEAT_LANES);
-    v->values = v->own;
-    switch (v->class) {
-    case FEAT_CLASS_B: PICK_LANES(uint8_t); break;
-    case FEAT_CLASS_I: PICK_LANES(int64_t); break;
-    case FEAT_CLASS_F: PICK_LANES(double); break;
-    case FEAT_CLASS_T: PICK_LANES(feat_text); break;
-    case FEAT_CLASS_W: PICK_LANES(feat_int128); break;
-    case FEAT_CLASS_V: PICK_LANES(feat_interval); break;
-    case FEAT_CLASS_N: break;
-    }
-    for (size_t i = 0; i < n; i++) picked[i] = states[places[i]];
-    put_states(v, picked, 1, n);
-}
-
 void feat_vector_put_ints(feat_vector *v, const int64_t *values, size_t n) {
     assert(n <= FEAT_LANES && v->class == FEAT_CLASS_I);
     v->values = v->own;

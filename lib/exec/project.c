@@ -28,13 +28,34 @@ int64_t feat_event_time(const feat_column *column, size_t row) {
 
 /* ---- Answers of blocks, and loads. ---- */
 
+/* Whether an aggregate is NULL exactly where it sees no value, and an error where it sees one. */
+static bool is_null_when_empty(feat_agg agg) {
+    return agg == FEAT_AGG_SUM_DOUBLE || agg == FEAT_AGG_AVG_DOUBLE || agg == FEAT_AGG_AVG_INT || agg == FEAT_AGG_MIN ||
+           agg == FEAT_AGG_MAX;
+}
+
+/* Such aggregates of the same rows have the same states, which are then written once: the aggregate before `a` that
+ * has them, or -1. */
+static int states_of(const feat_block *block, const feat_answers *answers, uint32_t a) {
+    const feat_aggregate *own = &block->aggregates[a];
+    for (uint32_t b = 0; b < block->n_aggregates && is_null_when_empty(own->agg); b++) {
+        const feat_aggregate *other = &block->aggregates[b];
+        if (b != a && answers->columns[b].state && !answers->shares_state[b] && is_null_when_empty(other->agg) &&
+            other->slot == own->slot && other->window == own->window && other->low == own->low &&
+            other->high == own->high && other->otherwise == own->otherwise)
+            return (int)b;
+    }
+    return -1;
+}
+
 feat_status feat_answers_init(feat_answers *answers, const feat_code *code, size_t join, size_t n_rows,
                               feat_error *err) {
     *answers = (feat_answers){0};
     feat_arena_init(&answers->text);
     size_t n = code->joins[join].block->n_aggregates + 1;
     answers->columns = feat_alloc_zero(n, sizeof *answers->columns);
-    if (!answers->columns) return feat_fail_memory(err);
+    answers->shares_state = feat_alloc_zero(n, sizeof *answers->shares_state);
+    if (!answers->columns || !answers->shares_state) return feat_fail_memory(err);
     answers->n = n;
     for (size_t i = 0; i < code->n_loads; i++) {
         const feat_load *load = &code->loads[i];
@@ -42,8 +63,10 @@ feat_status feat_answers_init(feat_answers *answers, const feat_code *code, size
         if ((load->kind != FEAT_LOAD_AGGREGATE && !found) || load->join != join) continue;
         feat_event_slot *column = &answers->columns[found ? n - 1 : load->index];
         column->class = feat_class_of(load->type);
-        column->values = feat_alloc_array(n_rows, feat_class_size(column->class));
-        column->state = feat_alloc_array(n_rows, 1);
+        column->values = feat_alloc_aligned(n_rows * feat_class_size(column->class));
+        int same = found ? -1 : states_of(code->joins[join].block, answers, load->index);
+        answers->shares_state[found ? n - 1 : load->index] = same >= 0;
+        column->state = same >= 0 ? answers->columns[same].state : feat_alloc_zero(n_rows, 1);
         if (!column->values || !column->state) return feat_fail_memory(err);
     }
     return FEAT_OK;
@@ -52,16 +75,16 @@ feat_status feat_answers_init(feat_answers *answers, const feat_code *code, size
 void feat_answers_done(feat_answers *answers) {
     for (size_t i = 0; i < answers->n; i++) {
         feat_free(answers->columns[i].values);
-        feat_free(answers->columns[i].state);
+        if (!answers->shares_state[i]) feat_free(answers->columns[i].state);
     }
+    feat_free(answers->shares_state);
     feat_free(answers->columns);
-    feat_free(answers->place);
     feat_arena_done(&answers->text);
     *answers = (feat_answers){0};
 }
 
 void feat_answers_share(const feat_answers *answers, feat_answers *worker) {
-    *worker = (feat_answers){.columns = answers->columns, .n = answers->n};
+    *worker = (feat_answers){.columns = answers->columns, .shares_state = answers->shares_state, .n = answers->n};
     feat_arena_init(&worker->text);
 }
 
@@ -120,10 +143,8 @@ void feat_row_source_load(const feat_row_source *rows, const feat_code *code, si
             const feat_answers *answers = &rows->answers[load->join];
             const feat_event_slot *column =
                 &answers->columns[load->kind == FEAT_LOAD_FOUND ? answers->n - 1 : load->index];
-            if (answers->place) feat_vector_put_places(v, column->values, column->state, answers->place + start, n);
-            else
-                feat_vector_put_lanes(v, (const char *)column->values + start * feat_class_size(column->class),
-                                      column->state + start, n);
+            feat_vector_put_lanes(v, (const char *)column->values + start * feat_class_size(column->class),
+                                  column->state + start, n);
         }
     }
 }
