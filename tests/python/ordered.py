@@ -86,6 +86,8 @@ class Ordered(Aggregate):
             return ERROR
         if self.ignore_nulls or self.func not in KEEPS_NULLS:
             rows = [r for r in rows if r[0] is not None and r[1] is not None]
+        if self.func == "product":  # it multiplies doubles: integers that are one double are one value to DISTINCT
+            rows = [(float(r[0]),) + tuple(r[1:]) for r in rows]
         if self.distinct:
             seen: Dict[Any, Tuple[Any, ...]] = {}
             for r in rows:
