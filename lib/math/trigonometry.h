@@ -1,5 +1,5 @@
 /* Trigonometric functions, their inverses, those of the hyperbolic functions, cube root and hypotenuse: the same bits
- * on every processor, within 0.6 units of the last place (the worst that was measured stands in
+ * on every processor, within 0.61 units of the last place (the worst that was measured stands in
  * tests/math/test_trigonometry.c, which prints it). Angles are in radians.
  *
  * Special values are those of C99, Annex F: a domain error gives NaN, zeros keep their sign. Every NaN that comes out

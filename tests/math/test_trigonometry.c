@@ -61,7 +61,7 @@ static const struct {
 /* ---- accuracy -------------------------------------------------------------------------------------------------- */
 
 /* What is promised: a little above what was ever measured. */
-#define WORST       0.6
+#define WORST       0.61 /* 0.602 of cot over 10^8 arguments is the worst seen */
 #define WORST_ROOTS 0.5001
 
 #ifdef HAVE_MPFR
