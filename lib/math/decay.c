@@ -42,9 +42,8 @@ static bool add_term(feat_limbs *l, double value, int64_t shift) {
 }
 
 bool feat_decay_add(feat_decay *d, double value, int64_t time) {
-    assert(time <= d->t);
     feat_int128 age = (feat_int128)d->t - time;
-    if (age > (feat_int128)d->half_life * FEAT_DECAY_HALF_LIVES) return true;
+    if (age < 0 || age > (feat_int128)d->half_life * FEAT_DECAY_HALF_LIVES) return true;
     d->n++;
     double fraction, mine;
     int64_t shift = whole_of(time, d->half_life, &mine) - whole_of(d->t, d->half_life, &fraction);

@@ -10,20 +10,20 @@
 #include "math/exact_words.h"
 #include "math/limbs.h"
 
-/* A value older than so many half-lives counts no more. */
+/* A value counts from its time on, until it is older than so many half-lives. */
 #define FEAT_DECAY_HALF_LIVES 1100
 
 typedef struct feat_decay {
     int64_t t, half_life;         /* µs */
     feat_limbs sum, weights;      /* of w_i, and of what they are for values of 1 */
     feat_exact_counters specials; /* infinities and NaN, which are counted */
-    int64_t n;                    /* values that are not too old */
+    int64_t n;                    /* values that count */
 } feat_decay;
 
 /* half_life > 0 */
 void feat_decay_init(feat_decay *d, int64_t t, int64_t half_life);
 void feat_decay_done(feat_decay *d);
-/* time <= t. False when memory is out; the state is then good for feat_decay_done only. */
+/* False when memory is out; the state is then good for feat_decay_done only. */
 bool feat_decay_add(feat_decay *d, double value, int64_t time);
 /* False when no value counts. Infinities and NaN make what they make of a sum. */
 bool feat_decay_sum(const feat_decay *d, double *out);

@@ -177,8 +177,12 @@ static enum wanted define(feat_statistic s, const double *x, const double *y, si
     case FEAT_STATISTIC_STDDEV_SAMP:
     case FEAT_STATISTIC_COVAR_SAMP:
         *root = s == FEAT_STATISTIC_STDDEV_SAMP;
-        if (n < 2) wanted = NONE;
-        else mpq_set(out, m2), scale(out, n - 1, true);
+        if (n < 2) {
+            wanted = NONE;
+            break;
+        }
+        mpq_set(out, m2);
+        scale(out, n - 1, true);
         break;
     case FEAT_STATISTIC_SKEWNESS: /* sqrt(n (n - 1)) / (n - 2) m3 / m2^1.5, squared */
         *root = true;
@@ -304,7 +308,6 @@ END_TEST
 /* Ties of the quotient and of the root: halfway between two doubles goes to the even one. */
 START_TEST(test_ties) {
     random_state r = {5};
-    unsigned ties = 0;
     for (unsigned round = 0; round < 4000; round++) {
         /* var_pop of {a, -a} is a^2; of {a, a, -a, -a} too, and its root is a: exact. With a of 27 bits a^2 has 54. */
         double a = (double)((random_below(&r, 1 << 26) | 1 << 26) | 1), values[2] = {a, -a};
@@ -317,7 +320,6 @@ START_TEST(test_ties) {
         ck_assert(result_is_right(&m, FEAT_STATISTIC_STDDEV_POP, values, values, 2));
         double root = 0;
         ck_assert(feat_moments_result(&m, FEAT_STATISTIC_STDDEV_POP, &root) && root == values[0]);
-        ties += fmod(a * a, 2) != 0 || a * a != (double)(uint64_t)(a * a);
         feat_moments_done(&m);
         /* Below the least normal double. */
         for (int i = 0; i < 2; i++) values[i] = ldexp(i ? -a : a, -1074 - (int)random_below(&r, 27) / 2);
@@ -331,7 +333,6 @@ START_TEST(test_ties) {
         ck_assert(result_is_right(&m, FEAT_STATISTIC_VAR_POP, values, values, 2));
         feat_moments_done(&m);
     }
-    (void)ties;
 }
 END_TEST
 

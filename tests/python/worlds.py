@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 import ordered
 import reference as ref
 import reference_counts as counts
+import reference_statistics as statistics
 import relations as rel
 from generate import BASE, TEXTS, Leaves, Mood, calm_time, expression, month_end, time, value
 from instants import DAY, HOUR, UNITS, Interval, shift, truncate
@@ -122,6 +123,8 @@ class World:
             drawn = ordered.draw(self, leaves, window, self.where(types))
             if drawn is not None:
                 return drawn
+        if not self.mood.tame and rng.random() < 0.3 and any(k in leaves for k in statistics.NUMBERS):
+            return statistics.draw(self, leaves, window, self.where(types))
         func = rng.choice(["count", "count", "sum", "sum", "avg", "min", "max", "first", "last"])
         numbers = [k for k in (BIGINT, DOUBLE, DOUBLE, MONEY, INTEGER) if k in leaves]
         arg: Optional[ref.Expr] = None
