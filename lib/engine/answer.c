@@ -232,8 +232,10 @@ static feat_status answer_eventless(asking *a, feat_error *err) {
     if (status == FEAT_OK) status = feat_events_init(&none, a->block, err);
     for (size_t k = 0; k <= g->n_keys && status == FEAT_OK; k++) {
         if (k == g->n_keys || !a->seen[k]) status = batch_add(&b, g, k, 0, 0, err);
-        if (status == FEAT_OK && (b.n_rows >= BATCH_ROWS || k == g->n_keys))
-            status = batch_run(&b, &none, a->answers, err);
+        if (status != FEAT_OK || (b.n_rows < BATCH_ROWS && k < g->n_keys)) continue;
+        size_t n_rows = b.n_rows;
+        status = batch_run(&b, &none, a->answers, err);
+        if (status == FEAT_OK) status = feat_work_step(a->how->work, n_rows, err);
     }
     if (none.slots) feat_events_done(&none);
     batch_done(&b);

@@ -1,0 +1,116 @@
+"""Training sets as served: each row at the version that its reader answered from, bit for bit what it answered."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import libfeat
+import pyarrow as pa
+import pytest
+
+from reference import bits
+
+START = dt.datetime(2024, 1, 1)
+HOUR = dt.timedelta(hours=1)
+
+DEFINITIONS = """
+CREATE TABLE events (id BIGINT NOT NULL, user_id BIGINT NOT NULL, x DOUBLE, ts TIMESTAMP NOT NULL, ENTITY KEY (user_id), EVENT TIME (ts), UNIQUE (id));
+CREATE DIMENSION users (user_id BIGINT NOT NULL, country TEXT, ts TIMESTAMP NOT NULL, ENTITY KEY (user_id), EVENT TIME (ts));
+CREATE FEATURE VIEW spending AS SELECT user_id, sum(x) OVER w AS total, count(*) OVER w AS n, last(x) OVER w AS newest, list(x) OVER w AS all_of_them
+FROM events GROUP BY user_id WINDOW w AS (RANGE INTERVAL '30 days' PRECEDING);
+CREATE FEATURE VIEW abroad AS SELECT e.user_id, count(*) FILTER (WHERE u.country = 'c1') OVER w AS enriched
+FROM events e LEFT JOIN users u USING (user_id) GROUP BY e.user_id WINDOW w AS (RANGE INTERVAL '10 days' PRECEDING);
+CREATE FEATURE VIEW profile AS SELECT user_id, country FROM users;
+CREATE FEATURE SERVICE service AS spending, abroad, profile;
+"""
+FEATURES = ("total", "n", "newest", "all_of_them", "enriched", "country")
+
+
+def history(store: Any, seed: int, each: Any) -> None:
+    """Appends, late rows, corrections, retractions, changes and ends of profiles; `each` is called after every step."""
+    rng, ids = random.Random(seed), []
+    for step in range(20):
+        now = START + 24 * HOUR * step
+        rows = [(step * 10 + i, rng.randrange(4), rng.random(), now - rng.randrange(200) * HOUR) for i in range(5)]
+        store.append("events", {"id": [r[0] for r in rows], "user_id": [r[1] for r in rows], "x": [r[2] for r in rows], "ts": [r[3] for r in rows]})
+        ids += [r[0] for r in rows]
+        if rng.random() < 0.6:
+            store.append("users", {"user_id": [rng.randrange(4)], "country": [f"c{rng.randrange(3)}"], "ts": [now - rng.randrange(99) * HOUR]})
+        if rng.random() < 0.3:
+            store.end("users", {"user_id": [rng.randrange(4)], "ts": [now - rng.randrange(9) * HOUR - dt.timedelta(minutes=1)]})
+        if rng.random() < 0.5:
+            store.delete("events", {"id": [ids.pop(rng.randrange(len(ids)))]})
+        if rng.random() < 0.5:
+            store.upsert("events", {"id": [rng.choice(ids)], "user_id": [rng.randrange(4)], "x": [9.5], "ts": [now - 5 * HOUR]})
+        each(rng, now)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("options", [{}, {"threads": 3}, {"memory": 1 << 20}])
+def test_as_served(tmp_path: Path, seed: int, options: Dict[str, Any]) -> None:
+    store = libfeat.open(tmp_path / "store")
+    store.define(DEFINITIONS)
+    store.deploy("service")
+    reader = store.reader("service")
+    served: List[Tuple[int, dt.datetime, int, int, Dict[str, Any]]] = []
+
+    def ask(rng: random.Random, now: dt.datetime) -> None:
+        for _ in range(4):
+            user, t = rng.randrange(5), now - rng.randrange(30) * HOUR
+            answer = reader.get(user_id=[user], now=[t])
+            version, sequence = answer.position
+            served.append((user, t, version, sequence, {k: answer.to_dict()[k][0] for k in FEATURES}))
+
+    history(store, seed, ask)
+    spine = pa.table({"user_id": [s[0] for s in served], "t": [s[1] for s in served], "version": [s[2] for s in served], "sequence": [s[3] for s in served]})
+    order = list(range(len(served)))
+    random.Random(seed).shuffle(order)
+    made = store.training_set("service", spine.take(order), "t", as_served=True, position=("version", "sequence"), **options)
+    assert made.metadata["libfeat.as_served"] == "true"
+    rows = made.to_arrow().to_pylist()
+    for row, i in zip(rows, order):
+        assert {k: bits(row[k]) for k in FEATURES} == {k: bits(served[i][4][k]) for k in FEATURES}, served[i]
+    newest = store.training_set("service", spine, "t").to_arrow().to_pylist()
+    assert any(bits(newest[i]["total"]) != bits(s[4]["total"]) for i, s in enumerate(served))  # else it says little
+
+
+def test_by_time(tmp_path: Path) -> None:
+    store = libfeat.open(tmp_path / "store")
+    store.define(DEFINITIONS)
+    spine = {"user_id": [1, 1, 1], "t": [START + h * HOUR for h in (1, 3, 5)]}
+    with pytest.raises(libfeat.NotFoundError, match="spine row 0: nothing was served at 2024-01-01 01:00:00, before the first commit"):
+        store.training_set("service", spine, as_served=True)
+    for hour, x in ((0, 1.0), (2, 2.0), (4, 4.0)):  # each known an hour or more before it is asked for, though all happened long ago
+        rows = {"id": [hour], "user_id": [1], "x": [x], "ts": [START - 24 * HOUR]}
+        store.append("events", rows, known_at=START + hour * HOUR)
+    made = store.training_set("service", spine, as_served=True).to_arrow()
+    assert made["total"].to_pylist() == [1.0, 3.0, 7.0]
+    assert store.training_set("service", spine).to_arrow()["total"].to_pylist() == [7.0] * 3
+    before = {"user_id": [1, 1], "t": [START + HOUR, START - HOUR]}
+    with pytest.raises(libfeat.NotFoundError, match="spine row 1: nothing was served at 2023-12-31 23:00:00, before the first commit at 2024-01-01 00:00:00"):
+        store.training_set("service", before, as_served=True)
+    with store.snapshot(version=2) as snap:
+        assert snap.training_set("service", spine, as_served=True).to_arrow()["total"].to_pylist() == [1.0, 3.0, 3.0]
+
+
+def test_refusals(tmp_path: Path) -> None:
+    store = libfeat.open(tmp_path / "store")
+    store.define(DEFINITIONS)
+    store.append("events", {"id": [1], "user_id": [1], "x": [1.0], "ts": [START]})
+
+    def refused(kind: Any, message: str, spine: Dict[str, Any], **options: Any) -> None:
+        with pytest.raises(kind, match=message):
+            store.training_set("service", spine, "t", **options)
+
+    spine = {"user_id": [1], "t": [START], "v": [1], "q": [0]}
+    both = {"as_served": True, "position": ("v", "q")}
+    assert store.training_set("service", spine, "t", **both).to_arrow()["total"].to_pylist() == [1.0]
+    refused(libfeat.NotFoundError, "spine row 0: version 2 is newer than 1", {**spine, "v": [2]}, **both)
+    refused(libfeat.NotFoundError, "before the first commit", {**spine, "v": [0]}, **both)
+    refused(libfeat.DataError, r"position \(1, 7\) counts pushed events", {**spine, "q": [7]}, **both)
+    refused(libfeat.SchemaError, "no column 'w'", spine, as_served=True, position="w")
+    refused(libfeat.ConstraintError, "NULL", {**spine, "v": pa.array([None], pa.int64())}, **both)
+    refused(libfeat.ArgumentError, "position= belongs to as_served", spine, position="v")
