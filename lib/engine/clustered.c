@@ -568,7 +568,7 @@ static feat_status append_slice(feat_cluster_reader *r, const run_reader *run, s
     feat_events *to = &r->batch;
     const feat_events *from = &run->events;
     size_t first = run->at, n = end - first;
-    FEAT_TRY(feat_events_reserve(to, n, err));
+    if (to->n_ties || n > to->capacity - to->n) FEAT_TRY(feat_events_reserve(to, n, err));
     copy_words(to->time + to->n, from->time + first, n);
     for (size_t s = 0; s < to->n_slots; s++) {
         size_t size = feat_class_size(to->slots[s].class);
