@@ -7,38 +7,54 @@
 #include "base/alloc.h"
 #include "exec/cell.h"
 
+/* Aggregates of the same moments share them. */
+static void plan_moments(feat_window_index *index) {
+    for (size_t a = 0; a < index->block->n_aggregates; a++) {
+        feat_window_moments part;
+        index->moments_of[a] = FEAT_NO_NODE;
+        if (!feat_window_moments_serve(&index->block->aggregates[a], &part, &index->statistics[a])) continue;
+        uint32_t at = 0;
+        while (at < index->n_moments && !feat_window_moments_same(&index->moments[at], &part)) at++;
+        if (at == index->n_moments) index->moments[index->n_moments++] = part;
+        index->moments_of[a] = at;
+    }
+}
+
 feat_status feat_window_index_new(const feat_block *block, feat_window_index **index, feat_error *err) {
     feat_window_index *made = feat_alloc_zero(1, sizeof *made);
-    feat_summary *summaries = feat_alloc_zero(block->n_slots, sizeof *summaries);
-    if (!made || !summaries) {
-        feat_free(made);
-        feat_free(summaries);
-        return feat_fail_memory(err);
-    }
-    feat_status status = feat_scanner_new(block, &made->scanner, err);
+    if (!made) return feat_fail_memory(err);
+    made->block = block;
+    made->summaries = feat_alloc_zero(block->n_slots, sizeof *made->summaries);
+    made->moments = feat_alloc_zero(block->n_aggregates, sizeof *made->moments);
+    made->moments_of = feat_alloc_array(block->n_aggregates, sizeof *made->moments_of);
+    made->statistics = feat_alloc_zero(block->n_aggregates, sizeof *made->statistics);
+    bool good = made->summaries && made->moments && made->moments_of && made->statistics;
+    feat_status status = good ? feat_scanner_new(block, &made->scanner, err) : feat_fail_memory(err);
     if (status != FEAT_OK) {
-        feat_free(made);
-        feat_free(summaries);
+        feat_window_index_free(made);
         return status;
     }
-    made->block = block;
-    made->summaries = summaries;
     for (size_t s = 0; s < block->n_slots; s++) {
-        feat_summary_clear(&summaries[s]);
-        summaries[s].slot.class = feat_class_of(block->slots[s]);
+        feat_summary_clear(&made->summaries[s]);
+        made->summaries[s].slot.class = feat_class_of(block->slots[s]);
     }
     for (size_t a = 0; a < block->n_aggregates; a++)
         if (feat_summary_serves(block, &block->aggregates[a]))
-            feat_summary_want(&summaries[block->aggregates[a].slot], block->aggregates[a].agg);
+            feat_summary_want(&made->summaries[block->aggregates[a].slot], block->aggregates[a].agg);
+    plan_moments(made);
     *index = made;
     return FEAT_OK;
 }
 
 void feat_window_index_free(feat_window_index *index) {
     if (!index) return;
-    for (size_t s = 0; s < index->block->n_slots; s++) feat_summary_done(&index->summaries[s]);
+    for (size_t s = 0; index->summaries && s < index->block->n_slots; s++) feat_summary_done(&index->summaries[s]);
+    for (size_t m = 0; m < index->n_moments; m++) feat_window_moments_done(&index->moments[m]);
     feat_scanner_free(index->scanner);
     feat_free(index->summaries);
+    feat_free(index->moments);
+    feat_free(index->moments_of);
+    feat_free(index->statistics);
     feat_free(index);
 }
 
@@ -49,6 +65,7 @@ feat_status feat_window_index_build(feat_window_index *index, const feat_events 
     index->events = events;
     index->first = first;
     for (size_t s = 0; s < index->block->n_slots; s++) feat_summary_clear(&index->summaries[s]);
+    for (size_t m = 0; m < index->n_moments; m++) feat_window_moments_clear(&index->moments[m]);
     if (n >= UINT32_MAX)
         return feat_fail(
             err, FEAT_LIMIT,
@@ -62,6 +79,9 @@ feat_status feat_window_index_build(feat_window_index *index, const feat_events 
         for (size_t done = 0; done <= s; done++) feat_summary_clear(&index->summaries[done]);
         return feat_fail_memory(err);
     }
+    /* A failure leaves those that were built, of which queries of no event ask nothing. */
+    for (size_t m = 0; m < index->n_moments && feat_scanner_frames(index->scanner)->uniform; m++)
+        if (feat_window_moments_build(&index->moments[m], events, first, n) != 0) return feat_fail_memory(err);
     index->n = n;
     return FEAT_OK;
 }
@@ -77,7 +97,9 @@ feat_status feat_window_index_query(feat_window_index *index, size_t from, size_
         const feat_aggregate *aggregate = &block->aggregates[a];
         const feat_ranges *ranges = &frames->windows[aggregate->window];
         feat_range range = ranges->first;
-        if (!frames->uniform || !feat_summary_serves(block, aggregate) || feat_range_length(ranges->second) ||
+        feat_window_moments *moments = feat_window_index_moments(index, a);
+        bool served = moments || feat_summary_serves(block, aggregate);
+        if (!frames->uniform || !served || feat_range_length(ranges->second) ||
             frames->window_failed[aggregate->window] ||
             !feat_frames_narrow(frames, aggregate->low, aggregate->high, events->time + first, &range)) {
             FEAT_TRY(feat_scanner_aggregate(index->scanner, a, events, first, &out[a], err));
@@ -85,6 +107,10 @@ feat_status feat_window_index_query(feat_window_index *index, size_t from, size_
         }
         if (range.to < range.from) range.to = range.from;
         range = (feat_range){range.from + from, range.to + from};
+        if (moments) {
+            FEAT_TRY(feat_window_moments_query(moments, index->statistics[a], range, &out[a], err));
+            continue;
+        }
         out[a] = feat_cell_canonical(feat_summary_query(&index->summaries[aggregate->slot], aggregate->agg, range),
                                      feat_class_of(aggregate->type));
     }

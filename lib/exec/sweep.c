@@ -389,6 +389,17 @@ static feat_status answer_one(const task *t, const feat_sweep_rows *rows, size_t
     return FEAT_OK;
 }
 
+static feat_status answer_moments(feat_sweep *s, const feat_sweep_rows *rows, const uint32_t *low, const uint32_t *high,
+                                  size_t a, feat_answers *answers, feat_error *err) {
+    for (size_t r = 0; r < rows->n_rows; r++) {
+        feat_cell cell;
+        FEAT_TRY(feat_window_moments_query(feat_window_index_moments(s->index, a), s->index->statistics[a],
+                                           (feat_range){low[r], high[r]}, &cell, err));
+        if (!feat_answers_put_one(answers, a, rows->places[r], &cell)) return feat_fail_memory(err);
+    }
+    return FEAT_OK;
+}
+
 /* What has no structure: the rows of a window, looked at for each t. */
 static feat_status answer_scanned(feat_sweep *s, const feat_events *events, const feat_sweep_rows *rows,
                                   const bool *scanned, feat_answers *answers, feat_error *err) {
@@ -438,8 +449,13 @@ static feat_status run_columns(feat_sweep *s, const feat_events *events, const f
         size_t a = s->order[i];
         const feat_aggregate *aggregate = &s->block->aggregates[a];
         if (answers->columns[a].class == FEAT_CLASS_N) continue;
-        if (!feat_summary_serves(s->block, aggregate) || aggregate->low != FEAT_NO_BOUND ||
-            aggregate->high != FEAT_NO_BOUND) {
+        bool narrowed = aggregate->low != FEAT_NO_BOUND || aggregate->high != FEAT_NO_BOUND;
+        if (!narrowed && feat_window_index_moments(s->index, a)) {
+            status = answer_moments(s, rows, s->low[aggregate->window], ends_of(s, aggregate->window, movable), a,
+                                    answers, err);
+            continue;
+        }
+        if (narrowed || !feat_summary_serves(s->block, aggregate)) {
             any_scanned = scanned[a] = true;
             continue;
         }

@@ -221,6 +221,58 @@ def test_trend(tmp_path: Any, far: int) -> None:
             assert got[0] == pytest.approx(0.25, rel=1e-6)
 
 
+# ---- long windows --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_long_windows(tmp_path: Any, seed: int) -> None:
+    """Differences of states in the training set, values added up in serving: the same bits."""
+    rng = random.Random(seed)
+    n, keys = 6000, [1, 2, 3]
+    nulls = seed % 2 == 1
+    draw = [lambda: rng.gauss(5, 3), lambda: float(rng.randint(-50, 5000)) / 100, lambda: math.ldexp(rng.gauss(0, 1), rng.randint(-300, 300))][seed % 3]
+
+    def values() -> List[Any]:
+        special = [math.nan, math.inf, -math.inf] if seed == 4 else []
+        return [None if nulls and rng.random() < 0.1 else rng.choice(special) if special and rng.random() < 0.001 else draw() for _ in range(n)]
+
+    times = sorted(START + rng.randrange(100 * DAY) for _ in range(n))
+    table = pa.table({
+        "k": pa.array([rng.choice(keys) for _ in range(n)], pa.int64()), "y": pa.array(values(), pa.float64()), "z": pa.array(values(), pa.float64()),
+        "b": pa.array([rng.random() < 0.9 for _ in range(n)], pa.bool_()), "d": pa.array([int(rng.random() > 0.0005) for _ in range(n)], pa.int64()),
+        "ts": pa.array(times, pa.timestamp("us")),
+    })  # fmt: skip
+    calls = [f"{func}(y)" for func in ONE] + [f"{func}(y, z)" for func in TWO] + ["trend(z)", "corr(z, y) FILTER (WHERE b)", "stddev(DISTINCT z)"]
+    if nulls:  # an error in some windows
+        calls += ["var_pop(1 / CASE WHEN d = 0 THEN CAST('x' || d AS BIGINT) ELSE 1 END + y)"]
+    frames = ["RANGE INTERVAL '60 days' PRECEDING", "", "RANGE BETWEEN INTERVAL '50 days' PRECEDING AND INTERVAL '3 days' PRECEDING", "RANGE INTERVAL '10 days' PRECEDING"]
+    frames += ["ROWS 900 PRECEDING"] if seed == 2 else []
+    items = [f"{call} OVER ({frame})" for call in calls for frame in frames]
+    shop = libfeat.open(tmp_path / "s.feat")
+    shop.define("CREATE TABLE e (k BIGINT, y DOUBLE, z DOUBLE, b BOOLEAN, d BIGINT, ts TIMESTAMP NOT NULL, ENTITY KEY (k), EVENT TIME (ts));")
+    outputs = ", ".join(f"{item} AS f{i}" for i, item in enumerate(items))
+    shop.define(f"CREATE FEATURE VIEW v AS SELECT k, {outputs} FROM e GROUP BY k; CREATE FEATURE SERVICE s AS v;")
+    shop.append("e", table)
+    rows = 300
+    spine = {"k": [rng.choice(keys + [9]) for _ in range(rows)], "t": np.array([START + rng.randrange(110 * DAY) for _ in range(rows)], "datetime64[us]")}
+    trained = shop.training_set("s", spine, "t", on_error="null").to_dict()
+    shop.deploy("s")
+    served = shop.reader("s").get({"k": np.array(spine["k"])}, now=spine["t"].astype("int64")).to_dict()
+    there = 0
+    for i, item in enumerate(items):
+        ours, theirs = [[ref.bits(v) for v in answers[f"f{i}"]] for answers in (trained, served)]
+        assert ours == theirs, item
+        there += sum(v is not None for v in ours)
+    assert there > len(items) * rows // 2
+    # And one column from the rows themselves.
+    columns = table.to_pydict()
+    for r in rng.sample(range(rows), 3):
+        at = int(spine["t"][r].astype("int64"))
+        kept = [i for i, t in enumerate(times) if at - 60 * DAY <= t <= at and columns["k"][i] == spine["k"][r] and columns["y"][i] is not None]
+        want = statistic("skewness", [columns["y"][i] for i in kept], []) if kept else None
+        assert ref.bits(trained[f"f{calls.index('skewness(y)') * len(frames)}"][r]) == ref.bits(want)
+
+
 # ---- the reference itself ------------------------------------------------------------------------------------------
 
 
