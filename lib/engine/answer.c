@@ -50,6 +50,7 @@ static feat_status batch_add(batch *b, const feat_grouping *g, size_t number, ui
         FEAT_GROW(b->places, b->places_capacity, b->n_rows + n) != 0)
         return feat_fail_memory(err);
     b->entities[b->n++] = (feat_sweep_entity){from, to, (uint32_t)b->n_rows, (uint32_t)(b->n_rows + n)};
+    if (n == 0) return FEAT_OK; /* nothing may have no memory */
     memcpy(b->times + b->n_rows, g->times + first, n * sizeof *b->times);
     memcpy(b->places + b->n_rows, g->rows + first, n * sizeof *b->places);
     b->n_rows += n;
