@@ -3,7 +3,7 @@
  * The mantissas of a block's values, their squares and so on are whole numbers of at most 53, 106, 159 and 212 bits.
  * They are added up apart for each exponent and sign, in buckets of 64, 128, 192 and 256 bits, which cannot overflow
  * while a block has no more than 2048 values; so nothing is shifted but once for a bucket. The exponents of a block
- * lie within 64 of each other but for data of a strange kind, which is added value by value. */
+ * mostly lie within 64 of each other; a block in which some do not is taken apart. */
 #include <string.h>
 
 #include "math/exact_level.h"
@@ -148,14 +148,7 @@ static extent extent_of(const double *values, size_t n) {
 /* Buckets of both signs; zeros alone need a pair too. */
 static size_t used(extent e) { return 2 * (size_t)(e.span + !e.span); }
 
-static bool one_by_one(feat_moments *m, const double *x, const double *y, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (!feat_moments_add(m, x[i], y ? y[i] : 0)) return false;
-    return true;
-}
-
 static bool add_values(feat_moments *m, const double *x, size_t n, extent e) {
-    if (e.span > SPAN) return one_by_one(m, x, NULL, n);
     m->n += (int64_t)n;
     if (m->kind == FEAT_MOMENTS_2) {
         bucket2 buckets[2 * SPAN];
@@ -171,7 +164,6 @@ static bool add_values(feat_moments *m, const double *x, size_t n, extent e) {
 }
 
 static bool add_pairs(feat_moments *m, const double *x, extent of_x, const double *y, extent of_y, size_t n) {
-    if (of_x.span > SPAN || of_y.span > SPAN) return one_by_one(m, x, y, n);
     bucket2 buckets[2 * SPAN];
     product products[4 * SPAN];
     m->n += (int64_t)n;
@@ -203,20 +195,56 @@ static size_t without_specials(const double *x, const double *y, size_t n, doubl
     return kept;
 }
 
-static bool add_block(feat_moments *m, const double *x, const double *y, size_t n) {
-    double finite_x[BLOCK], finite_y[BLOCK];
-    extent of_x = extent_of(x, n), of_y = y ? extent_of(y, n) : (extent){0, 0, false};
-    if (of_x.special || of_y.special) {
-        size_t kept = without_specials(x, y, n, finite_x, finite_y);
-        m->n += (int64_t)(n - kept);
-        m->special += (int64_t)(n - kept);
-        x = finite_x;
-        y = y ? finite_y : NULL;
-        n = kept;
-        of_x = extent_of(x, n);
-        if (y) of_y = extent_of(y, n);
+/* Brings values whose place is not below `base`, and zeros, to the front, what belongs to them along; their number. */
+static size_t to_front(double *values, double *others, size_t n, unsigned base) {
+    size_t front = 0;
+    for (size_t i = 0; i < n; i++) {
+        double value = values[i];
+        uint64_t field = feat_double_bits(value) >> 52 & 0x7ff;
+        if (value != 0 && field - (field != 0) < base) continue;
+        values[i] = values[front];
+        values[front] = value;
+        if (others) {
+            double other = others[i];
+            others[i] = others[front];
+            others[front] = other;
+        }
+        front++;
     }
-    return y ? add_pairs(m, x, of_x, y, of_y, n) : add_values(m, x, n, of_x);
+    return front;
+}
+
+static bool one_by_one(feat_moments *m, const double *x, const double *y, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!feat_moments_add(m, x[i], y ? y[i] : 0)) return false;
+    return true;
+}
+
+/* Values of which some lie too far apart: the largest first, then those that are left; of pairs by x, and each part of
+ * them by y. Where most lie apart there is nothing to be gained. The arrays are put into another order. */
+static bool add_parts(feat_moments *m, double *x, double *y, size_t n, bool by_y) {
+    for (size_t part; n > 0; x += part, y = y ? y + part : NULL, n -= part) {
+        double *values = by_y ? y : x, *others = by_y ? x : y;
+        extent e = extent_of(values, n);
+        part = e.span <= SPAN ? n : to_front(values, others, n, e.base + e.span - SPAN);
+        if (part < n / 2) return one_by_one(m, x, y, n);
+        bool good = !y      ? add_values(m, x, part, extent_of(x, part))
+                    : !by_y ? add_parts(m, x, y, part, true)
+                            : add_pairs(m, x, extent_of(x, part), y, extent_of(y, part), part);
+        if (!good) return false;
+    }
+    return true;
+}
+
+static bool add_block(feat_moments *m, const double *x, const double *y, size_t n) {
+    extent of_x = extent_of(x, n), of_y = y ? extent_of(y, n) : (extent){0, 0, false};
+    if (!of_x.special && !of_y.special && of_x.span <= SPAN && of_y.span <= SPAN)
+        return y ? add_pairs(m, x, of_x, y, of_y, n) : add_values(m, x, n, of_x);
+    double finite_x[BLOCK], finite_y[BLOCK];
+    size_t kept = without_specials(x, y, n, finite_x, finite_y);
+    m->n += (int64_t)(n - kept);
+    m->special += (int64_t)(n - kept);
+    return add_parts(m, finite_x, y ? finite_y : NULL, kept, false);
 }
 
 bool feat_moments_add_array(feat_moments *m, const double *x, const double *y, size_t n) {
