@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "math/big.h"
 #include "math/moments.h"
 #include "random.h"
 
@@ -336,6 +337,73 @@ START_TEST(test_ties) {
 }
 END_TEST
 
+/* Limbs on which long division guesses wrong. */
+static void hard_limbs(random_state *r, feat_big *out, unsigned n) {
+    const uint64_t hard[] = {0, 1, UINT64_C(1) << 63, (UINT64_C(1) << 63) - 1, UINT64_MAX, UINT64_MAX - 1, 2, 3};
+    out->negative = random_below(r, 2);
+    out->low = (int)random_below(r, 7) - 3;
+    out->n = n;
+    for (unsigned i = 0; i < n; i++) out->limbs[i] = random_below(r, 5) ? hard[random_below(r, 8)] : random_u64(r);
+    out->limbs[0] |= 1;
+    if (out->limbs[n - 1] == 0) out->limbs[n - 1] = hard[1 + random_below(r, 5)];
+}
+
+static void exactly_big(mpq_t out, const feat_big *a) {
+    mpz_import(mpq_numref(out), a->n, -1, sizeof *a->limbs, 0, 0, a->limbs);
+    mpz_set_ui(mpq_denref(out), 1);
+    if (a->low >= 0) mpq_mul_2exp(out, out, 64 * (mp_bitcnt_t)a->low);
+    else mpq_div_2exp(out, out, 64 * (mp_bitcnt_t)-a->low);
+    if (a->negative) mpq_neg(out, out);
+}
+
+START_TEST(test_quotients) {
+    random_state r = {12};
+    mpq_t x, y;
+    mpq_inits(x, y, NULL);
+    unsigned wrong = 0;
+    for (unsigned round = 0; round < rounds_of(60000); round++) {
+        feat_big p, q;
+        hard_limbs(&r, &p, 1 + (unsigned)random_below(&r, 6));
+        hard_limbs(&r, &q, 1 + (unsigned)random_below(&r, 4));
+        exactly_big(x, &p);
+        exactly_big(y, &q);
+        mpq_div(x, x, y);
+        wrong += !is_nearest(feat_big_quotient(&p, &q, 0), x, false) || !is_nearest(feat_big_root(&p, &q, 0), x, true);
+    }
+    ck_assert_uint_eq(wrong, 0);
+    /* Just below the middle of two doubles: a digit of the quotient is first guessed one too large. */
+    for (unsigned round = 0; round < 2000; round++) {
+        feat_big middle, product, p, q, one;
+        feat_big_of_int(&middle, (INT64_C(1) << 53) + 1 + 2 * (int64_t)random_below(&r, UINT64_C(1) << 52));
+        middle.low = 3;
+        hard_limbs(&r, &q, 3 + (unsigned)random_below(&r, 3));
+        q.low = 0;
+        feat_big_multiply(&product, &middle, &q);
+        feat_big_of_int(&one, q.negative ? -1 : 1);
+        feat_big_add(&p, &product, &one, round % 2);
+        exactly_big(x, &p);
+        exactly_big(y, &q);
+        mpq_div(x, x, y);
+        wrong += !is_nearest(feat_big_quotient(&p, &q, 0), x, false);
+    }
+    ck_assert_uint_eq(wrong, 0);
+    /* Roots just above and below the middle of two doubles: k^2 + k and k^2 + k + 1, of which (k + 1/2)^2 is between.
+     */
+    for (unsigned round = 0; round < 2000; round++) {
+        feat_big p, q, square, sum;
+        int64_t k = (INT64_C(1) << 52) + (int64_t)random_below(&r, UINT64_C(1) << 52);
+        feat_big_of_int(&p, k);
+        feat_big_of_int(&q, k + 1);
+        feat_big_multiply(&square, &p, &q);
+        feat_big_of_int(&q, 1);
+        feat_big_add(&sum, &square, &q, false);
+        wrong += feat_big_root(&square, &q, 0) != (double)k || feat_big_root(&sum, &q, 0) != (double)(k + 1);
+    }
+    ck_assert_uint_eq(wrong, 0);
+    mpq_clears(x, y, NULL);
+}
+END_TEST
+
 START_TEST(test_whole_numbers) {
     random_state r = {6};
     for (unsigned round = 0; round < 500; round++) {
@@ -501,6 +569,35 @@ START_TEST(test_growth) {
 }
 END_TEST
 
+/* Many of one sign whose bits lie at the edge of two limbs, so that the highest limb in use runs full. */
+START_TEST(test_full_limbs) {
+    static double x[6000], y[6000];
+    for (int edge = 60; edge < 66; edge++) {
+        for (int sign = -1; sign < 2; sign += 2) {
+            for (size_t i = 0; i < 6000; i++) {
+                x[i] = sign * ldexp(0x1.fffffffffffffp0, edge + 64 * 7 - 1023);
+                y[i] = -x[i];
+            }
+            for (int kind = FEAT_MOMENTS_2; kind <= FEAT_MOMENTS_PAIRS; kind++) {
+                feat_moments array, single;
+                double got = 1;
+                feat_moments_init(&array, (feat_moments_kind)kind);
+                feat_moments_init(&single, (feat_moments_kind)kind);
+                ck_assert(feat_moments_add_array(&array, x, kind == FEAT_MOMENTS_PAIRS ? y : NULL, 6000));
+                ck_assert(add_all(&single, x, y, 6000) && same_bytes(&array, &single));
+                feat_statistic flat = kind == FEAT_MOMENTS_PAIRS ? FEAT_STATISTIC_COVAR_POP : FEAT_STATISTIC_VAR_POP;
+                ck_assert(feat_moments_result(&single, flat, &got) && got == 0);
+                bool good = true;
+                for (size_t i = 0; i < 6000; i++) good &= feat_moments_remove(&single, x[i], y[i]);
+                ck_assert(good && is_empty(&single));
+                feat_moments_done(&array);
+                feat_moments_done(&single);
+            }
+        }
+    }
+}
+END_TEST
+
 START_TEST(test_memory_is_out) {
     const double far[] = {1, 1e300, 1e-300};
     for (int kind = FEAT_MOMENTS_2; kind <= FEAT_MOMENTS_PAIRS; kind++) {
@@ -612,10 +709,12 @@ int main(void) {
 #ifdef HAVE_GMP
     tcase_add_test(tests, test_results);
     tcase_add_test(tests, test_ties);
+    tcase_add_test(tests, test_quotients);
     tcase_add_test(tests, test_whole_numbers);
 #endif
     tcase_add_test(tests, test_group);
     tcase_add_test(tests, test_growth);
+    tcase_add_test(tests, test_full_limbs);
     tcase_add_test(tests, test_memory_is_out);
     tcase_add_test(tests, test_forged_bytes);
     suite_add_tcase(suite, tests);
