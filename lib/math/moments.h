@@ -31,7 +31,7 @@ void feat_moments_init(feat_moments *m, feat_moments_kind kind);
 void feat_moments_done(feat_moments *m);
 
 /* A value, or a pair; y is not looked at without FEAT_MOMENTS_PAIRS. False when memory is out, which it can be only
- * where values lie further apart than about 100 binades; the state then holds what it held. */
+ * where values lie far apart in size; the state then holds what it held. */
 bool feat_moments_add(feat_moments *m, double x, double y);
 bool feat_moments_remove(feat_moments *m, double x, double y);
 /* A pair whose x is a whole number that need not be a double. */
