@@ -9,9 +9,9 @@
 #include "exec/index.h"
 #include "math/number.h"
 
-/* An index pays when its events are asked about more often than every so many; below, walking the windows is cheaper
- * than building it. Measured. */
-enum { EVENTS_A_ROW = 48 };
+/* An index pays when its events are asked about more often than every so many, or when walking the windows could look
+ * at each event more than so many times; below, walking is cheaper than building it. Measured. */
+enum { EVENTS_A_ROW = 48, LOOKS_AN_EVENT = 8 };
 
 /* A RANGE window without calendar: t - back <= event time <= t - fore. */
 typedef struct edge {
@@ -499,7 +499,12 @@ static feat_status run_rows(feat_sweep *s, const feat_events *events, const feat
 feat_status feat_sweep_run(feat_sweep *s, const feat_events *events, const feat_sweep_rows *rows, feat_answers *answers,
                            feat_error *err) {
     assert(events->n < UINT32_MAX);
-    bool dense = events->n / EVENTS_A_ROW <= rows->n_rows;
+    uint64_t looks = 0; /* at most, by walking */
+    for (size_t e = 0; e < rows->n_entities; e++) {
+        const feat_sweep_entity *entity = &rows->entities[e];
+        looks += (uint64_t)(entity->to - entity->from) * (entity->row_end - entity->row);
+    }
+    bool dense = events->n / EVENTS_A_ROW <= rows->n_rows || looks / LOOKS_AN_EVENT > events->n;
     if (!dense || !s->columnar) return run_rows(s, events, rows, dense, answers, err);
     return run_columns(s, events, rows, answers, err);
 }
