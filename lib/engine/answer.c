@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/parallel.h"
+#include "engine/batch.h"
 #include "engine/clustered.h"
 #include "engine/project.h"
 #include "exec/cell.h"
@@ -25,45 +26,6 @@ typedef struct asking {
     feat_answers *workers; /* of the parts */
 } asking;
 
-/* One thread's. */
-typedef struct batch {
-    feat_sweep *sweep;
-    feat_sweep_entity *entities;
-    int64_t *times;
-    uint32_t *places;
-    size_t n, n_rows, entities_capacity, times_capacity, places_capacity;
-} batch;
-
-static void batch_done(batch *b) {
-    feat_sweep_free(b->sweep);
-    feat_free(b->entities);
-    feat_free(b->times);
-    feat_free(b->places);
-}
-
-/* Adds an entity's events and the rows of group `number`. */
-static feat_status batch_add(batch *b, const feat_grouping *g, size_t number, uint32_t from, uint32_t to,
-                             feat_error *err) {
-    size_t first = g->starts[number], n = g->starts[number + 1] - first;
-    if (FEAT_GROW(b->entities, b->entities_capacity, b->n + 1) != 0 ||
-        FEAT_GROW(b->times, b->times_capacity, b->n_rows + n) != 0 ||
-        FEAT_GROW(b->places, b->places_capacity, b->n_rows + n) != 0)
-        return feat_fail_memory(err);
-    b->entities[b->n++] = (feat_sweep_entity){from, to, (uint32_t)b->n_rows, (uint32_t)(b->n_rows + n)};
-    if (n == 0) return FEAT_OK; /* nothing may have no memory */
-    memcpy(b->times + b->n_rows, g->times + first, n * sizeof *b->times);
-    memcpy(b->places + b->n_rows, g->rows + first, n * sizeof *b->places);
-    b->n_rows += n;
-    return FEAT_OK;
-}
-
-static feat_status batch_run(batch *b, const feat_events *events, feat_answers *answers, feat_error *err) {
-    feat_sweep_rows rows = {b->entities, b->n, b->times, b->places, b->n_rows};
-    feat_status status = b->n_rows ? feat_sweep_run(b->sweep, events, &rows, answers, err) : FEAT_OK;
-    b->n = b->n_rows = 0;
-    return status;
-}
-
 /* ---- Clustered. ---- */
 
 static void count_read(const asking *a, const feat_cluster_reader *reader) {
@@ -81,7 +43,7 @@ static feat_status answer_part(void *context, size_t part, feat_error *err) {
     int64_t ticks = feat_clock_ticks();
     const feat_grouping *g = a->groups;
     feat_cluster_reader *reader = NULL;
-    batch b = {0};
+    feat_row_batch b = {0};
     int64_t least = part ? a->cuts[part - 1] : INT64_MIN,
             greatest = part + 1 < a->n_parts ? a->cuts[part] - 1 : INT64_MAX;
     feat_status status = feat_sweep_new(a->block, &b.sweep, err);
@@ -95,11 +57,11 @@ static feat_status answer_part(void *context, size_t part, feat_error *err) {
         if (n == 0) break;
         for (size_t e = 0; e < n; e++) {
             a->seen[numbers[e]] = 1;
-            FEAT_GOTO(status, batch_add(&b, g, numbers[e], entities[e].from, entities[e].to, err), out);
+            FEAT_GOTO(status, feat_row_batch_add(&b, g, numbers[e], entities[e].from, entities[e].to, err), out);
         }
         size_t n_rows = b.n_rows;
         ticks = feat_work_spent(work, FEAT_WORK_READ, ticks);
-        FEAT_GOTO(status, batch_run(&b, events, &a->workers[part], err), out);
+        FEAT_GOTO(status, feat_row_batch_run(&b, events, &a->workers[part], err), out);
         ticks = feat_work_spent(work, FEAT_WORK_SWEEP, ticks);
         FEAT_GOTO(status, feat_work_step(work, n_rows, err), out);
     }
@@ -107,7 +69,7 @@ out:
     (void)feat_work_spent(work, FEAT_WORK_READ, ticks);
     count_read(a, reader);
     feat_cluster_reader_close(reader);
-    batch_done(&b);
+    feat_row_batch_done(&b);
     return status;
 }
 
@@ -165,8 +127,8 @@ static feat_status choose_keys(feat_grouping *g, size_t pass, size_t passes, fea
 }
 
 /* Gathers the events of the chosen keys and answers their rows. */
-static feat_status answer_pass(asking *a, const feat_keymap *chosen, const uint32_t *own, size_t n_keys, batch *b,
-                               feat_error *err) {
+static feat_status answer_pass(asking *a, const feat_keymap *chosen, const uint32_t *own, size_t n_keys,
+                               feat_row_batch *b, feat_error *err) {
     feat_entity_events projected = {0};
     feat_events events = {0};
     uint32_t *numbers = NULL;
@@ -183,14 +145,14 @@ static feat_status answer_pass(asking *a, const feat_keymap *chosen, const uint3
         size_t n = starts[k + 1] - starts[k], at = starts[k] - starts[first];
         if (n > 0) {
             a->seen[own[k]] = 1;
-            FEAT_GOTO(status, batch_add(b, a->groups, own[k], (uint32_t)at, (uint32_t)(at + n), err), out);
+            FEAT_GOTO(status, feat_row_batch_add(b, a->groups, own[k], (uint32_t)at, (uint32_t)(at + n), err), out);
         }
         if (at + n < BATCH_EVENTS && k + 1 < n_keys) continue;
         size_t n_rows = b->n_rows;
         feat_events_clear(&events);
         FEAT_GOTO(status, feat_events_gather(&events, &projected.events, numbers + starts[first], at + n, err), out);
         ticks = feat_work_spent(work, FEAT_WORK_READ, ticks);
-        FEAT_GOTO(status, batch_run(b, &events, a->answers, err), out);
+        FEAT_GOTO(status, feat_row_batch_run(b, &events, a->answers, err), out);
         ticks = feat_work_spent(work, FEAT_WORK_SWEEP, ticks);
         FEAT_GOTO(status, feat_work_step(work, n_rows, err), out);
         first = k + 1;
@@ -205,7 +167,7 @@ out:
 }
 
 static feat_status answer_projected(asking *a, feat_grouping *g, feat_error *err) {
-    batch b = {0};
+    feat_row_batch b = {0};
     size_t passes = 1;
     uint32_t *numbers = feat_alloc_array(g->n_keys, sizeof *numbers);
     feat_status status = numbers ? feat_grouping_encode(g, err) : feat_fail_memory(err);
@@ -220,7 +182,7 @@ static feat_status answer_projected(asking *a, feat_grouping *g, feat_error *err
         feat_keymap_done(&chosen);
     }
     feat_free(numbers);
-    batch_done(&b);
+    feat_row_batch_done(&b);
     return status;
 }
 
@@ -228,18 +190,18 @@ static feat_status answer_projected(asking *a, feat_grouping *g, feat_error *err
 static feat_status answer_eventless(asking *a, feat_error *err) {
     const feat_grouping *g = a->groups;
     feat_events none = {0};
-    batch b = {0};
+    feat_row_batch b = {0};
     feat_status status = feat_sweep_new(a->block, &b.sweep, err);
     if (status == FEAT_OK) status = feat_events_init(&none, a->block, err);
     for (size_t k = 0; k <= g->n_keys && status == FEAT_OK; k++) {
-        if (k == g->n_keys || !a->seen[k]) status = batch_add(&b, g, k, 0, 0, err);
+        if (k == g->n_keys || !a->seen[k]) status = feat_row_batch_add(&b, g, k, 0, 0, err);
         if (status != FEAT_OK || (b.n_rows < BATCH_ROWS && k < g->n_keys)) continue;
         size_t n_rows = b.n_rows;
-        status = batch_run(&b, &none, a->answers, err);
+        status = feat_row_batch_run(&b, &none, a->answers, err);
         if (status == FEAT_OK) status = feat_work_step(a->how->work, n_rows, err);
     }
     if (none.slots) feat_events_done(&none);
-    batch_done(&b);
+    feat_row_batch_done(&b);
     return status;
 }
 
