@@ -13,6 +13,8 @@
 
 /* Events of an entity that has none are no batch of their own; this many rows are. */
 enum { BATCH_EVENTS = 65536, BATCH_ROWS = 65536 };
+/* The answers of fewer rows lie in a cache. */
+enum { FEW_ROWS = 16384 };
 
 typedef struct asking {
     const feat_answering *how;
@@ -205,6 +207,15 @@ static feat_status answer_eventless(asking *a, feat_error *err) {
     return status;
 }
 
+/* Whether the rows of an entity lie far apart, so that nearly every answer that is put at its row's place is another
+ * line of memory: then answers are made in the order in which they come, and settled at the end. */
+static bool is_scattered(const feat_grouping *g) {
+    size_t apart = 0;
+    if (g->n_rows < FEW_ROWS || !g->rows) return false;
+    for (size_t p = 1; p < g->n_rows; p++) apart += g->rows[p] != g->rows[p - 1] + 1;
+    return apart > g->n_rows / 4;
+}
+
 static feat_status answer_join(const feat_answering *how, const feat_code *code, size_t join,
                                const feat_row_source *rows, size_t n, feat_answers *answers, feat_error *err) {
     feat_grouping groups = {0};
@@ -214,17 +225,19 @@ static feat_status answer_join(const feat_answering *how, const feat_code *code,
     (void)feat_work_spent(how->work, FEAT_WORK_GROUP, ticks);
     if (how->work) atomic_fetch_add(&how->work->passes, 1);
     if (status != FEAT_OK) goto out;
+    if (is_scattered(&groups)) FEAT_GOTO(status, feat_answers_arrive(answers, n, err), out);
     a.seen = feat_alloc_zero(groups.n_keys, 1);
     if (!a.seen) {
         status = feat_fail_memory(err);
         goto out;
     }
-    if (groups.n_keys > 0 && groups.by_int && feat_clusters_serve(a.block))
+    if (groups.keys && groups.n_keys > 0 && feat_clusters_serve(a.block))
         FEAT_GOTO(status, feat_clusters_open(how->db, how->version, a.block, &groups, &a.clusters, err), out);
     if (a.clusters && how->work) atomic_fetch_add(&how->work->segments_pruned, feat_clusters_pruned(a.clusters));
     if (a.clusters) FEAT_GOTO(status, answer_clustered(&a, err), out);
     else if (groups.n_keys > 0) FEAT_GOTO(status, answer_projected(&a, &groups, err), out);
-    status = answer_eventless(&a, err);
+    FEAT_GOTO(status, answer_eventless(&a, err), out);
+    status = feat_answers_settle(answers, how->threads ? how->threads : 1, err);
 out:
     feat_clusters_close(a.clusters);
     feat_free(a.cuts);

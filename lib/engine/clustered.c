@@ -9,13 +9,11 @@
 #include "exec/cell.h"
 
 /* A batch ends with the first entity that reaches this many events: what a sweep builds over it stays in the cache. */
-enum { BATCH_EVENTS = 65536 };
+enum { BATCH_EVENTS = 16384 };
 /* Events that have been passed are forgotten at the latest when they are so many. */
-enum { FAR_BEHIND = 4 * BATCH_EVENTS };
+enum { FAR_BEHIND = 16 * BATCH_EVENTS };
 /* More runs are slower to merge than their events are to sort. */
 enum { MOST_RUNS = 256 };
-/* So many wanted keys or fewer are looked up in the bounds of each segment. */
-enum { FEW_KEYS = 4096 };
 
 typedef struct cluster_segment {
     size_t index; /* in the table version */
@@ -65,28 +63,9 @@ static int order_keys(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The wanted keys in order, when they are few; else NULL. */
-static feat_status few_keys(const feat_grouping *wanted, int64_t **keys, feat_error *err) {
-    *keys = NULL;
-    if (wanted->n_keys > FEW_KEYS) return FEAT_OK;
-    int64_t *list = feat_alloc_array(wanted->n_keys, sizeof *list);
-    if (!list) return feat_fail_memory(err);
-    feat_grouping_keys(wanted, list);
-    qsort(list, wanted->n_keys, sizeof *list, order_keys);
-    *keys = list;
-    return FEAT_OK;
-}
-
-static bool is_wanted(const feat_grouping *wanted, const int64_t *keys, int64_t least, int64_t greatest) {
-    if (greatest < wanted->least || least > wanted->greatest) return false;
-    if (!keys) return true;
-    size_t low = 0, n = wanted->n_keys;
-    while (n > 0) {
-        size_t half = n / 2;
-        if (keys[low + half] < least) low += half + 1, n -= half + 1;
-        else n = half;
-    }
-    return low < wanted->n_keys && keys[low] <= greatest;
+static bool is_wanted(const feat_grouping *wanted, int64_t least, int64_t greatest) {
+    size_t group = feat_grouping_seek(wanted, 0, least);
+    return group < wanted->n_keys && wanted->keys[group] <= greatest;
 }
 
 static feat_status add_segment(feat_clusters *c, const cluster_segment *s, feat_error *err) {
@@ -106,7 +85,6 @@ feat_status feat_clusters_open(feat_db *db, uint64_t version, const feat_block *
     feat_clusters *c = feat_alloc_zero(1, sizeof *c);
     feat_table_version *tv = NULL;
     feat_prune prune = {0};
-    int64_t *keys = NULL;
     bool known = true;
     *clusters = NULL;
     if (!c) return feat_fail_memory(err);
@@ -114,7 +92,6 @@ feat_status feat_clusters_open(feat_db *db, uint64_t version, const feat_block *
     c->branch = &block->branches[0];
     feat_status status = feat_table_open(db, c->branch->table, version, &tv, err);
     if (status == FEAT_OK) status = feat_prune_init(&prune, c->branch, err);
-    if (status == FEAT_OK) status = few_keys(wanted, &keys, err);
     size_t n = status == FEAT_OK ? feat_table_segments(tv) : 0;
     for (size_t s = 0; s < n && known; s++) {
         feat_bounds bounds;
@@ -125,7 +102,7 @@ feat_status feat_clusters_open(feat_db *db, uint64_t version, const feat_block *
         if (!known || info.deleted >= info.rows) continue;
         cluster_segment segment = {s, bounds.min_int, bounds.max_int, info.rows};
         if (bounds.min_int > bounds.max_int) continue; /* no row has a key */
-        skip = !is_wanted(wanted, keys, bounds.min_int, bounds.max_int);
+        skip = !is_wanted(wanted, bounds.min_int, bounds.max_int);
         if (!skip) FEAT_GOTO(status, feat_prune_segment(&prune, tv, s, &skip, err), out);
         c->n_pruned += skip;
         if (!skip) FEAT_GOTO(status, add_segment(c, &segment, err), out);
@@ -133,7 +110,6 @@ feat_status feat_clusters_open(feat_db *db, uint64_t version, const feat_block *
 out:
     feat_prune_done(&prune);
     feat_table_close(tv);
-    feat_free(keys);
     if (status == FEAT_OK && known && c->n_runs <= MOST_RUNS) *clusters = c;
     else feat_clusters_close(c);
     return status;
@@ -198,9 +174,14 @@ struct feat_cluster_reader {
     int64_t *heads;   /* the key that each of them stands at */
     size_t n_active;
     feat_events batch, sorted; /* merged; put into order */
+    feat_events window;        /* of the events that a batch is of, without those before and behind */
+    bool *has_states;          /* by slot: the states of what is merged were written; else all are values */
+    uint8_t *no_states;        /* as many values as the batch has events */
+    size_t no_states_capacity;
     feat_sweep_entity *entities;
     uint32_t *numbers, *order;
     size_t entities_capacity, numbers_capacity, order_capacity;
+    size_t group; /* where the keys have got to among those that are wanted */
     uint64_t rows_read, segments_read, bytes_read;
 };
 
@@ -246,6 +227,9 @@ void feat_cluster_reader_close(feat_cluster_reader *r) {
     feat_free(r->order);
     if (r->batch.slots) feat_events_done(&r->batch);
     if (r->sorted.slots) feat_events_done(&r->sorted);
+    feat_free(r->window.slots);
+    feat_free(r->has_states);
+    feat_free(r->no_states);
     feat_projector_free(r->projector);
     feat_table_close(r->tv);
     feat_free(r);
@@ -329,6 +313,10 @@ feat_status feat_cluster_reader_open(const feat_clusters *clusters, int64_t leas
         status = feat_table_open(clusters->db, clusters->branch->table, clusters->version, &r->tv, err);
     if (status == FEAT_OK) status = feat_events_init(&r->batch, clusters->block, err);
     if (status == FEAT_OK) status = feat_events_init(&r->sorted, clusters->block, err);
+    r->window.n_slots = clusters->block->n_slots;
+    r->window.slots = feat_alloc_zero(r->window.n_slots, sizeof *r->window.slots);
+    r->has_states = feat_alloc_zero(r->window.n_slots, sizeof *r->has_states);
+    if (status == FEAT_OK && (!r->window.slots || !r->has_states)) status = feat_fail_memory(err);
     if (status == FEAT_OK && r->owned) status = feat_projector_new(clusters->block, 0, &r->projector, err);
     if (status == FEAT_OK) {
         r->runs = feat_alloc_zero(clusters->n_runs, sizeof *r->runs);
@@ -564,6 +552,16 @@ static inline void copy_words(void *to, const void *from, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = in[i];
 }
 
+/* As long as no run of the batch has a state that is not a value, none is written. */
+static void append_states(feat_cluster_reader *r, size_t slot, const uint8_t *from, size_t first, size_t n) {
+    uint8_t *to = r->batch.slots[slot].state;
+    size_t before = r->batch.n;
+    if (from == r->zeros && !r->has_states[slot]) return;
+    if (!r->has_states[slot]) memset(to, FEAT_STATE_VALUE, before);
+    r->has_states[slot] = true;
+    for (size_t i = 0; i < n; i++) to[before + i] = from[first + i];
+}
+
 static feat_status append_slice(feat_cluster_reader *r, const run_reader *run, size_t end, feat_error *err) {
     feat_events *to = &r->batch;
     const feat_events *from = &run->events;
@@ -576,7 +574,7 @@ static feat_status append_slice(feat_cluster_reader *r, const run_reader *run, s
         const void *stored = (const char *)from->slots[s].values + first * size;
         if (size == 8) copy_words(values, stored, n);
         else memcpy(values, stored, n * size);
-        for (size_t i = 0; i < n; i++) to->slots[s].state[to->n + i] = from->slots[s].state[first + i];
+        append_states(r, s, from->slots[s].state, first, n);
     }
     for (size_t k = 0; k < to->n_ties; k++)
         if (feat_column_append_range(&to->ties[k], &from->ties[k], first, n) != 0) return feat_fail_memory(err);
@@ -597,6 +595,13 @@ static bool in_order(const feat_events *events, size_t from, size_t to) {
     return ordered;
 }
 
+/* The group of a key, or FEAT_NO_KEY; keys come ascending. */
+static uint32_t find_group(feat_cluster_reader *r, int64_t key) {
+    const feat_grouping *wanted = r->clusters->wanted;
+    r->group = feat_grouping_seek(wanted, r->group, key);
+    return r->group < wanted->n_keys && wanted->keys[r->group] == key ? (uint32_t)r->group : FEAT_NO_KEY;
+}
+
 static feat_status add_entity(feat_cluster_reader *r, size_t *n, size_t from, size_t to, uint32_t number,
                               feat_error *err) {
     if (FEAT_GROW(r->entities, r->entities_capacity, *n + 1) != 0 ||
@@ -614,7 +619,7 @@ static feat_status take_run(feat_cluster_reader *r, bool bounded, int64_t bound,
     size_t start = run->at;
     while (run->at < run->n && run->at - start < BATCH_EVENTS && !(bounded && run->keys[run->at] >= bound)) {
         size_t end = end_of_key(run);
-        uint32_t number = feat_grouping_find(r->clusters->wanted, run->keys[run->at]);
+        uint32_t number = find_group(r, run->keys[run->at]);
         if (number != FEAT_NO_KEY) FEAT_TRY(add_entity(r, n, run->at, end, number, err));
         run->at = end;
     }
@@ -625,8 +630,9 @@ static feat_status take_run(feat_cluster_reader *r, bool bounded, int64_t bound,
 static feat_status take_runs(feat_cluster_reader *r, bool bounded, int64_t bound, size_t *n, feat_error *err) {
     int64_t key;
     feat_events_clear(&r->batch);
+    memset(r->has_states, 0, r->batch.n_slots * sizeof *r->has_states);
     while (r->batch.n < BATCH_EVENTS && least_head(r, &key) && !(bounded && key >= bound)) {
-        uint32_t number = feat_grouping_find(r->clusters->wanted, key);
+        uint32_t number = find_group(r, key);
         size_t from = r->batch.n, left = 0;
         for (size_t i = 0; i < r->n_active; i++) {
             run_reader *run = &r->runs[r->active[i]];
@@ -669,21 +675,61 @@ static feat_status put_in_order(feat_cluster_reader *r, const feat_events **even
     return FEAT_OK;
 }
 
+/* The merged events, with states where they were written. */
+static feat_status lend_states(feat_cluster_reader *r, const feat_events **events, feat_error *err) {
+    size_t before = r->no_states_capacity;
+    if (FEAT_GROW(r->no_states, r->no_states_capacity, r->batch.n) != 0) return feat_fail_memory(err);
+    if (r->no_states_capacity > before) memset(r->no_states, FEAT_STATE_VALUE, r->no_states_capacity);
+    r->window = (feat_events){.n = r->batch.n,
+                              .time = r->batch.time,
+                              .slots = r->window.slots,
+                              .n_slots = r->window.n_slots,
+                              .ties = r->batch.ties,
+                              .n_ties = r->batch.n_ties};
+    for (size_t s = 0; s < r->batch.n_slots; s++) {
+        r->window.slots[s] = r->batch.slots[s];
+        if (!r->has_states[s]) r->window.slots[s].state = r->no_states;
+    }
+    *events = &r->window;
+    return FEAT_OK;
+}
+
+/* A sweep builds over all events that it is given: of a run those between the batch's entities. */
+static const feat_events *narrow(feat_cluster_reader *r, const feat_events *events, size_t n) {
+    uint32_t first = r->entities[0].from, end = r->entities[n - 1].to;
+    r->window = (feat_events){
+        .n = end - first, .time = events->time + first, .slots = r->window.slots, .n_slots = r->window.n_slots};
+    for (size_t s = 0; s < events->n_slots; s++) {
+        const feat_event_slot *slot = &events->slots[s];
+        r->window.slots[s] = (feat_event_slot){.class = slot->class,
+                                               .values = (char *)slot->values + first * feat_class_size(slot->class),
+                                               .state = slot->state + first};
+    }
+    for (size_t e = 0; e < n; e++) {
+        r->entities[e].from -= first;
+        r->entities[e].to -= first;
+    }
+    return &r->window;
+}
+
 feat_status feat_cluster_reader_next(feat_cluster_reader *r, const feat_events **events, feat_sweep_entity **entities,
                                      uint32_t **numbers, size_t *n, feat_error *err) {
-    *n = 0;
-    while (*n == 0) {
-        bool bounded, alone;
+    bool alone = false;
+    for (*n = 0; *n == 0;) {
+        bool bounded;
         int64_t bound = 0;
         FEAT_TRY(fill_runs(r, &bounded, &bound, err));
         if (r->n_active == 0) return FEAT_OK;
         alone = r->n_active == 1;
-        *events = alone ? &r->runs[r->active[0]].events : &r->batch;
         FEAT_TRY(alone ? take_run(r, bounded, bound, n, err) : take_runs(r, bounded, bound, n, err));
     }
+    if (alone) *events = &r->runs[r->active[0]].events;
+    else FEAT_TRY(lend_states(r, events, err));
+    FEAT_TRY(put_in_order(r, events, *n, err));
+    if (alone && *events != &r->sorted) *events = narrow(r, *events, *n);
     *entities = r->entities;
     *numbers = r->numbers;
-    return put_in_order(r, events, *n, err);
+    return FEAT_OK;
 }
 
 void feat_cluster_reader_count(const feat_cluster_reader *r, uint64_t *rows, uint64_t *segments, uint64_t *bytes) {

@@ -6,51 +6,64 @@
 #include "base/parallel.h"
 #include "engine/ingest.h" /* feat_sort_keys */
 
-/* ---- Numbers of integers. ---- */
+/* ---- Numbers of integers: 0, 1, 2, ... in the order of first sight. ---- */
 
-void feat_intmap_done(feat_intmap *map) {
-    feat_free(map->keys);
-    feat_free(map->numbers);
-    *map = (feat_intmap){0};
+typedef struct intmap {
+    int64_t *keys;     /* by slot of an open table */
+    uint32_t *numbers; /* FEAT_NO_KEY: the slot is free */
+    size_t size, n;
+} intmap;
+
+static uint64_t hash_of(int64_t key) {
+    uint64_t x = (uint64_t)key * UINT64_C(0x9e3779b97f4a7c15);
+    return x ^ x >> 32;
 }
 
-static bool resize(feat_intmap *map) {
-    feat_intmap grown = {.size = map->size ? map->size * 2 : 256, .n = map->n};
+/* The number of a key, or FEAT_NO_KEY. */
+static uint32_t intmap_find(const intmap *map, int64_t key) {
+    if (map->size == 0) return FEAT_NO_KEY;
+    for (size_t at = hash_of(key) & (map->size - 1);; at = (at + 1) & (map->size - 1))
+        if (map->numbers[at] == FEAT_NO_KEY || map->keys[at] == key) return map->numbers[at];
+}
+
+static void intmap_done(intmap *map) {
+    feat_free(map->keys);
+    feat_free(map->numbers);
+    *map = (intmap){0};
+}
+
+static bool resize(intmap *map) {
+    intmap grown = {.size = map->size ? map->size * 2 : 256, .n = map->n};
     grown.keys = feat_alloc_array(grown.size, sizeof *grown.keys);
     grown.numbers = feat_alloc_array(grown.size, sizeof *grown.numbers);
     if (!grown.keys || !grown.numbers) {
-        feat_intmap_done(&grown);
+        intmap_done(&grown);
         return false;
     }
     memset(grown.numbers, 0xff, grown.size * sizeof *grown.numbers);
     for (size_t i = 0; i < map->size; i++) {
         if (map->numbers[i] == FEAT_NO_KEY) continue;
-        size_t at = feat_intmap_hash(map->keys[i]) & (grown.size - 1);
+        size_t at = hash_of(map->keys[i]) & (grown.size - 1);
         while (grown.numbers[at] != FEAT_NO_KEY) at = (at + 1) & (grown.size - 1);
         grown.keys[at] = map->keys[i];
         grown.numbers[at] = map->numbers[i];
     }
-    feat_intmap_done(map);
+    intmap_done(map);
     *map = grown;
     return true;
 }
 
-bool feat_intmap_number(feat_intmap *map, int64_t key, uint32_t *number) {
-    *number = feat_intmap_find(map, key);
+/* The number of a key, given one if it is new. False when memory is out. */
+static bool intmap_number(intmap *map, int64_t key, uint32_t *number) {
+    *number = intmap_find(map, key);
     if (*number != FEAT_NO_KEY) return true;
     if (map->n * 2 >= map->size && !resize(map)) return false;
     if (map->n >= FEAT_NO_KEY - 1) return false;
-    size_t at = feat_intmap_hash(key) & (map->size - 1);
+    size_t at = hash_of(key) & (map->size - 1);
     while (map->numbers[at] != FEAT_NO_KEY) at = (at + 1) & (map->size - 1);
     map->keys[at] = key;
     *number = map->numbers[at] = (uint32_t)map->n++;
     return true;
-}
-
-void feat_grouping_keys(const feat_grouping *g, int64_t *keys) {
-    for (size_t p = 0; p < FEAT_GROUPING_PARTS; p++)
-        for (size_t i = 0; i < g->parts[p].size; i++)
-            if (g->parts[p].numbers[i] != FEAT_NO_KEY) keys[g->bases[p] + g->parts[p].numbers[i]] = g->parts[p].keys[i];
 }
 
 /* ---- Sorting within groups. ---- */
@@ -80,24 +93,29 @@ static void add_up(uint32_t *starts, size_t n) {
 
 /* ---- Keys that are one integer. ---- */
 
-enum { CHUNK = 65536, PARTS = FEAT_GROUPING_PARTS, NO_KEY = PARTS /* the part of rows without a key */ };
+enum { CHUNK = 65536, PARTS = 32, NO_KEY = PARTS /* the part of rows without a key */, SAMPLES = 32 * PARTS };
 
-/* Rows are dealt out to the parts chunk by chunk, in their order; then each part is grouped alone. */
+/* Rows are dealt out, chunk by chunk and in their order, to parts that each have a range of keys; then each part is
+ * grouped alone, so that parts are small and threads can work on several. */
 typedef struct dealing {
     feat_grouping *g;
     const feat_code *code;
     size_t join;
     const feat_row_source *rows;
     int64_t *keys;  /* by row */
-    uint8_t *parts; /* by row */
+    uint8_t *parts; /* by row; NO_KEY from the start where there is none */
     size_t n_chunks;
-    uint32_t (*at)[PARTS + 1]; /* by chunk: rows of each part; then where the next one goes */
-    int64_t *least, *greatest; /* by chunk */
+    bool *ordered;                /* by chunk: rows have keys, and are in the order of key and time */
+    uint32_t *first_group;        /* by chunk: how many keys begin in it; then how many began before it */
+    uint32_t (*at)[PARTS + 1];    /* by chunk: rows of each part; then where the next one goes */
+    int64_t splitters[PARTS - 1]; /* the least key of each part but the first */
     /* Dealt out: */
     uint32_t starts[PARTS + 2];
     int64_t *dealt_keys;
     uint32_t *dealt_rows;
-    uint32_t *group_starts[PARTS]; /* of the groups of each part, from 0 */
+    int64_t *part_keys[PARTS];     /* of each part, ascending */
+    uint32_t *group_starts[PARTS]; /* of its groups, from 0 */
+    uint32_t n_groups[PARTS];
 } dealing;
 
 static size_t chunk_rows(const dealing *d, size_t chunk) {
@@ -105,39 +123,113 @@ static size_t chunk_rows(const dealing *d, size_t chunk) {
     return d->g->n_rows - first < CHUNK ? d->g->n_rows - first : CHUNK;
 }
 
-static void note_keys(dealing *d, size_t chunk, size_t first, const int64_t *keys, const uint8_t *states, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        bool has = states[i] == FEAT_STATE_VALUE;
-        uint8_t part = has ? (uint8_t)(feat_intmap_hash(keys[i]) >> 59) : NO_KEY;
-        d->keys[first + i] = keys[i];
-        d->parts[first + i] = part;
-        d->at[chunk][part]++;
-        if (has && keys[i] < d->least[chunk]) d->least[chunk] = keys[i];
-        if (has && keys[i] > d->greatest[chunk]) d->greatest[chunk] = keys[i];
-    }
-}
-
 static feat_status read_chunk(void *context, size_t chunk, feat_error *err) {
     dealing *d = context;
     const feat_code_join *join = &d->code->joins[d->join];
     feat_machine *machine;
     size_t first = chunk * CHUNK, rows = chunk_rows(d, chunk);
+    const int64_t *times = d->rows->times;
     feat_status status = feat_machine_new(d->code, &machine, err);
+    bool ordered = true;
+    uint32_t groups = 0;
     if (status != FEAT_OK) return status;
-    d->least[chunk] = INT64_MAX;
-    d->greatest[chunk] = INT64_MIN;
-    for (size_t at = 0; at < rows && status == FEAT_OK; at += FEAT_LANES) {
-        uint8_t states[FEAT_LANES];
-        size_t n = rows - at < FEAT_LANES ? rows - at : FEAT_LANES;
-        feat_row_source_load(d->rows, d->code, d->join, machine, first + at, n);
+    for (size_t at = first; at < first + rows && status == FEAT_OK; at += FEAT_LANES) {
+        uint8_t states[FEAT_LANES], worst = 0;
+        size_t n = first + rows - at < FEAT_LANES ? first + rows - at : FEAT_LANES;
+        feat_row_source_load(d->rows, d->code, d->join, machine, at, n);
         status = feat_machine_run_steps(machine, 0, join->step, n, err);
         if (status != FEAT_OK) break;
         const feat_vector *key = feat_machine_register(machine, join->key[0]);
         feat_vector_states(key, n, states);
-        note_keys(d, chunk, first + at, feat_vector_values(key), states, n);
+        memcpy(d->keys + at, feat_vector_values(key), n * sizeof *d->keys);
+        for (size_t i = 0; i < n; i++) {
+            d->parts[at + i] = states[i] == FEAT_STATE_VALUE ? 0 : NO_KEY;
+            worst |= states[i];
+        }
+        ordered = ordered && worst == 0;
+        const int64_t *keys = d->keys;
+        for (size_t i = at > first ? at : at + 1; i < at + n && ordered; i++) {
+            ordered = keys[i - 1] < keys[i] || (keys[i - 1] == keys[i] && times[i - 1] <= times[i]);
+            groups += keys[i - 1] != keys[i];
+        }
     }
+    d->ordered[chunk] = ordered;
+    d->first_group[chunk] = groups;
     feat_machine_free(machine);
     return status;
+}
+
+/* ---- Rows that come in the order of key and time are groups as they lie. ---- */
+
+static bool is_ordered(dealing *d) {
+    const int64_t *times = d->rows->times, *keys = d->keys;
+    uint32_t before = 0;
+    for (size_t c = 0; c < d->n_chunks; c++) {
+        size_t i = c * CHUNK;
+        if (!d->ordered[c]) return false;
+        if (i && (keys[i - 1] > keys[i] || (keys[i - 1] == keys[i] && times[i - 1] > times[i]))) return false;
+        uint32_t here = d->first_group[c] + (i == 0 || keys[i - 1] != keys[i]);
+        d->first_group[c] = before;
+        before += here;
+    }
+    d->g->n_keys = before;
+    return true;
+}
+
+static feat_status take_chunk(void *context, size_t chunk, feat_error *err) {
+    dealing *d = context;
+    feat_grouping *g = d->g;
+    size_t first = chunk * CHUNK, end = first + chunk_rows(d, chunk), group = d->first_group[chunk];
+    (void)err;
+    for (size_t i = first; i < end; i++) {
+        if (i && d->keys[i - 1] == d->keys[i]) continue;
+        g->keys[group] = d->keys[i];
+        g->starts[group++] = (uint32_t)i;
+    }
+    return FEAT_OK;
+}
+
+static feat_status take_ordered(dealing *d, size_t threads, feat_error *err) {
+    feat_grouping *g = d->g;
+    g->keys = feat_alloc_array(g->n_keys, sizeof *g->keys);
+    g->starts = feat_alloc_array(g->n_keys + 2, sizeof *g->starts);
+    if (!g->keys || !g->starts) return feat_fail_memory(err);
+    g->starts[g->n_keys] = g->starts[g->n_keys + 1] = (uint32_t)g->n_rows;
+    g->times = d->rows->times;
+    return feat_parallel(threads, d->n_chunks, take_chunk, d, err);
+}
+
+/* ---- Any other order. ---- */
+
+/* Keys that divide the rows into parts of about one size, whatever the keys are: quantiles of a sample. */
+static void choose_splitters(dealing *d) {
+    feat_sort_item samples[SAMPLES], scratch[SAMPLES];
+    size_t n = 0, rows = d->g->n_rows;
+    for (size_t i = 0; i < SAMPLES; i++) {
+        size_t row = (size_t)((feat_int128)rows * (int64_t)i / SAMPLES);
+        if (d->parts[row] != NO_KEY) samples[n++] = (feat_sort_item){key_of_time(d->keys[row]), 0};
+    }
+    feat_sort_keys(samples, scratch, n);
+    for (size_t i = 0; i < PARTS - 1; i++)
+        d->splitters[i] = n ? time_of_key(samples[(i + 1) * n / PARTS].key) : INT64_MAX;
+}
+
+static feat_status count_chunk(void *context, size_t chunk, feat_error *err) {
+    dealing *d = context;
+    size_t first = chunk * CHUNK, end = first + chunk_rows(d, chunk);
+    uint32_t *counts = d->at[chunk];
+    (void)err;
+    for (size_t row = first; row < end; row++) {
+        if (d->parts[row] != NO_KEY) {
+            /* The splitters that are not above the key, by halving 31: no branch depends on the key. */
+            uint32_t part = 0;
+            for (uint32_t half = PARTS / 2; half; half /= 2)
+                part += d->splitters[part + half - 1] <= d->keys[row] ? half : 0;
+            d->parts[row] = (uint8_t)part;
+        }
+        counts[d->parts[row]]++;
+    }
+    return FEAT_OK;
 }
 
 static feat_status deal_chunk(void *context, size_t chunk, feat_error *err) {
@@ -152,42 +244,64 @@ static feat_status deal_chunk(void *context, size_t chunk, feat_error *err) {
     return FEAT_OK;
 }
 
+/* Numbers of a part's rows in the order of their keys; the keys, ascending. */
+static feat_status number_part(const int64_t *keys, size_t n, uint32_t *numbers, int64_t **sorted, uint32_t *n_keys,
+                               feat_error *err) {
+    intmap map = {0};
+    feat_sort_item *items = NULL;
+    uint32_t *ranks = NULL;
+    feat_status status = FEAT_OK;
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0 && keys[i] == keys[i - 1]) numbers[i] = numbers[i - 1];
+        else if (!intmap_number(&map, keys[i], &numbers[i])) FEAT_GOTO(status, feat_fail_memory(err), out);
+    }
+    items = feat_alloc_array(map.n, 2 * sizeof *items);
+    ranks = feat_alloc_array(map.n, sizeof *ranks);
+    *sorted = feat_alloc_array(map.n, sizeof **sorted);
+    if (!items || !ranks || !*sorted) FEAT_GOTO(status, feat_fail_memory(err), out);
+    for (size_t i = 0; i < map.size; i++)
+        if (map.numbers[i] != FEAT_NO_KEY)
+            items[map.numbers[i]] = (feat_sort_item){key_of_time(map.keys[i]), map.numbers[i]};
+    feat_sort_keys(items, items + map.n, map.n);
+    for (size_t k = 0; k < map.n; k++) {
+        (*sorted)[k] = time_of_key(items[k].key);
+        ranks[items[k].row] = (uint32_t)k;
+    }
+    for (size_t i = 0; i < n; i++) numbers[i] = ranks[numbers[i]];
+    *n_keys = (uint32_t)map.n;
+out:
+    intmap_done(&map);
+    feat_free(items);
+    feat_free(ranks);
+    return status;
+}
+
 /* Rows of one part into groups; their places are those that the part was dealt. */
 static feat_status group_part(void *context, size_t part, feat_error *err) {
     dealing *d = context;
     feat_grouping *g = d->g;
-    uint32_t first = d->starts[part];
+    uint32_t first = d->starts[part], n_groups = 1, *starts = NULL;
     size_t n = d->starts[part + 1] - first, room = 0;
-    const int64_t *keys = d->dealt_keys + first;
     const uint32_t *rows = d->dealt_rows + first;
-    uint32_t *numbers = feat_alloc_array(n, sizeof *numbers), *starts = NULL;
+    uint32_t *numbers = feat_alloc_zero(n, sizeof *numbers);
     feat_sort_item *items = feat_alloc_array(n, sizeof *items), *scratch = NULL;
     feat_status status = numbers && items ? FEAT_OK : feat_fail_memory(err);
-    for (size_t i = 0; i < n && status == FEAT_OK && part < PARTS; i++) {
-        if (i > 0 && keys[i] == keys[i - 1]) numbers[i] = numbers[i - 1];
-        else if (!feat_intmap_number(&g->parts[part], keys[i], &numbers[i])) status = feat_fail_memory(err);
-    }
+    if (status == FEAT_OK && part < PARTS)
+        status = number_part(d->dealt_keys + first, n, numbers, &d->part_keys[part], &n_groups, err);
     if (status != FEAT_OK) goto out;
-    if (part == NO_KEY) memset(numbers, 0, n * sizeof *numbers);
-    size_t n_groups = part < PARTS ? g->parts[part].n : 1;
-    starts = feat_alloc_zero(n_groups + 3, sizeof *starts);
-    if (!starts) {
-        status = feat_fail_memory(err);
-        goto out;
-    }
+    starts = feat_alloc_zero((size_t)n_groups + 3, sizeof *starts);
+    if (!starts) FEAT_GOTO(status, feat_fail_memory(err), out);
     for (size_t i = 0; i < n; i++) starts[numbers[i] + 2]++;
-    add_up(starts, n_groups + 2);
+    add_up(starts, (size_t)n_groups + 2);
     for (size_t i = 0; i < n; i++)
         items[starts[numbers[i] + 1]++] = (feat_sort_item){key_of_time(d->rows->times[rows[i]]), rows[i]};
-    if (sort_groups(items, starts, n_groups, &scratch, &room) != 0) {
-        status = feat_fail_memory(err);
-        goto out;
-    }
+    if (sort_groups(items, starts, n_groups, &scratch, &room) != 0) FEAT_GOTO(status, feat_fail_memory(err), out);
     for (size_t i = 0; i < n; i++) {
         g->rows[first + i] = items[i].row;
-        g->times[first + i] = time_of_key(items[i].key);
+        g->own_times[first + i] = time_of_key(items[i].key);
     }
     if (part < PARTS) {
+        d->n_groups[part] = n_groups;
         d->group_starts[part] = starts;
         starts = NULL;
     }
@@ -217,22 +331,35 @@ static void place_chunks(dealing *d) {
 static feat_status join_parts(dealing *d, feat_error *err) {
     feat_grouping *g = d->g;
     size_t at = 0;
-    g->n_keys = 0;
-    for (size_t p = 0; p < PARTS; p++) {
-        g->bases[p] = (uint32_t)g->n_keys;
-        g->n_keys += g->parts[p].n;
-    }
+    for (size_t p = 0; p < PARTS; p++) g->n_keys += d->n_groups[p];
     g->starts = feat_alloc_array(g->n_keys + 2, sizeof *g->starts);
-    if (!g->starts) return feat_fail_memory(err);
+    g->keys = feat_alloc_array(g->n_keys, sizeof *g->keys);
+    if (!g->starts || !g->keys) return feat_fail_memory(err);
     for (size_t p = 0; p < PARTS; p++)
-        for (size_t k = 0; k < g->parts[p].n; k++) g->starts[at++] = d->starts[p] + d->group_starts[p][k];
+        for (size_t k = 0; k < d->n_groups[p]; k++) {
+            g->keys[at] = d->part_keys[p][k];
+            g->starts[at++] = d->starts[p] + d->group_starts[p][k];
+        }
     g->starts[at] = d->starts[PARTS];
     g->starts[at + 1] = d->starts[PARTS + 1];
-    for (size_t c = 0; c < d->n_chunks; c++) {
-        if (d->least[c] < g->least) g->least = d->least[c];
-        if (d->greatest[c] > g->greatest) g->greatest = d->greatest[c];
-    }
     return FEAT_OK;
+}
+
+static feat_status deal_rows(dealing *d, size_t threads, feat_error *err) {
+    feat_grouping *g = d->g;
+    size_t n = g->n_rows;
+    d->at = feat_alloc_zero(d->n_chunks, sizeof *d->at);
+    d->dealt_keys = feat_alloc_array(n, sizeof *d->dealt_keys);
+    d->dealt_rows = feat_alloc_array(n, sizeof *d->dealt_rows);
+    g->rows = feat_alloc_array(n, sizeof *g->rows);
+    g->times = g->own_times = feat_alloc_array(n, sizeof *g->own_times);
+    if (!d->at || !d->dealt_keys || !d->dealt_rows || !g->rows || !g->times) return feat_fail_memory(err);
+    choose_splitters(d);
+    FEAT_TRY(feat_parallel(threads, d->n_chunks, count_chunk, d, err));
+    place_chunks(d);
+    FEAT_TRY(feat_parallel(threads, d->n_chunks, deal_chunk, d, err));
+    FEAT_TRY(feat_parallel(threads, PARTS + 1, group_part, d, err));
+    return join_parts(d, err);
 }
 
 static feat_status group_ints(feat_grouping *g, const feat_code *code, size_t join, const feat_row_source *rows,
@@ -241,33 +368,39 @@ static feat_status group_ints(feat_grouping *g, const feat_code *code, size_t jo
     dealing d = {.g = g, .code = code, .join = join, .rows = rows, .n_chunks = (n + CHUNK - 1) / CHUNK};
     d.keys = feat_alloc_array(n, sizeof *d.keys);
     d.parts = feat_alloc_array(n, 1);
-    d.at = feat_alloc_zero(d.n_chunks, sizeof *d.at);
-    d.least = feat_alloc_array(d.n_chunks, sizeof *d.least);
-    d.greatest = feat_alloc_array(d.n_chunks, sizeof *d.greatest);
-    d.dealt_keys = feat_alloc_array(n, sizeof *d.dealt_keys);
-    d.dealt_rows = feat_alloc_array(n, sizeof *d.dealt_rows);
-    g->rows = feat_alloc_array(n, sizeof *g->rows);
-    g->times = feat_alloc_array(n, sizeof *g->times);
-    feat_status status = FEAT_OK;
-    if (!d.keys || !d.parts || !d.at || !d.least || !d.greatest || !d.dealt_keys || !d.dealt_rows || !g->rows ||
-        !g->times)
-        status = feat_fail_memory(err);
-    if (status == FEAT_OK) status = feat_parallel(threads, d.n_chunks, read_chunk, &d, err);
-    if (status == FEAT_OK) {
-        place_chunks(&d);
-        status = feat_parallel(threads, d.n_chunks, deal_chunk, &d, err);
+    d.ordered = feat_alloc_array(d.n_chunks, sizeof *d.ordered);
+    d.first_group = feat_alloc_array(d.n_chunks, sizeof *d.first_group);
+    bool made = d.keys && d.parts && d.ordered && d.first_group;
+    feat_status status = made ? feat_parallel(threads, d.n_chunks, read_chunk, &d, err) : feat_fail_memory(err);
+    if (status == FEAT_OK) status = is_ordered(&d) ? take_ordered(&d, threads, err) : deal_rows(&d, threads, err);
+    for (size_t p = 0; p < PARTS; p++) {
+        feat_free(d.part_keys[p]);
+        feat_free(d.group_starts[p]);
     }
-    if (status == FEAT_OK) status = feat_parallel(threads, PARTS + 1, group_part, &d, err);
-    if (status == FEAT_OK) status = join_parts(&d, err);
-    for (size_t p = 0; p < PARTS; p++) feat_free(d.group_starts[p]);
     feat_free(d.keys);
     feat_free(d.parts);
+    feat_free(d.ordered);
+    feat_free(d.first_group);
     feat_free(d.at);
-    feat_free(d.least);
-    feat_free(d.greatest);
     feat_free(d.dealt_keys);
     feat_free(d.dealt_rows);
     return status;
+}
+
+size_t feat_grouping_seek(const feat_grouping *g, size_t group, int64_t key) {
+    size_t step = 1, n = g->n_keys;
+    if (group >= n || g->keys[group] >= key) return group;
+    while (step < n - group && g->keys[group + step] < key) {
+        group += step;
+        step *= 2;
+    }
+    size_t low = group + 1, left = (step < n - group ? group + step : n) - low;
+    while (left > 0) {
+        size_t half = left / 2;
+        if (g->keys[low + half] < key) low += half + 1, left -= half + 1;
+        else left = half;
+    }
+    return low;
 }
 
 /* ---- Any other key. ---- */
@@ -316,7 +449,7 @@ static feat_status group_rows(feat_grouping *g, const int64_t *times, uint32_t *
     feat_status status = FEAT_OK;
     g->starts = feat_alloc_zero(g->n_keys + 3, sizeof *g->starts);
     g->rows = feat_alloc_array(n, sizeof *g->rows);
-    g->times = feat_alloc_array(n, sizeof *g->times);
+    g->times = g->own_times = feat_alloc_array(n, sizeof *g->own_times);
     if (!items || !g->starts || !g->rows || !g->times) {
         status = feat_fail_memory(err);
         goto out;
@@ -334,7 +467,7 @@ static feat_status group_rows(feat_grouping *g, const int64_t *times, uint32_t *
     }
     for (size_t p = 0; p < n; p++) {
         g->rows[p] = items[p].row;
-        g->times[p] = time_of_key(items[p].key);
+        g->own_times[p] = time_of_key(items[p].key);
     }
 out:
     feat_free(items);
@@ -343,19 +476,16 @@ out:
 }
 
 feat_status feat_grouping_encode(feat_grouping *g, feat_error *err) {
-    if (!g->by_int || g->map.n == g->n_keys) return FEAT_OK;
-    int64_t *keys = feat_alloc_array(g->n_keys, sizeof *keys);
+    if (!g->keys || g->map.n == g->n_keys) return FEAT_OK;
     feat_buffer key;
-    bool made = keys != NULL;
+    bool made = true;
     feat_buffer_init(&key);
-    if (made) feat_grouping_keys(g, keys);
     for (size_t k = 0; made && k < g->n_keys; k++) {
         uint32_t number;
         feat_buffer_clear(&key);
-        feat_key_append_int(&key, keys[k]);
+        feat_key_append_int(&key, g->keys[k]);
         made = !key.failed && feat_keymap_number(&g->map, key.data, key.size, true, &number);
     }
-    feat_free(keys);
     feat_buffer_done(&key);
     return made ? FEAT_OK : feat_fail_memory(err);
 }
@@ -365,12 +495,10 @@ static bool is_int_type(feat_type type) { return feat_class_of(type) == FEAT_CLA
 feat_status feat_grouping_make(feat_grouping *g, const feat_code *code, size_t join, const feat_row_source *rows,
                                size_t n, size_t threads, feat_error *err) {
     const feat_code_join *j = &code->joins[join];
-    *g = (feat_grouping){.n_rows = n,
-                         .by_int = j->block->n_key == 1 && is_int_type(j->types[0]) && is_int_type(j->block->key[0]),
-                         .least = INT64_MAX,
-                         .greatest = INT64_MIN};
+    *g = (feat_grouping){.n_rows = n};
     feat_keymap_init(&g->map);
-    if (g->by_int) return group_ints(g, code, join, rows, threads, err);
+    if (j->block->n_key == 1 && is_int_type(j->types[0]) && is_int_type(j->block->key[0]))
+        return group_ints(g, code, join, rows, threads, err);
     uint32_t *row_key = feat_alloc_array(n, sizeof *row_key);
     feat_status status = row_key ? number_rows(g, code, join, rows, row_key, err) : feat_fail_memory(err);
     if (status == FEAT_OK) status = group_rows(g, rows->times, row_key, err);
@@ -379,10 +507,10 @@ feat_status feat_grouping_make(feat_grouping *g, const feat_code *code, size_t j
 }
 
 void feat_grouping_done(feat_grouping *g) {
-    for (size_t p = 0; p < FEAT_GROUPING_PARTS; p++) feat_intmap_done(&g->parts[p]);
     feat_keymap_done(&g->map);
+    feat_free(g->keys);
     feat_free(g->starts);
     feat_free(g->rows);
-    feat_free(g->times);
+    feat_free(g->own_times);
     *g = (feat_grouping){0};
 }

@@ -145,6 +145,7 @@ typedef struct feat_answers {
     bool *shares_state;       /* of each column: its states are those of a column before, and that one's to free */
     size_t n;
     feat_arena text;
+    struct feat_arrival *arrival; /* or NULL: every answer is at its row's place */
 } feat_answers;
 /* For the aggregates that `code` loads of its join `join`. */
 feat_status feat_answers_init(feat_answers *answers, const feat_code *code, size_t join, size_t n_rows,
@@ -154,6 +155,12 @@ void feat_answers_done(feat_answers *answers);
  * is joined to `answers` and gone. */
 void feat_answers_share(const feat_answers *answers, feat_answers *worker);
 void feat_answers_join(feat_answers *answers, feat_answers *worker);
+/* Answers may stand in the order in which they are made, which writes memory line after line, until all are settled.
+ * Those who answer take the places of n rows together, for good, whichever thread they are. */
+feat_status feat_answers_arrive(feat_answers *answers, size_t n_rows, feat_error *err);
+size_t feat_answers_take(const feat_answers *answers, const uint32_t *rows, size_t n);
+/* Every answer to its row. All rows have been taken. */
+feat_status feat_answers_settle(feat_answers *answers, size_t threads, feat_error *err);
 /* One aggregate of a row; false when memory is out. */
 bool feat_answers_put_one(feat_answers *answers, size_t aggregate, size_t row, const feat_cell *cell);
 feat_status feat_answers_put(feat_answers *answers, size_t row, const feat_cell *cells, bool found, feat_error *err);
@@ -229,6 +236,7 @@ typedef struct feat_sweep_rows {
     const int64_t *times;   /* of each row; ascending within an entity */
     const uint32_t *places; /* of each row: where its answer goes */
     size_t n_rows;
+    bool together; /* the places follow each other */
 } feat_sweep_rows;
 
 /* Answers all rows, aggregate after aggregate, into the columns of `answers` that are loaded. */

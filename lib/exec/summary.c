@@ -69,11 +69,26 @@ static feat_cell cell_of_key(feat_class class, uint64_t key) {
     return cell;
 }
 
+/* A short range, whose length no branch is guessed by: [from, to) of `keys`, behind which there are BLOCK more. */
+enum { BLOCK = 8 };
+static inline uint64_t least_of_few(const uint64_t *keys, size_t from, size_t to) {
+    uint64_t least = UINT64_MAX;
+    for (size_t at = from; at < to; at += BLOCK) {
+#pragma GCC unroll 8
+        for (size_t i = 0; i < BLOCK; i++) {
+            uint64_t key = at + i < to ? keys[at + i] : UINT64_MAX;
+            least = key < least ? key : least;
+        }
+    }
+    return least;
+}
+
 static int key_tree_build(feat_key_tree *tree, const feat_event_slot *slot, size_t n, uint64_t flip) {
     feat_levels l = plan_levels(n, true);
-    if (FEAT_GROW(tree->keys, tree->capacity, l.total) != 0) return -1;
+    if (FEAT_GROW(tree->keys, tree->capacity, l.total + BLOCK) != 0) return -1;
     tree->levels = l;
     fill_keys(tree->keys, slot, n, flip);
+    memset(tree->keys + l.total, 0xff, BLOCK * sizeof *tree->keys);
     size_t length = n;
     for (size_t level = 1; level < l.count; level++) {
         const uint64_t *below = tree->keys + l.start[level - 1];
@@ -90,7 +105,7 @@ static uint64_t key_tree_query(const feat_key_tree *tree, feat_range range) {
         const uint64_t *keys = tree->keys + tree->levels.start[level];
         size_t from = range.from, to = range.to;
         if (to - from <= DIRECT) {
-            uint64_t rest = least_key(keys, from, to);
+            uint64_t rest = least_of_few(keys, from, to);
             return rest < least ? rest : least;
         }
         range.from = (from + FANOUT - 1) / FANOUT;

@@ -20,12 +20,21 @@ typedef struct edge {
     int64_t back, fore;
 } edge;
 
+/* A window whose ends move forward with t, while they are looked for. */
+typedef struct moving {
+    bool own_end, unbounded;
+    int64_t back, fore;
+    uint32_t low_at, high_at, *low, *high;
+} moving;
+
 struct feat_sweep {
     const feat_block *block;
     feat_window_index *index;
-    bool columnar;   /* all windows are ranges that t alone decides */
-    edge *edges;     /* by window */
-    uint32_t *ends;  /* by window: the first window that ends where it ends */
+    bool columnar;  /* all windows are ranges that t alone decides */
+    edge *edges;    /* by window */
+    uint32_t *ends; /* by window: the first window that ends where it ends */
+    moving *moving;
+    size_t n_moving;
     uint32_t *order; /* of the aggregates: by slot and window */
     feat_cell *cells;
     /* By row: */
@@ -73,11 +82,12 @@ static feat_status plan_windows(feat_sweep *s, feat_error *err) {
     size_t n = block->n_windows;
     s->edges = feat_alloc_zero(n, sizeof *s->edges);
     s->ends = feat_alloc_array(n, sizeof *s->ends);
+    s->moving = feat_alloc_array(n, sizeof *s->moving);
     s->low = feat_alloc_zero(n, sizeof *s->low);
     s->high = feat_alloc_zero(n, sizeof *s->high);
     s->low_capacity = feat_alloc_zero(n, sizeof *s->low_capacity);
     s->high_capacity = feat_alloc_zero(n, sizeof *s->high_capacity);
-    if (!s->edges || !s->ends || !s->low || !s->high || !s->low_capacity || !s->high_capacity)
+    if (!s->edges || !s->ends || !s->moving || !s->low || !s->high || !s->low_capacity || !s->high_capacity)
         return feat_fail_memory(err);
     s->columnar =
         feat_scanner_frames(s->index->scanner)->uniform && block->low == FEAT_NO_BOUND && block->high == FEAT_NO_BOUND;
@@ -134,6 +144,7 @@ void feat_sweep_free(feat_sweep *s) {
     feat_free(s->high_capacity);
     feat_free(s->edges);
     feat_free(s->ends);
+    feat_free(s->moving);
     feat_free(s->order);
     feat_free(s->cells);
     feat_free(s->counts);
@@ -146,36 +157,53 @@ void feat_sweep_free(feat_sweep *s) {
 
 /* ---- Where windows begin and end. ---- */
 
-/* The first place in [at, to) whose time is not below `bound`; found by doubling steps from `at`. */
-static inline uint32_t gallop(const int64_t *times, uint32_t at, uint32_t to, int64_t bound) {
+/* Most windows move by a few events from row to row: those are counted in blocks, without a branch that would be
+ * guessed wrong at every row. */
+enum { BLOCK = 8, BLOCKS = 4 };
+
+/* Events of a batch: the times of one entity after the other, and how many there are. */
+typedef struct timeline {
+    const int64_t *times;
+    uint32_t n;
+} timeline;
+
+/* The first place in [at, to) whose time is not below `bound`; after some blocks, found by doubling steps. */
+static inline uint32_t advance(timeline line, uint32_t at, uint32_t to, int64_t bound) {
+    for (uint32_t block = 0; block < BLOCKS && line.n - at >= BLOCK; block++) {
+        uint32_t below = 0, left = to - at;
+#pragma GCC unroll 8
+        for (uint32_t i = 0; i < BLOCK; i++) below += (line.times[at + i] < bound) & (i < left);
+        at += below;
+        if (below < BLOCK) return at;
+    }
     uint32_t step = 1;
-    if (at >= to || times[at] >= bound) return at;
-    while (step < to - at && times[at + step] < bound) {
+    if (at >= to || line.times[at] >= bound) return at;
+    while (step < to - at && line.times[at + step] < bound) {
         at += step;
         step *= 2;
     }
     uint32_t end = step < to - at ? at + step : to;
     at++;
-    return at + (uint32_t)feat_time_lower_bound(times + at, end - at, bound);
+    return at + (uint32_t)feat_time_lower_bound(line.times + at, end - at, bound);
 }
 
-static void find_ends(const int64_t *times, const feat_sweep_rows *rows, int64_t fore, uint32_t *high) {
+/* Windows whose ends move forward with t, all at one row before any at the next: they do not wait for each other, and
+ * find the same times in the cache. */
+static void find_moving(feat_sweep *s, timeline line, const feat_sweep_rows *rows) {
+    size_t n = s->n_moving;
     for (size_t e = 0; e < rows->n_entities; e++) {
         const feat_sweep_entity *entity = &rows->entities[e];
-        uint32_t at = entity->from;
-        for (uint32_t r = entity->row; r < entity->row_end; r++)
-            high[r] = at = gallop(times, at, entity->to, rows->times[r] - fore + 1);
-    }
-}
-
-static void find_starts(const int64_t *times, const feat_sweep_rows *rows, const edge *start, const uint32_t *high,
-                        uint32_t *low) {
-    for (size_t e = 0; e < rows->n_entities; e++) {
-        const feat_sweep_entity *entity = &rows->entities[e];
-        uint32_t at = entity->from;
+        for (size_t m = 0; m < n; m++) s->moving[m].low_at = s->moving[m].high_at = entity->from;
         for (uint32_t r = entity->row; r < entity->row_end; r++) {
-            if (!start->unbounded) at = gallop(times, at, high[r], rows->times[r] - start->back);
-            low[r] = at;
+            int64_t t = rows->times[r];
+            for (size_t m = 0; m < n; m++) {
+                moving *w = &s->moving[m];
+                uint32_t high;
+                if (w->own_end) w->high[r] = high = w->high_at = advance(line, w->high_at, entity->to, t - w->fore + 1);
+                else high = w->high[r];
+                if (!w->unbounded) w->low_at = advance(line, w->low_at, entity->to, t - w->back);
+                w->low[r] = w->low_at < high ? w->low_at : high;
+            }
         }
     }
 }
@@ -207,18 +235,23 @@ static feat_status find_windows(feat_sweep *s, const feat_events *events, const 
                                 feat_error *err) {
     bool movable = true;
     for (size_t r = 0; r < rows->n_rows; r++) movable &= is_movable(rows->times[r]);
+    s->n_moving = 0;
     for (size_t w = 0; w < s->block->n_windows; w++) {
-        bool calendar = s->edges[w].calendar || !movable;
+        const edge *own = &s->edges[w];
+        bool calendar = own->calendar || !movable;
         if (FEAT_GROW(s->low[w], s->low_capacity[w], rows->n_rows) != 0 ||
             ((calendar || s->ends[w] == w) && FEAT_GROW(s->high[w], s->high_capacity[w], rows->n_rows) != 0))
             return feat_fail_memory(err);
-        if (calendar) {
-            find_calendar(s, events->time, rows, w, s->low[w], s->high[w]);
-            continue;
-        }
-        if (s->ends[w] == w) find_ends(events->time, rows, s->edges[w].fore, s->high[w]);
-        find_starts(events->time, rows, &s->edges[w], s->high[s->ends[w]], s->low[w]);
+        if (calendar) find_calendar(s, events->time, rows, w, s->low[w], s->high[w]);
+        else
+            s->moving[s->n_moving++] = (moving){.own_end = s->ends[w] == w,
+                                                .unbounded = own->unbounded,
+                                                .back = own->back,
+                                                .fore = own->fore,
+                                                .low = s->low[w],
+                                                .high = s->high[s->ends[w]]};
     }
+    find_moving(s, (timeline){events->time, (uint32_t)events->n}, rows);
     /* Without movable times every window has found its own end. */
     return FEAT_OK;
 }
@@ -253,7 +286,9 @@ typedef struct task {
     const feat_aggregate *aggregate;
     const uint32_t *low, *high;
     size_t n;
-    bool shared; /* counts are those of an aggregate before; so are sums */
+    bool shared;  /* counts are those of an aggregate before; so are sums */
+    void *values; /* the answers: those of the sweep, or the places of the rows themselves */
+    uint8_t *states;
 } task;
 
 static void count_values(const task *t) {
@@ -267,7 +302,7 @@ static void count_values(const task *t) {
 
 /* States of an aggregate that is NULL over no value. */
 static void mark_states(const task *t, bool null_when_empty) {
-    uint8_t *states = t->s->states;
+    uint8_t *states = t->states;
     const int64_t *counts = t->s->counts;
     if (null_when_empty)
         for (size_t r = 0; r < t->n; r++) states[r] = counts[r] ? FEAT_STATE_VALUE : FEAT_STATE_NULL;
@@ -284,9 +319,9 @@ static void sum_prefixes(const task *t) {
 
 static void sum_doubles(const task *t, bool mean) {
     const feat_summary *p = t->part;
-    double *out = t->s->values;
+    double *out = t->values;
     const int64_t *counts = t->s->counts;
-    const uint8_t *states = t->s->states;
+    const uint8_t *states = t->states;
     if (p->dense || p->any_special) {
         for (size_t r = 0; r < t->n; r++)
             out[r] = states[r] == FEAT_STATE_VALUE
@@ -299,8 +334,8 @@ static void sum_doubles(const task *t, bool mean) {
 }
 
 static void sum_ints(const task *t) {
-    int64_t *out = t->s->values;
-    uint8_t *states = t->s->states;
+    int64_t *out = t->values;
+    uint8_t *states = t->states;
     const feat_int128 *sums = t->s->sums;
     for (size_t r = 0; r < t->n; r++) {
         bool fits = sums[r] >= INT64_MIN && sums[r] <= INT64_MAX;
@@ -310,16 +345,16 @@ static void sum_ints(const task *t) {
 }
 
 static void mean_ints(const task *t) {
-    double *out = t->s->values;
+    double *out = t->values;
     feat_fixed_mean_array(t->s->sums, t->s->counts, t->n, 0, out);
     for (size_t r = 0; r < t->n; r++)
-        if (t->s->states[r] != FEAT_STATE_VALUE) out[r] = 0.0;
+        if (t->states[r] != FEAT_STATE_VALUE) out[r] = 0.0;
 }
 
 static void find_extremes(const task *t, bool greatest) {
-    const uint8_t *states = t->s->states;
-    uint64_t *words = t->s->values;
-    uint8_t *bytes = t->s->values;
+    const uint8_t *states = t->states;
+    uint64_t *words = t->values;
+    uint8_t *bytes = t->values;
     const feat_summary *p = t->part;
     for (size_t r = 0; r < t->n; r++) {
         uint64_t key = 0;
@@ -359,19 +394,29 @@ static bool is_counted(const task *t) {
     }
 }
 
-static feat_status answer_one(const task *t, const feat_sweep_rows *rows, size_t a, feat_answers *answers,
-                              feat_error *err) {
+/* Answers are made where they stay when the places of the rows follow each other. */
+static void choose_room(task *t, const feat_sweep_rows *rows, const feat_event_slot *column, bool keeps_states) {
+    feat_sweep *s = t->s;
+    size_t first = rows->together ? rows->places[0] : 0;
+    t->values = rows->together ? (char *)column->values + first * feat_class_size(column->class) : s->values;
+    t->states = rows->together && keeps_states ? column->state + first : s->states;
+}
+
+static feat_status answer_one(task *t, const feat_sweep_rows *rows, size_t a, feat_answers *answers, feat_error *err) {
     feat_sweep *s = t->s;
     feat_agg agg = t->aggregate->agg;
     feat_event_slot *column = &answers->columns[a];
     if (!is_counted(t)) return put_cells(t, rows, a, answers) ? FEAT_OK : feat_fail_memory(err);
+    /* States start as values; those shared with an aggregate before are put by that one. */
+    bool put = (agg != FEAT_AGG_COUNT || t->part->any_error) && !answers->shares_state[a];
+    choose_room(t, rows, column, put);
     if (!t->shared) {
         count_values(t);
         if (t->part->sums && !t->part->dense) sum_prefixes(t);
     }
     mark_states(t, agg != FEAT_AGG_COUNT);
     switch (agg) {
-    case FEAT_AGG_COUNT: memcpy(s->values, s->counts, t->n * sizeof *s->counts); break;
+    case FEAT_AGG_COUNT: memcpy(t->values, s->counts, t->n * sizeof *s->counts); break;
     case FEAT_AGG_SUM_INT: sum_ints(t); break;
     case FEAT_AGG_AVG_INT: mean_ints(t); break;
     case FEAT_AGG_SUM_DOUBLE: sum_doubles(t, false); break;
@@ -380,12 +425,11 @@ static feat_status answer_one(const task *t, const feat_sweep_rows *rows, size_t
     }
     if (agg == FEAT_AGG_COUNT && t->part->any_error)
         for (size_t r = 0; r < t->n; r++)
-            if (s->states[r] == FEAT_STATE_ERROR) ((int64_t *)s->values)[r] = 0;
-    /* States start as values; those shared with an aggregate before are put by that one. */
-    bool put = agg != FEAT_AGG_COUNT || t->part->any_error;
-    if (put && !answers->shares_state[a]) put_bytes(column->state, s->states, rows->places, t->n);
-    if (column->class == FEAT_CLASS_B) put_bytes(column->values, s->values, rows->places, t->n);
-    else put_words(column->values, s->values, rows->places, t->n);
+            if (t->states[r] == FEAT_STATE_ERROR) ((int64_t *)t->values)[r] = 0;
+    if (rows->together) return FEAT_OK;
+    if (put) put_bytes(column->state, t->states, rows->places, t->n);
+    if (column->class == FEAT_CLASS_B) put_bytes(column->values, t->values, rows->places, t->n);
+    else put_words(column->values, t->values, rows->places, t->n);
     return FEAT_OK;
 }
 
