@@ -25,7 +25,8 @@ typedef struct feat_training_options {
     uint32_t service_version; /**< version of the service's definition; 0: the newest */
     const char *fingerprint;  /**< 32 hexadecimal digits: the definition with this one; NULL: any */
     uint64_t memory; /**< bytes that the call may use besides the spine and about 40 bytes for each of its rows; 0: no
-                        bound. What does not fit is worked through in parts, which reads the table once for each. */
+                        bound. Events that do not fit wait in a temporary file without a name. Rows that do not fit are
+                        worked through in lots, which reads the tables once for each. */
     feat_progress *progress; /**< NULL: none */
     void *progress_context;
     struct feat_training_stats *stats; /**< NULL, or filled when the features are complete: at the end of the call, or
@@ -37,6 +38,7 @@ typedef struct feat_training_options {
     const char *sequence_column; /**< as served: the same of its sequence; NULL: all are 0 */
     uint32_t threads; /**< how many threads may work at the same time, the caller's among them; 0: one for each
                          processor. The result is the same bytes for any number. */
+    const char *spill_directory; /**< where temporary files are made; NULL: in the store's directory */
 } feat_training_options;
 
 /** What a training set has cost. Times are in ns and summed over threads. */
@@ -47,6 +49,7 @@ typedef struct feat_training_stats {
     uint64_t segments_read;   /**< segments of tables (up to 65,536 rows each) */
     uint64_t segments_pruned; /**< left out by what is known of them without reading */
     uint64_t bytes_read;      /**< of the values that were read, in memory */
+    uint64_t bytes_spilled;   /**< written to temporary files */
     uint64_t passes;          /**< over tables: more than their number where memory was bounded */
     uint64_t threads;
     uint64_t spine_ns;  /**< taking over the spine */
@@ -58,14 +61,14 @@ typedef struct feat_training_stats {
 } feat_training_stats;
 
 #define FEAT_TRAINING_STATS_INIT                                                                                       \
-    { sizeof(feat_training_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { sizeof(feat_training_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** The statistics as EXPLAIN ANALYZE would show them: a line for each stage, with its share. `*text` is owned by the
  *  caller and freed with feat_text_free. */
 FEAT_API feat_status feat_training_explain(const feat_training_stats *stats, char **text, feat_error *err);
 
 #define FEAT_TRAINING_OPTIONS_INIT                                                                                     \
-    { sizeof(feat_training_options), NULL, 0, FEAT_ON_ERROR_FAIL, 0, NULL, 0, NULL, NULL, NULL, 0, NULL, NULL, 1 }
+    { sizeof(feat_training_options), NULL, 0, FEAT_ON_ERROR_FAIL, 0, NULL, 0, NULL, NULL, NULL, 0, NULL, NULL, 1, NULL }
 
 /** Builds the training set of a service at the snapshot's version.
  *

@@ -1,6 +1,6 @@
 /* What blocks say of many rows: the rows are grouped by key and time, the events of these keys come in batches of whole
  * entities, and a sweep answers the rows of a batch. Where the entities are those that the table is clustered by, its
- * segments are walked as they lie; else the events are projected and grouped first. */
+ * segments are walked as they lie; else the events are projected into partitions of the keys first. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -8,6 +8,7 @@
 #include "base/parallel.h"
 #include "engine/batch.h"
 #include "engine/clustered.h"
+#include "engine/partitions.h"
 #include "engine/project.h"
 #include "exec/cell.h"
 
@@ -26,6 +27,7 @@ typedef struct asking {
     size_t n_parts;
     int64_t *cuts;
     feat_answers *workers; /* of the parts */
+    feat_partitions *partitions;
 } asking;
 
 /* ---- Clustered. ---- */
@@ -89,102 +91,70 @@ static feat_status answer_clustered(asking *a, feat_error *err) {
 
 /* ---- Any other. ---- */
 
-/* Bytes that an event takes while it is gathered: projected, numbered, grouped, and gathered. */
-static size_t event_bytes(const feat_block *block) {
-    size_t bytes = sizeof(int64_t);
-    for (size_t s = 0; s < block->n_slots; s++) bytes += 1 + feat_class_size(feat_class_of(block->slots[s]));
-    bytes += 16 * block->branches[0].n_ties;
-    return bytes + 3 * sizeof(uint32_t);
-}
-
-/* In how many passes over the tables the events fit the memory: each gathers those of a part of the keys. */
-static feat_status count_passes(const asking *a, size_t *passes, feat_error *err) {
-    uint64_t rows = 0, memory = a->how->memory;
-    *passes = 1;
-    for (size_t b = 0; b < a->block->n_branches && memory; b++) {
-        feat_table_version *tv;
-        FEAT_TRY(feat_table_open(a->how->db, a->block->branches[b].table, a->how->version, &tv, err));
-        rows += (uint64_t)feat_table_rows(tv);
-        feat_table_close(tv);
-    }
-    if (memory && rows > memory / event_bytes(a->block))
-        *passes = (size_t)(rows / (memory / event_bytes(a->block) + 1)) + 1;
-    if (*passes > a->groups->n_keys) *passes = a->groups->n_keys;
-    return FEAT_OK;
-}
-
-/* The keys of one pass, under numbers of their own; those of all, where there is one pass. */
-static feat_status choose_keys(feat_grouping *g, size_t pass, size_t passes, feat_keymap *chosen, uint32_t *numbers,
-                               size_t *n, feat_error *err) {
-    *n = 0;
-    feat_keymap_init(chosen);
-    for (size_t k = pass; k < g->n_keys; k += passes) {
-        size_t size;
-        uint32_t number;
-        const void *key = feat_keymap_key(&g->map, (uint32_t)k, &size);
-        if (!feat_keymap_number(chosen, key, size, true, &number)) return feat_fail_memory(err);
-        numbers[(*n)++] = (uint32_t)k;
-    }
-    return FEAT_OK;
-}
-
-/* Gathers the events of the chosen keys and answers their rows. */
-static feat_status answer_pass(asking *a, const feat_keymap *chosen, const uint32_t *own, size_t n_keys,
-                               feat_row_batch *b, feat_error *err) {
-    feat_entity_events projected = {0};
+/* Answers the rows of the keys from `first` on: the events are those of n keys, counted from it. */
+static feat_status answer_events(asking *a, const feat_entity_events *projected, size_t first, size_t n_keys,
+                                 feat_row_batch *b, feat_answers *answers, feat_error *err) {
     feat_events events = {0};
     uint32_t *numbers = NULL;
     size_t *starts = NULL;
     feat_work *work = a->how->work;
-    feat_keymap map = *chosen; /* it gets no new keys */
     int64_t ticks = feat_clock_ticks();
     feat_status status;
-    FEAT_GOTO(status, feat_entity_events_init(&projected, a->block, err), out);
     FEAT_GOTO(status, feat_events_init(&events, a->block, err), out);
-    FEAT_GOTO(status, feat_project_block(a->how->db, a->how->version, a->block, &map, false, &projected, err), out);
-    FEAT_GOTO(status, feat_group_events(&projected, n_keys, &numbers, &starts, err), out);
-    for (size_t k = 0, first = 0; k < n_keys; k++) {
-        size_t n = starts[k + 1] - starts[k], at = starts[k] - starts[first];
+    FEAT_GOTO(status, feat_group_events(projected, n_keys, &numbers, &starts, err), out);
+    for (size_t k = 0, from = 0; k < n_keys; k++) {
+        size_t n = starts[k + 1] - starts[k], at = starts[k] - starts[from];
         if (n > 0) {
-            a->seen[own[k]] = 1;
-            FEAT_GOTO(status, feat_row_batch_add(b, a->groups, own[k], (uint32_t)at, (uint32_t)(at + n), err), out);
+            a->seen[first + k] = 1;
+            FEAT_GOTO(status, feat_row_batch_add(b, a->groups, first + k, (uint32_t)at, (uint32_t)(at + n), err), out);
         }
         if (at + n < BATCH_EVENTS && k + 1 < n_keys) continue;
         size_t n_rows = b->n_rows;
         feat_events_clear(&events);
-        FEAT_GOTO(status, feat_events_gather(&events, &projected.events, numbers + starts[first], at + n, err), out);
+        FEAT_GOTO(status, feat_events_gather(&events, &projected->events, numbers + starts[from], at + n, err), out);
         ticks = feat_work_spent(work, FEAT_WORK_READ, ticks);
-        FEAT_GOTO(status, feat_row_batch_run(b, &events, a->answers, err), out);
+        FEAT_GOTO(status, feat_row_batch_run(b, &events, answers, err), out);
         ticks = feat_work_spent(work, FEAT_WORK_SWEEP, ticks);
         FEAT_GOTO(status, feat_work_step(work, n_rows, err), out);
-        first = k + 1;
+        from = k + 1;
     }
 out:
-    if (work) atomic_fetch_add(&work->rows_read, projected.rows_read);
     feat_free(numbers);
     feat_free(starts);
     if (events.slots) feat_events_done(&events);
+    return status;
+}
+
+static feat_status answer_partition(void *context, size_t part, feat_error *err) {
+    asking *a = context;
+    feat_work *work = a->how->work;
+    feat_entity_events projected = {0};
+    feat_row_batch b = {0};
+    size_t first, n_keys;
+    int64_t ticks = feat_clock_ticks();
+    feat_status status = feat_sweep_new(a->block, &b.sweep, err);
+    if (status == FEAT_OK) status = feat_partitions_take(a->partitions, part, &projected, &first, &n_keys, err);
+    (void)feat_work_spent(work, FEAT_WORK_READ, ticks);
+    if (status == FEAT_OK) status = answer_events(a, &projected, first, n_keys, &b, &a->workers[part], err);
     feat_entity_events_done(&projected);
+    feat_row_batch_done(&b);
     return status;
 }
 
 static feat_status answer_projected(asking *a, feat_grouping *g, feat_error *err) {
-    feat_row_batch b = {0};
-    size_t passes = 1;
-    uint32_t *numbers = feat_alloc_array(g->n_keys, sizeof *numbers);
-    feat_status status = numbers ? feat_grouping_encode(g, err) : feat_fail_memory(err);
-    if (status == FEAT_OK) status = feat_sweep_new(a->block, &b.sweep, err);
-    if (status == FEAT_OK) status = count_passes(a, &passes, err);
-    for (size_t pass = 0; pass < passes && status == FEAT_OK; pass++) {
-        feat_keymap chosen;
-        size_t n;
-        if (pass && a->how->work) atomic_fetch_add(&a->how->work->passes, 1);
-        status = choose_keys(g, pass, passes, &chosen, numbers, &n, err);
-        if (status == FEAT_OK) status = answer_pass(a, &chosen, numbers, n, &b, err);
-        feat_keymap_done(&chosen);
-    }
-    feat_free(numbers);
-    feat_row_batch_done(&b);
+    feat_work *work = a->how->work;
+    int64_t ticks = feat_clock_ticks();
+    FEAT_TRY(feat_grouping_encode(g, err));
+    feat_status status = feat_partitions_make(a->how, a->block, &g->map, &a->partitions, err);
+    (void)feat_work_spent(work, FEAT_WORK_READ, ticks);
+    if (status != FEAT_OK) return status;
+    if (work) atomic_fetch_add(&work->bytes_spilled, feat_partitions_spilled(a->partitions));
+    size_t n = feat_partitions_count(a->partitions);
+    a->workers = feat_alloc_zero(n, sizeof *a->workers);
+    if (!a->workers) return feat_fail_memory(err);
+    for (size_t i = 0; i < n; i++) feat_answers_share(a->answers, &a->workers[i]);
+    status = feat_parallel(a->how->threads, n, answer_partition, a, err);
+    for (size_t i = 0; i < n; i++) feat_answers_join(a->answers, &a->workers[i]);
     return status;
 }
 
@@ -240,6 +210,7 @@ static feat_status answer_join(const feat_answering *how, const feat_code *code,
     status = feat_answers_settle(answers, how->threads ? how->threads : 1, err);
 out:
     feat_clusters_close(a.clusters);
+    feat_partitions_free(a.partitions);
     feat_free(a.cuts);
     feat_free(a.workers);
     feat_free(a.seen);
@@ -255,10 +226,4 @@ feat_status feat_answer_blocks(const feat_answering *how, const feat_code *code,
         FEAT_TRY(answer_join(how, code, j, &rows, n, &answers[j], err));
     }
     return FEAT_OK;
-}
-
-feat_status feat_answer_joins(feat_db *db, uint64_t version, const feat_code *code, const feat_column *const *inputs,
-                              const int64_t *times, size_t n, feat_answers *answers, feat_error *err) {
-    feat_answering how = {.db = db, .version = version, .threads = 1};
-    return feat_answer_blocks(&how, code, inputs, times, n, answers, err);
 }

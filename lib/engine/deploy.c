@@ -42,7 +42,7 @@ static feat_status build_state(feat_db *db, feat_env *env, uint32_t state, const
     feat_keymap_init(&map);
     FEAT_GOTO(status, feat_serving_drop(env, state, err), out); /* what an interrupted build may have left */
     FEAT_GOTO(status, feat_entity_events_init(&projected, block, err), out);
-    FEAT_GOTO(status, feat_project_block(db, version, block, &map, true, &projected, err), out);
+    FEAT_GOTO(status, feat_project_block(db, version, block, &map, &projected, err), out);
     FEAT_GOTO(status, feat_group_events(&projected, map.n, &numbers, &starts, err), out);
     for (uint32_t k = 0; k < map.n; k++) {
         size_t key_size, n = starts[k + 1] - starts[k];

@@ -19,8 +19,7 @@ void feat_entity_events_done(feat_entity_events *e) {
 
 /* The fields that projecting a branch reads, loaded for one lot of rows after the other. */
 typedef struct loader {
-    feat_db *db;
-    uint64_t version;
+    const feat_answering *how;
     const feat_block *block;
     const feat_branch *branch;
     feat_projector *projector;
@@ -51,9 +50,9 @@ static void loader_done(loader *l) {
     feat_free(l->rows);
 }
 
-static feat_status loader_init(loader *l, feat_db *db, uint64_t version, const feat_block *block, size_t branch,
+static feat_status loader_init(loader *l, const feat_answering *how, const feat_block *block, size_t branch,
                                feat_error *err) {
-    *l = (loader){.db = db, .version = version, .block = block, .branch = &block->branches[branch]};
+    *l = (loader){.how = how, .block = block, .branch = &block->branches[branch]};
     const feat_schema *table = l->branch->table;
     bool *reads = feat_alloc_zero(table->n_fields, sizeof *reads);
     l->fields = feat_alloc_array(table->n_fields, sizeof *l->fields);
@@ -132,7 +131,7 @@ static feat_status take_batch(loader *l, const feat_row_source *rows, size_t sta
 }
 
 /* Projects the rows that are loaded. */
-static feat_status project_loaded(loader *l, feat_keymap *map, bool all, feat_entity_events *out, feat_error *err) {
+static feat_status project_loaded(loader *l, const feat_projection *p, feat_error *err) {
     const feat_code *code = l->branch->stage.code;
     size_t n = l->n_rows;
     feat_answers *answers = NULL;
@@ -143,7 +142,9 @@ static feat_status project_loaded(loader *l, feat_keymap *map, bool all, feat_en
     if (code->n_joins) {
         answers = feat_alloc_zero(code->n_joins, sizeof *answers);
         if (!answers) return feat_fail_memory(err);
-        status = feat_answer_joins(l->db, l->version, code, l->by_field, l->times, n, answers, err);
+        feat_answering how = *l->how;
+        how.work = NULL; /* its units are rows of the spine */
+        status = feat_answer_blocks(&how, code, l->by_field, l->times, n, answers, err);
     }
     feat_row_source rows = {l->by_field, l->times, answers};
     for (size_t at = 0; at < n && status == FEAT_OK; at += FEAT_LANES) {
@@ -151,7 +152,8 @@ static feat_status project_loaded(loader *l, feat_keymap *map, bool all, feat_en
         size_t n_lanes;
         size_t part = n - at < FEAT_LANES ? n - at : FEAT_LANES;
         status = feat_projector_batch(l->projector, &rows, at, part, &lanes, &n_lanes, err);
-        if (status == FEAT_OK) status = take_batch(l, &rows, at, lanes, n_lanes, map, all, out, err);
+        if (status == FEAT_OK) status = take_batch(l, &rows, at, lanes, n_lanes, p->map, p->all, p->out, err);
+        if (status == FEAT_OK && p->taken) status = p->taken(p->context, err);
     }
     for (size_t j = 0; answers && j < code->n_joins; j++) feat_answers_done(&answers[j]);
     feat_free(answers);
@@ -161,17 +163,24 @@ static feat_status project_loaded(loader *l, feat_keymap *map, bool all, feat_en
 /* Rows that are enriched are projected many at a time: each lot reads what they are enriched with anew. */
 enum { ROWS_AT_ONCE = 65536, JOINED_ROWS_AT_ONCE = 1 << 20 };
 
-static feat_status project_branch(feat_db *db, uint64_t version, const feat_block *block, size_t branch,
-                                  feat_keymap *map, bool all, feat_entity_events *out, feat_error *err) {
+static size_t lot_rows(const loader *l) {
+    const feat_stage *stage = &l->branch->stage;
+    if (!stage->n_joins && !stage->code->n_joins) return 1; /* a segment */
+    uint64_t bytes = 16 * (l->n + stage->code->n_loads + 1), most = l->how->memory / 2 / bytes;
+    if (l->how->memory == 0 || most > JOINED_ROWS_AT_ONCE) return JOINED_ROWS_AT_ONCE;
+    return most < ROWS_AT_ONCE ? ROWS_AT_ONCE : (size_t)most;
+}
+
+static feat_status project_branch(const feat_projection *p, size_t branch, feat_error *err) {
     loader l;
     feat_table_version *tv = NULL;
     feat_prune prune = {0};
-    feat_status status = loader_init(&l, db, version, block, branch, err);
+    feat_status status = loader_init(&l, p->how, p->block, branch, err);
     if (status == FEAT_OK) status = feat_prune_init(&prune, l.branch, err);
-    size_t lot = l.branch->stage.n_joins || l.branch->stage.code->n_joins ? JOINED_ROWS_AT_ONCE : 1;
-    if (status == FEAT_OK) status = feat_table_open(db, l.branch->table, version, &tv, err);
-    size_t segments = status == FEAT_OK ? feat_table_segments(tv) : 0;
-    for (size_t s = 0; s < segments; s++) {
+    if (status == FEAT_OK) status = feat_table_open(p->how->db, l.branch->table, p->how->version, &tv, err);
+    size_t lot = lot_rows(&l), segments = status == FEAT_OK ? feat_table_segments(tv) : 0;
+    size_t end = segments * (p->share + 1) / p->shares;
+    for (size_t s = segments * p->share / p->shares; s < end; s++) {
         const uint8_t *deleted;
         size_t before = l.n_rows;
         bool skip;
@@ -180,11 +189,11 @@ static feat_status project_branch(feat_db *db, uint64_t version, const feat_bloc
             FEAT_GOTO(status, feat_table_deleted(tv, s, &deleted, err), out);
             FEAT_GOTO(status, feat_table_read(tv, s, l.fields, l.n, l.columns, err), out);
             l.n_rows += feat_table_segment(tv, s).rows;
-            out->rows_read += feat_table_segment(tv, s).rows;
+            p->out->rows_read += feat_table_segment(tv, s).rows;
             if (deleted) FEAT_GOTO(status, drop_deleted(&l, before, deleted, err), out);
         }
-        if (l.n_rows < lot && s + 1 < segments) continue;
-        FEAT_GOTO(status, project_loaded(&l, map, all, out, err), out);
+        if (l.n_rows < lot && s + 1 < end) continue;
+        FEAT_GOTO(status, project_loaded(&l, p, err), out);
         loader_clear(&l);
     }
 out:
@@ -194,10 +203,16 @@ out:
     return status;
 }
 
-feat_status feat_project_block(feat_db *db, uint64_t version, const feat_block *block, feat_keymap *map, bool all,
-                               feat_entity_events *out, feat_error *err) {
-    for (size_t b = 0; b < block->n_branches; b++) FEAT_TRY(project_branch(db, version, block, b, map, all, out, err));
+feat_status feat_project(const feat_projection *p, feat_error *err) {
+    for (size_t b = 0; b < p->block->n_branches; b++) FEAT_TRY(project_branch(p, b, err));
     return FEAT_OK;
+}
+
+feat_status feat_project_block(feat_db *db, uint64_t version, const feat_block *block, feat_keymap *map,
+                               feat_entity_events *out, feat_error *err) {
+    feat_answering how = {.db = db, .version = version, .threads = 1};
+    feat_projection p = {.how = &how, .block = block, .map = map, .all = true, .shares = 1, .out = out};
+    return feat_project(&p, err);
 }
 
 feat_status feat_project_rows(feat_db *db, uint64_t version, const feat_block *block, size_t branch,
@@ -205,14 +220,16 @@ feat_status feat_project_rows(feat_db *db, uint64_t version, const feat_block *b
                               feat_error *err) {
     loader l;
     feat_table_version *tv = NULL;
-    feat_status status = loader_init(&l, db, version, block, branch, err);
+    feat_answering how = {.db = db, .version = version, .threads = 1};
+    feat_projection p = {.how = &how, .block = block, .map = map, .all = true, .shares = 1, .out = out};
+    feat_status status = loader_init(&l, &how, block, branch, err);
     if (status == FEAT_OK) status = feat_table_open(db, l.branch->table, version, &tv, err);
     for (size_t at = 0; status == FEAT_OK && at < n; at += ROWS_AT_ONCE) {
         size_t part = n - at < ROWS_AT_ONCE ? n - at : ROWS_AT_ONCE;
         loader_clear(&l);
         FEAT_GOTO(status, feat_table_read_rows(tv, rows + at, part, l.fields, l.n, l.columns, err), out);
         l.n_rows = part;
-        status = project_loaded(&l, map, true, out, err);
+        status = project_loaded(&l, &p, err);
     }
 out:
     feat_table_close(tv);

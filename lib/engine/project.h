@@ -19,10 +19,6 @@ typedef struct feat_entity_events {
 feat_status feat_entity_events_init(feat_entity_events *e, const feat_block *block, feat_error *err);
 void feat_entity_events_done(feat_entity_events *e);
 
-/* Projects all live rows of a block's tables at a version whose key is in `map` (or of every key, which then enters the
- * map, when `all`). What events are enriched with is read at the same version. */
-feat_status feat_project_block(feat_db *db, uint64_t version, const feat_block *block, feat_keymap *map, bool all,
-                               feat_entity_events *out, feat_error *err);
 /* Projects single rows of one branch. Keys enter the map. */
 feat_status feat_project_rows(feat_db *db, uint64_t version, const feat_block *block, size_t branch,
                               const feat_row_address *rows, size_t n, feat_keymap *map, feat_entity_events *out,
@@ -39,15 +35,32 @@ typedef struct feat_answering {
     uint64_t version;
     size_t threads;  /* at most so many; at least 1 */
     uint64_t memory; /* bytes for events that are gathered at once; 0: no bound */
+    const char *spill_directory; /* for what is more than that; NULL: the store's */
     feat_work *work; /* or NULL; a row of a join is a unit */
 } feat_answering;
+
+/* What is projected of the live rows of a block's tables, and where the events go. */
+typedef struct feat_projection {
+    const feat_answering *how; /* the version, which is also that of what events are enriched with */
+    const feat_block *block;
+    feat_keymap *map; /* of the keys whose events are wanted */
+    bool all;         /* those of every key, which then enters the map */
+    size_t share, shares; /* of each table's segments: the first, second, ... of so many parts */
+    feat_entity_events *out;
+    /* NULL, or called when some events have been added to `out`, from which it may take them. */
+    feat_status (*taken)(void *context, feat_error *err);
+    void *context;
+} feat_projection;
+
+/* Several shares can be projected at the same time, unless keys enter the map. */
+feat_status feat_project(const feat_projection *projection, feat_error *err);
+/* All of it, of every key. */
+feat_status feat_project_block(feat_db *db, uint64_t version, const feat_block *block, feat_keymap *map,
+                               feat_entity_events *out, feat_error *err);
 
 /* Asks the blocks of a code's joins, in order, for n rows of inputs at their times: answers[0..n_joins), which the
  * caller has zeroed and ends with feat_answers_done whatever comes back. */
 feat_status feat_answer_blocks(const feat_answering *how, const feat_code *code, const feat_column *const *inputs,
                                const int64_t *times, size_t n, feat_answers *answers, feat_error *err);
-/* The same on one thread. */
-feat_status feat_answer_joins(feat_db *db, uint64_t version, const feat_code *code, const feat_column *const *inputs,
-                              const int64_t *times, size_t n, feat_answers *answers, feat_error *err);
 
 #endif

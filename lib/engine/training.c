@@ -269,6 +269,7 @@ static void fill_stats(training *t) {
                                               .segments_read = atomic_load(&work->segments_read),
                                               .segments_pruned = atomic_load(&work->segments_pruned),
                                               .bytes_read = atomic_load(&work->bytes_read),
+                                              .bytes_spilled = atomic_load(&work->bytes_spilled),
                                               .passes = atomic_load(&work->passes),
                                               .threads = t->how.threads,
                                               .spine_ns = ns[FEAT_WORK_SPINE],
@@ -293,10 +294,11 @@ void feat_training_describe(const feat_training_stats *stats, feat_buffer *out) 
     feat_buffer_printf(out, "training set of %llu rows in %.3f s on %llu threads\n",
                        (unsigned long long)stats->spine_rows, (double)stats->elapsed_ns / 1e9,
                        (unsigned long long)stats->threads);
-    feat_buffer_printf(out, "  tables: %llu rows in %llu segments read, %llu segments pruned, %llu passes, %.1f MB\n",
-                       (unsigned long long)stats->rows_read, (unsigned long long)stats->segments_read,
-                       (unsigned long long)stats->segments_pruned, (unsigned long long)stats->passes,
-                       (double)stats->bytes_read / 1e6);
+    feat_buffer_printf(
+        out, "  tables: %llu rows in %llu segments read, %llu segments pruned, %llu passes, %.1f MB, %.1f MB spilled\n",
+        (unsigned long long)stats->rows_read, (unsigned long long)stats->segments_read,
+        (unsigned long long)stats->segments_pruned, (unsigned long long)stats->passes, (double)stats->bytes_read / 1e6,
+        (double)stats->bytes_spilled / 1e6);
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
         feat_buffer_printf(out, "  %-24s %10.3f s %5.1f %%\n", stages[i].name, (double)stages[i].ns / 1e9,
                            all > 0 ? (double)stages[i].ns / all * 100 : 0);
@@ -323,7 +325,8 @@ feat_status feat_training_build(feat_db *db, feat_catalog *catalog, const feat_s
     t->how = (feat_answering){.db = db,
                               .version = version,
                               .threads = feat_thread_count(opt->threads),
-                              .memory = opt->memory / 2,
+                              .memory = opt->memory / 2 + (opt->memory > 0), /* 0 would be no bound */
+                              .spill_directory = opt->spill_directory,
                               .work = &t->work};
     t->shared = feat_alloc_zero(t->spine.n_batches, sizeof *t->shared);
     if (!t->shared) {

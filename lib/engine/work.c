@@ -12,6 +12,7 @@ void feat_work_init(feat_work *w, feat_progress *progress, void *context, uint64
     atomic_init(&w->segments_read, 0);
     atomic_init(&w->segments_pruned, 0);
     atomic_init(&w->bytes_read, 0);
+    atomic_init(&w->bytes_spilled, 0);
     atomic_init(&w->passes, 0);
     atomic_init(&w->cancelled, false);
     for (int i = 0; i < FEAT_WORK_STAGES; i++) atomic_init(&w->ns[i], 0);

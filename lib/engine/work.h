@@ -25,7 +25,7 @@ typedef struct feat_work {
     void *context;
     pthread_t caller; /* the thread that progress is told on */
     uint64_t total;
-    atomic_uint_fast64_t done, rows_read, segments_read, segments_pruned, bytes_read, passes;
+    atomic_uint_fast64_t done, rows_read, segments_read, segments_pruned, bytes_read, bytes_spilled, passes;
     atomic_uint_fast64_t ns[FEAT_WORK_STAGES];
     atomic_bool cancelled;
 } feat_work;

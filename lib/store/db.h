@@ -9,7 +9,6 @@
 
 feat_env *feat_db_catalog(const feat_db *db);
 feat_env *feat_db_blocks(const feat_db *db);
-const char *feat_db_path(const feat_db *db);
 /* FEAT_INTERNAL unless this handle holds the writer lock; then also what feat_db_check says. */
 feat_status feat_db_check_locked(const feat_db *db, feat_error *err);
 

@@ -20,6 +20,8 @@
 typedef struct feat_db feat_db;
 
 feat_status feat_db_open(const char *path, feat_mode mode, feat_db **db, feat_error *err);
+/* The directory. */
+const char *feat_db_path(const feat_db *db);
 feat_db *feat_db_ref(feat_db *db);
 void feat_db_unref(feat_db *db);
 /* FEAT_FORKED in a child process, FEAT_IO when a failed sync has poisoned the handle; cheap, no system call. */

@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include "base/clock.h"
+#include "exec/events.h"
 #include "plan/build.h"
 
 /* ---- a block: WHERE b, by k; x; count(*) FILTER (f); i + i FILTER (f); s ---- */
@@ -469,6 +470,28 @@ static void project_all(fixture *x, size_t n, feat_events *events) {
     feat_projector_free(projector);
 }
 
+/* Put away as bytes, moved, and looked at again, all is what it was. */
+static void check_packed(const feat_events *events) {
+    feat_buffer packed;
+    feat_events view;
+    feat_buffer_init(&packed);
+    feat_events_pack(events, &packed);
+    ck_assert(!packed.failed && packed.size % 16 == 0);
+    void *moved = aligned_alloc(64, (packed.size + 63) / 64 * 64);
+    memcpy(moved, packed.data, packed.size);
+    memset(packed.data, 0xee, packed.size);
+    ck_assert_int_eq(feat_packed_init(&view, events, NULL), FEAT_OK);
+    feat_packed_open(&view, moved);
+    ck_assert_uint_eq(view.n, events->n);
+    size_t differ = 0;
+    for (size_t i = 0; i < events->n; i++)
+        differ += !feat_events_same(events, i, &view, i) || feat_events_compare(events, i, &view, i) != 0;
+    ck_assert_uint_eq(differ, 0);
+    feat_packed_done(&view);
+    feat_buffer_done(&packed);
+    free(moved);
+}
+
 START_TEST(test_sort) {
     static const size_t sizes[] = {0, 1, 2, 3, 15, 16, 17, 33, 64, 65, 100, 1000, 5000};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
@@ -500,6 +523,8 @@ START_TEST(test_sort) {
             ck_assert_int_eq(feat_events_append(&ordered, &events, n - 1, NULL), FEAT_OK);
             ck_assert(feat_events_same(&ordered, 2 * n, &events, n - 1));
         }
+        check_packed(&events);
+        check_packed(&ordered);
         free(numbers);
         feat_events_done(&events);
         feat_events_done(&ordered);
@@ -584,6 +609,7 @@ START_TEST(test_union) {
         ck_assert_int_le(left, right);
         if (left == right) ck_assert_int_le(feat_column_compare(&events.ties[1], a, &events.ties[1], b), 0);
     }
+    check_packed(&events);
     feat_buffer_done(&key);
     feat_events_done(&events);
     fixture_done(&x);

@@ -119,3 +119,67 @@ def test_empty_and_odd_spines(filled: Any, spine: pa.Table, expected: pa.Table, 
     for wrong in (0, -1, "1"):
         with pytest.raises(libfeat.ArgumentError):
             filled.training_set("service", spine, "t", memory=wrong)
+
+
+def test_spilling(filled: Any, spine: pa.Table, expected: pa.Table, tmp_path: Path) -> None:
+    """Events that do not fit wait in a file without a name, written once and by every thread."""
+    some = spine.slice(0, 60_000)
+    for threads, memory in ((1, 1), (3, 1), (2, 4_000_000)):
+        made = filled.training_set("service", some, "t", threads=threads, memory=memory, spill_directory=tmp_path)
+        assert made.stats["bytes_spilled"] > 1_000_000 and made.stats["passes"] == 2, made.stats
+        assert made.to_arrow().combine_chunks().equals(expected.slice(0, 60_000).combine_chunks())
+        assert list(tmp_path.iterdir()) == [] and "MB spilled" in made.explain()
+    assert filled.training_set("service", some, "t", memory=1 << 30).stats["bytes_spilled"] == 0
+    assert filled.training_set("service", some, "t").stats["bytes_spilled"] == 0
+    with pytest.raises(libfeat.StorageError, match="spill directory"):
+        filled.training_set("service", some, "t", memory=1, spill_directory=tmp_path / "none")
+
+
+def test_spilling_long_texts_and_enriched_events(tmp_path: Path) -> None:
+    """Few keys with long texts, ties that are texts, a union and events that are enriched: in slices of partitions."""
+    rng = random.Random(6)
+    store = libfeat.open(tmp_path / "store")
+    store.define(
+        """
+        CREATE TABLE visits (id BIGINT NOT NULL, place TEXT, note TEXT, w DECIMAL(20, 2), ok BOOLEAN, ts TIMESTAMP NOT NULL, ENTITY KEY (id), EVENT TIME (ts));
+        CREATE TABLE places (place TEXT NOT NULL, kind TEXT, since TIMESTAMP NOT NULL, ENTITY KEY (place), EVENT TIME (since));
+        CREATE FEATURE VIEW notes AS SELECT place, count(*) OVER w AS n, last(note) OVER w AS note, max(note) OVER w AS most, sum(w) OVER w AS s, bool_or(ok) OVER w AS ok
+        FROM visits GROUP BY place WINDOW w AS (RANGE INTERVAL '5 days' PRECEDING);
+        CREATE FEATURE VIEW kinds AS SELECT p.kind, count(*) OVER w AS n, last(v.note) OVER w AS note
+        FROM visits v ASOF LEFT JOIN places p ON v.place = p.place AND v.ts >= p.since GROUP BY p.kind WINDOW w AS (RANGE INTERVAL '9 days' PRECEDING);
+        CREATE FEATURE SERVICE service AS SELECT n.n, n.note, n.most, n.s, n.ok, k.n AS of_kind, k.note AS note_of_kind
+        FROM REQUEST (place TEXT, kind TEXT) AS r LEFT JOIN notes n USING (place) LEFT JOIN kinds k ON k.kind = r.kind;
+        """
+    )
+    n = 6000
+    store.append(
+        "places",
+        pa.table(
+            {
+                "place": [place for place in ("", "p", "r") for _ in range(5)],
+                "kind": [rng.choice(["x", "y" * 30, None]) for _ in range(15)],
+                "since": pa.array([START + rng.randrange(30 * DAY) for _ in range(15)], pa.timestamp("us")),
+            }
+        ),
+    )
+    for _ in range(3):
+        store.append(
+            "visits",
+            pa.table(
+                {
+                    "id": pa.array([rng.randrange(500) for _ in range(n)], pa.int64()),
+                    "place": [rng.choice(["", "p", "q" * 40, "r", None]) for _ in range(n)],
+                    "note": [rng.choice("abc") * rng.randrange(600) if rng.random() < 0.9 else None for _ in range(n)],
+                    "w": pa.array([rng.randrange(10**6) for _ in range(n)], pa.int64()).cast(pa.decimal128(20, 0)).cast(pa.decimal128(22, 2)).cast(pa.decimal128(20, 2)),
+                    "ok": [rng.choice([True, False, None]) for _ in range(n)],
+                    "ts": pa.array([START + rng.randrange(30) * DAY for _ in range(n)], pa.timestamp("us")),
+                }
+            ),
+        )
+    spine = pa.table({"place": [rng.choice(["", "p", "q" * 40, "r", "none"]) for _ in range(3000)], "kind": [rng.choice(["x", "y" * 30]) for _ in range(3000)], "t": pa.array([START + rng.randrange(35 * DAY) for _ in range(3000)], pa.timestamp("us"))})
+    whole = store.training_set("service", spine, "t", threads=1).to_arrow().combine_chunks()
+    for threads in (1, 2, 4):
+        for memory in (1, 1_000_000, 6_000_000, None):
+            made = store.training_set("service", spine, "t", threads=threads, memory=memory)
+            assert made.to_arrow().combine_chunks().equals(whole)
+            assert (made.stats["bytes_spilled"] > 0) == (memory is not None), (memory, made.stats)

@@ -143,7 +143,7 @@ class TrainingStats(Structure):
     _fields_ = [("size", c_size_t)] + [
         (name, c_uint64)
         for name in (
-            "spine_rows", "rows_read", "segments_read", "segments_pruned", "bytes_read", "passes", "threads", "spine_ns",
+            "spine_rows", "rows_read", "segments_read", "segments_pruned", "bytes_read", "bytes_spilled", "passes", "threads", "spine_ns",
             "group_ns", "read_ns", "sweep_ns", "output_ns", "elapsed_ns",
         )
     ]
@@ -165,6 +165,7 @@ class TrainingOptions(Structure):
         ("version_column", c_char_p),
         ("sequence_column", c_char_p),
         ("threads", c_uint32),
+        ("spill_directory", c_char_p),
     ]
 
 

@@ -202,6 +202,7 @@ class Snapshot(Handle):
         progress: Optional[Callable[[int, int], Any]] = None,
         as_served: bool = False,
         position: Union[str, Sequence[str], None] = None,
+        spill_directory: Union[str, "os.PathLike[str]", None] = None,
     ) -> TrainingSet:
         """The features of a service for every row of ``spine``, as of the row's own time, from this version.
 
@@ -211,7 +212,8 @@ class Snapshot(Handle):
         column ``<feature>__status`` after each feature. A feature value that is an error fails the call, or becomes NULL
         with ``on_error="null"``. ``threads``: how many may work at the same time (0: one for each processor); the result
         is the same for any number. ``memory`` bounds, in bytes, what the call uses besides the spine and about 40 bytes
-        for each of its rows. ``progress(done, total)`` is called now and then; what it raises stops the work.
+        for each of its rows; events that do not fit wait in a temporary file in ``spill_directory`` (default: the store's).
+        ``progress(done, total)`` is called now and then; what it raises stops the work.
 
         ``as_served`` gives each row as it was served: at the position in the spine's columns ``position`` (the name of the
         version's, or of version's and sequence's, as a reader's answer has them), or without them at the newest version
@@ -228,6 +230,7 @@ class Snapshot(Handle):
         opt.fingerprint = None if fingerprint is None else text(fingerprint, "fingerprint")
         opt.threads = _threads(threads)
         opt.memory = _memory(memory)
+        opt.spill_directory = None if spill_directory is None else os.fsencode(spill_directory)
         opt.as_served = 1 if as_served else 0
         opt.version_column, opt.sequence_column = _position(position, as_served)
         stats = c.TrainingStats(size=ctypes.sizeof(c.TrainingStats))
@@ -418,11 +421,12 @@ class Store(Handle):
         progress: Optional[Callable[[int, int], Any]] = None,
         as_served: bool = False,
         position: Union[str, Sequence[str], None] = None,
+        spill_directory: Union[str, "os.PathLike[str]", None] = None,
     ) -> TrainingSet:
         """The features of a service for every row of ``spine``, from a version of the data (default: the newest).
         See ``Snapshot.training_set``."""
         with self.snapshot(version=version) as snap:
-            return snap.training_set(service, spine, timestamp, status, on_error, service_version, fingerprint, threads, memory, progress, as_served, position)
+            return snap.training_set(service, spine, timestamp, status, on_error, service_version, fingerprint, threads, memory, progress, as_served, position, spill_directory)
 
     def materialize(
         self,
