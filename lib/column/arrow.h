@@ -32,6 +32,10 @@ int feat_arrow_in_find(const feat_arrow_in *in, const char *name);
 feat_status feat_arrow_in_bind(feat_arrow_in *in, const feat_field *fields, const bool *optional, size_t n, bool exact,
                                const char *what, feat_error *err);
 
+/* Columns may show the values of a batch instead of copying them: whoever pulls batches from now on keeps each `raw`
+ * for as long as the columns are read. */
+void feat_arrow_in_lend(feat_arrow_in *in);
+
 /* Pulls the next batch: appends its rows, converted, to columns[0..n) (one for each bound field; types match the
  * fields). `*rows` gets their number, `*end` becomes true (and rows 0) at the end of the stream. When `raw` is not NULL
  * it receives the batch itself, owned by the caller. `first_row` is the number of rows before this batch, for messages.

@@ -12,6 +12,7 @@ typedef struct feat_arrow_source {
     const char *what;   /* in messages: whose column it is, as "table 'purchases'" */
     int64_t first_row;  /* in messages: number of the first row */
     bool in_dictionary; /* in messages: elements are entries of a dictionary, not rows */
+    bool lent;          /* columns may show the array's own values */
     bool in_list;       /* in messages: elements are those of the list in row `first_row` */
 } feat_arrow_source;
 

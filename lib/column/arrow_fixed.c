@@ -409,13 +409,25 @@ static feat_status fill(const feat_arrow_source *source, feat_arrow_kind kind, c
     }
 }
 
+/* Whether a column can show the values as they are. */
+static bool can_lend(const feat_arrow_source *source, feat_arrow_kind kind, const feat_arrow_slice *s, const char *from,
+                     const feat_column *out) {
+    bool same = (kind == FEAT_ARROW_INT64 && out->type == FEAT_TYPE_BIGINT) ||
+                (kind == FEAT_ARROW_MICROSECONDS && out->type == FEAT_TYPE_TIMESTAMP);
+    return source->lent && same && !s->validity && out->length == 0 && (uintptr_t)from % sizeof(int64_t) == 0;
+}
+
 feat_status feat_arrow_convert_fixed(const feat_arrow_source *source, const feat_arrow_slice *s, feat_column *out,
                                      feat_error *err) {
     feat_arrow_kind kind = feat_arrow_kind_of(source->schema->format);
     const char *from = s->array->buffers[1];
     if (!from) return feat_arrow_malformed(source, err, "its values are missing");
-    if (feat_column_reserve(out, s->n) != 0) return feat_fail_memory(err);
     if (kind != FEAT_ARROW_BOOL) from += s->start * width_of(source, kind);
+    if (can_lend(source, kind, s, from, out)) {
+        feat_column_borrow(out, from, s->n);
+        return FEAT_OK;
+    }
+    if (feat_column_reserve(out, s->n) != 0) return feat_fail_memory(err);
     FEAT_TRY(fill(source, kind, s, from, out, err));
     return feat_column_commit(out, s->n, s->validity, s->start) == 0 ? FEAT_OK : feat_fail_memory(err);
 }

@@ -23,6 +23,7 @@ struct feat_arrow_in {
     int64_t *columns; /* for each field the stream's column, -1: missing */
     size_t n_fields;
     char *what;
+    bool lends;
     enum { RUNNING, ENDED, BROKEN } state;
 };
 
@@ -248,6 +249,8 @@ fail:
     return status;
 }
 
+void feat_arrow_in_lend(feat_arrow_in *in) { in->lends = true; }
+
 /* ---- Batches. ---- */
 
 static feat_status malformed_batch(const feat_arrow_in *in, feat_error *err, const char *why) {
@@ -288,7 +291,8 @@ static feat_status convert_batch(const feat_arrow_in *in, const struct ArrowArra
     FEAT_TRY(check_batch(in, batch, first_row, err));
     size_t n = (size_t)batch->length;
     for (size_t k = 0; k < in->n_fields; k++) {
-        feat_arrow_source source = {.field = &in->fields[k], .what = in->what, .first_row = first_row};
+        feat_arrow_source source = {
+            .field = &in->fields[k], .what = in->what, .first_row = first_row, .lent = in->lends};
         int64_t column = in->columns[k];
         if (column >= 0) {
             source.schema = in->schema.children[column];

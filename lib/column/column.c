@@ -16,7 +16,7 @@ void feat_column_init(feat_column *c, feat_type type) {
 
 void feat_column_done(feat_column *c) {
     feat_free(c->validity);
-    feat_free(c->values);
+    if (!c->borrowed) feat_free(c->values);
     feat_free(c->offsets);
     feat_column_init(c, c->type);
 }
@@ -28,6 +28,7 @@ void feat_column_truncate(feat_column *c, size_t length) {
         c->null_count -= gone - feat_bits_count(c->validity, length, gone);
     }
     c->length = length;
+    if (c->borrowed) c->capacity = length; /* what comes next is not written there */
     if (c->null_count == 0) {
         feat_free(c->validity);
         c->validity = NULL;
@@ -99,7 +100,8 @@ static int grow_rows(feat_column *c, size_t need) {
         feat_free(c->offsets);
         c->offsets = offsets;
     } else {
-        feat_free(c->values);
+        if (!c->borrowed) feat_free(c->values);
+        c->borrowed = false;
         c->values = values;
     }
     c->capacity = next;
@@ -141,6 +143,14 @@ void feat_column_adopt(feat_column *c, void *values, uint8_t *validity, size_t n
     feat_column_done(c);
     *c = (feat_column){
         .type = type, .length = n, .null_count = null_count, .validity = validity, .values = values, .capacity = n};
+}
+
+void feat_column_borrow(feat_column *c, const void *values, size_t n) {
+    assert(c->length == 0 && !is_bytes(c->type) && bytes_of_rows(c->type, 1) == 8);
+    feat_type type = c->type;
+    feat_column_done(c);
+    /* Not to be changed, as the flag says. */
+    *c = (feat_column){.type = type, .length = n, .values = (void *)(uintptr_t)values, .capacity = n, .borrowed = true};
 }
 
 /* A column gets a bitmap with its first null. */

@@ -37,6 +37,7 @@ typedef struct feat_column {
     void *values;
     int64_t *offsets; /* of types of variable size: length + 1 of them; else NULL */
     size_t capacity, text_capacity;
+    bool borrowed; /* `values` are somebody else's, and copied before anything is appended */
 } feat_column;
 
 void feat_column_init(feat_column *c, feat_type type);
@@ -74,6 +75,9 @@ int feat_column_commit(feat_column *c, size_t n, const uint8_t *validity, size_t
 /* Hands `n` values of a type of 8 bytes over to an empty column, which owns both buffers from then on; they come from
  * feat_alloc_aligned. `validity` may be NULL when no value is null; a null's slot holds zeros. */
 void feat_column_adopt(feat_column *c, void *values, uint8_t *validity, size_t n, size_t null_count);
+
+/* An empty column of a type of 8 bytes shows `n` values of another, none of them null, as long as these stay. */
+void feat_column_borrow(feat_column *c, const void *values, size_t n);
 
 bool feat_column_is_null(const feat_column *c, size_t row);
 /* Whether an integer type (or BOOLEAN, DATE, TIMESTAMP) holds a number. */

@@ -10,6 +10,7 @@ typedef struct feat_row_batch {
     feat_sweep_entity *entities;
     int64_t *times;
     uint32_t *places;
+    bool scattered; /* the places do not follow each other */
     size_t n, n_rows, entities_capacity, times_capacity, places_capacity;
 } feat_row_batch;
 

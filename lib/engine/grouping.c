@@ -102,8 +102,10 @@ typedef struct dealing {
     const feat_code *code;
     size_t join;
     const feat_row_source *rows;
-    int64_t *keys;  /* by row */
-    uint8_t *parts; /* by row; NO_KEY from the start where there is none */
+    const feat_column *column; /* that holds the keys, or NULL: they are computed */
+    const int64_t *keys;       /* by row */
+    int64_t *own_keys;         /* or NULL: the column's */
+    uint8_t *parts;            /* by row; NO_KEY from the start where there is none */
     size_t n_chunks;
     bool *ordered;                /* by chunk: rows have keys, and are in the order of key and time */
     uint32_t *first_group;        /* by chunk: how many keys begin in it; then how many began before it */
@@ -111,7 +113,7 @@ typedef struct dealing {
     int64_t splitters[PARTS - 1]; /* the least key of each part but the first */
     /* Dealt out: */
     uint32_t starts[PARTS + 2];
-    int64_t *dealt_keys;
+    int64_t *dealt_keys, *dealt_times;
     uint32_t *dealt_rows;
     int64_t *part_keys[PARTS];     /* of each part, ascending */
     uint32_t *group_starts[PARTS]; /* of its groups, from 0 */
@@ -123,15 +125,54 @@ static size_t chunk_rows(const dealing *d, size_t chunk) {
     return d->g->n_rows - first < CHUNK ? d->g->n_rows - first : CHUNK;
 }
 
+/* The input that a join's key is, as it is. */
+static const feat_column *column_of(const feat_code *code, size_t join, const feat_row_source *rows) {
+    for (size_t i = 0; i < code->n_loads; i++) {
+        const feat_load *load = &code->loads[i];
+        if (load->kind != FEAT_LOAD_INPUT || load->reg != code->joins[join].key[0]) continue;
+        feat_type type = rows->inputs[load->index]->type;
+        return type == FEAT_TYPE_BIGINT || type == FEAT_TYPE_TIMESTAMP ? rows->inputs[load->index] : NULL;
+    }
+    return NULL;
+}
+
+/* Whether rows [first, end) are in the order of key and time, and how many keys begin in them, that of `first` not
+ * counted. */
+static bool are_ordered(const int64_t *keys, const int64_t *times, size_t first, size_t end, uint32_t *groups) {
+    uint32_t begun = 0;
+    for (size_t at = first + 1; at < end; at += FEAT_LANES) {
+        size_t stop = end - at < FEAT_LANES ? end : at + FEAT_LANES;
+        uint32_t wrong = 0;
+        for (size_t i = at; i < stop; i++) {
+            uint32_t same = keys[i - 1] == keys[i];
+            wrong |= (uint32_t)(keys[i - 1] > keys[i]) | (same & (uint32_t)(times[i - 1] > times[i]));
+            begun += !same;
+        }
+        if (wrong) return false;
+    }
+    *groups = begun;
+    return true;
+}
+
+static feat_status look_at_chunk(dealing *d, size_t chunk) {
+    size_t first = chunk * CHUNK, end = first + chunk_rows(d, chunk);
+    d->first_group[chunk] = 0;
+    for (size_t i = first; d->column->null_count && i < end; i++)
+        d->parts[i] = feat_column_is_null(d->column, i) ? NO_KEY : 0;
+    d->ordered[chunk] =
+        d->column->null_count == 0 && are_ordered(d->keys, d->rows->times, first, end, &d->first_group[chunk]);
+    return FEAT_OK;
+}
+
 static feat_status read_chunk(void *context, size_t chunk, feat_error *err) {
     dealing *d = context;
+    if (d->column) return look_at_chunk(d, chunk);
     const feat_code_join *join = &d->code->joins[d->join];
     feat_machine *machine;
     size_t first = chunk * CHUNK, rows = chunk_rows(d, chunk);
     const int64_t *times = d->rows->times;
     feat_status status = feat_machine_new(d->code, &machine, err);
-    bool ordered = true;
-    uint32_t groups = 0;
+    bool whole = true;
     if (status != FEAT_OK) return status;
     for (size_t at = first; at < first + rows && status == FEAT_OK; at += FEAT_LANES) {
         uint8_t states[FEAT_LANES], worst = 0;
@@ -141,20 +182,15 @@ static feat_status read_chunk(void *context, size_t chunk, feat_error *err) {
         if (status != FEAT_OK) break;
         const feat_vector *key = feat_machine_register(machine, join->key[0]);
         feat_vector_states(key, n, states);
-        memcpy(d->keys + at, feat_vector_values(key), n * sizeof *d->keys);
+        memcpy(d->own_keys + at, feat_vector_values(key), n * sizeof *d->own_keys);
         for (size_t i = 0; i < n; i++) {
             d->parts[at + i] = states[i] == FEAT_STATE_VALUE ? 0 : NO_KEY;
             worst |= states[i];
         }
-        ordered = ordered && worst == 0;
-        const int64_t *keys = d->keys;
-        for (size_t i = at > first ? at : at + 1; i < at + n && ordered; i++) {
-            ordered = keys[i - 1] < keys[i] || (keys[i - 1] == keys[i] && times[i - 1] <= times[i]);
-            groups += keys[i - 1] != keys[i];
-        }
+        whole = whole && worst == 0;
     }
-    d->ordered[chunk] = ordered;
-    d->first_group[chunk] = groups;
+    d->first_group[chunk] = 0;
+    d->ordered[chunk] = whole && are_ordered(d->keys, times, first, first + rows, &d->first_group[chunk]);
     feat_machine_free(machine);
     return status;
 }
@@ -239,6 +275,7 @@ static feat_status deal_chunk(void *context, size_t chunk, feat_error *err) {
     for (size_t row = first; row < end; row++) {
         uint32_t at = d->at[chunk][d->parts[row]]++;
         d->dealt_keys[at] = d->keys[row];
+        d->dealt_times[at] = d->rows->times[row];
         d->dealt_rows[at] = (uint32_t)row;
     }
     return FEAT_OK;
@@ -283,6 +320,7 @@ static feat_status group_part(void *context, size_t part, feat_error *err) {
     uint32_t first = d->starts[part], n_groups = 1, *starts = NULL;
     size_t n = d->starts[part + 1] - first, room = 0;
     const uint32_t *rows = d->dealt_rows + first;
+    const int64_t *times = d->dealt_times + first;
     uint32_t *numbers = feat_alloc_zero(n, sizeof *numbers);
     feat_sort_item *items = feat_alloc_array(n, sizeof *items), *scratch = NULL;
     feat_status status = numbers && items ? FEAT_OK : feat_fail_memory(err);
@@ -293,8 +331,7 @@ static feat_status group_part(void *context, size_t part, feat_error *err) {
     if (!starts) FEAT_GOTO(status, feat_fail_memory(err), out);
     for (size_t i = 0; i < n; i++) starts[numbers[i] + 2]++;
     add_up(starts, (size_t)n_groups + 2);
-    for (size_t i = 0; i < n; i++)
-        items[starts[numbers[i] + 1]++] = (feat_sort_item){key_of_time(d->rows->times[rows[i]]), rows[i]};
+    for (size_t i = 0; i < n; i++) items[starts[numbers[i] + 1]++] = (feat_sort_item){key_of_time(times[i]), rows[i]};
     if (sort_groups(items, starts, n_groups, &scratch, &room) != 0) FEAT_GOTO(status, feat_fail_memory(err), out);
     for (size_t i = 0; i < n; i++) {
         g->rows[first + i] = items[i].row;
@@ -350,10 +387,12 @@ static feat_status deal_rows(dealing *d, size_t threads, feat_error *err) {
     size_t n = g->n_rows;
     d->at = feat_alloc_zero(d->n_chunks, sizeof *d->at);
     d->dealt_keys = feat_alloc_array(n, sizeof *d->dealt_keys);
+    d->dealt_times = feat_alloc_array(n, sizeof *d->dealt_times);
     d->dealt_rows = feat_alloc_array(n, sizeof *d->dealt_rows);
     g->rows = feat_alloc_array(n, sizeof *g->rows);
     g->times = g->own_times = feat_alloc_array(n, sizeof *g->own_times);
-    if (!d->at || !d->dealt_keys || !d->dealt_rows || !g->rows || !g->times) return feat_fail_memory(err);
+    if (!d->at || !d->dealt_keys || !d->dealt_times || !d->dealt_rows || !g->rows || !g->times)
+        return feat_fail_memory(err);
     choose_splitters(d);
     FEAT_TRY(feat_parallel(threads, d->n_chunks, count_chunk, d, err));
     place_chunks(d);
@@ -366,23 +405,26 @@ static feat_status group_ints(feat_grouping *g, const feat_code *code, size_t jo
                               size_t threads, feat_error *err) {
     size_t n = g->n_rows;
     dealing d = {.g = g, .code = code, .join = join, .rows = rows, .n_chunks = (n + CHUNK - 1) / CHUNK};
-    d.keys = feat_alloc_array(n, sizeof *d.keys);
-    d.parts = feat_alloc_array(n, 1);
+    d.column = column_of(code, join, rows);
+    if (!d.column) d.own_keys = feat_alloc_array(n, sizeof *d.own_keys);
+    d.keys = d.column ? d.column->values : d.own_keys;
+    d.parts = feat_alloc_zero(n, 1);
     d.ordered = feat_alloc_array(d.n_chunks, sizeof *d.ordered);
     d.first_group = feat_alloc_array(d.n_chunks, sizeof *d.first_group);
-    bool made = d.keys && d.parts && d.ordered && d.first_group;
+    bool made = (d.column || d.own_keys) && d.parts && d.ordered && d.first_group;
     feat_status status = made ? feat_parallel(threads, d.n_chunks, read_chunk, &d, err) : feat_fail_memory(err);
     if (status == FEAT_OK) status = is_ordered(&d) ? take_ordered(&d, threads, err) : deal_rows(&d, threads, err);
     for (size_t p = 0; p < PARTS; p++) {
         feat_free(d.part_keys[p]);
         feat_free(d.group_starts[p]);
     }
-    feat_free(d.keys);
+    feat_free(d.own_keys);
     feat_free(d.parts);
     feat_free(d.ordered);
     feat_free(d.first_group);
     feat_free(d.at);
     feat_free(d.dealt_keys);
+    feat_free(d.dealt_times);
     feat_free(d.dealt_rows);
     return status;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/machine.h"
 #include "base/buffer.h"
 #include "column/arrow.h"
 #include "column/widen.h"
@@ -16,7 +17,7 @@ typedef struct ingest {
     feat_table_writer *writer;
     feat_checks *checks;
     feat_unique unique;
-    size_t part_rows;
+    size_t part_rows, part_room; /* most rows, and bytes, of a part */
     char *what;         /* "table 'purchases'" */
     feat_field *fields; /* the columns that come from the stream */
     uint32_t *from;     /* from[k]: the table's field that is fields[k] */
@@ -174,11 +175,17 @@ static size_t part_bytes(const feat_batch *part) {
     return bytes;
 }
 
+static size_t part_room(void) {
+    uint64_t room = feat_machine_memory() / FEAT_INGEST_OF_MEMORY;
+    if (room < FEAT_INGEST_LEAST_BYTES) room = FEAT_INGEST_LEAST_BYTES;
+    return (size_t)(room < FEAT_INGEST_MOST_BYTES ? room : FEAT_INGEST_MOST_BYTES);
+}
+
 /* Fills the part with the next rows of the stream, whatever its batches; empty at the end. What it ends with is decided
  * by whole batches, so that it is large: a part is sorted as one, and reading merges parts. */
 static feat_status next_part(ingest *g, feat_error *err) {
     feat_batch_clear(&g->part);
-    while (g->part.length < g->part_rows && part_bytes(&g->part) < FEAT_INGEST_PART_BYTES) {
+    while (g->part.length < g->part_rows && part_bytes(&g->part) < g->part_room) {
         size_t left = g->pulled.length - g->used, room = g->part_rows - g->part.length;
         if (left == 0) {
             if (g->end) break;
@@ -264,7 +271,7 @@ static feat_status commit(ingest *g, feat_commit *done, feat_error *err) {
 
 feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
                               const feat_write_options *opt, size_t part_rows, feat_commit *done, feat_error *err) {
-    ingest g = {.table = table, .options = FEAT_WRITE_OPTIONS_INIT, .part_rows = part_rows};
+    ingest g = {.table = table, .options = FEAT_WRITE_OPTIONS_INIT, .part_rows = part_rows, .part_room = part_room()};
     if (opt) g.options = *opt;
     g.unique = (feat_unique){.table = table, .mode = g.options.mode, .on_conflict = g.options.on_conflict};
     feat_status status = check_options(table, &g.options, err);

@@ -4,10 +4,12 @@
 
 #include "engine/engine.h"
 
-/* Rows that are checked, sorted and encoded together: enough for long runs of one entity, few enough to bound the
- * memory. */
-#define FEAT_INGEST_PART_ROWS    ((size_t)4 << 20)
-#define FEAT_INGEST_PART_BYTES   ((size_t)256 << 20)
+/* Rows that are checked, sorted and encoded together, and then lie in one run, which is what reads fastest: as many as
+ * fit a part of the machine's memory, within bounds. */
+#define FEAT_INGEST_PART_ROWS    ((size_t)16 << 20)
+#define FEAT_INGEST_LEAST_BYTES  (UINT64_C(64) << 20)
+#define FEAT_INGEST_MOST_BYTES   (UINT64_C(1) << 30)
+#define FEAT_INGEST_OF_MEMORY    16
 #define FEAT_INGEST_SEGMENT_ROWS ((size_t)65536)
 
 /* feat_ingest with parts of `part_rows` rows. What is stored and what is refused does not depend on it. */

@@ -9,10 +9,11 @@
 
 /* ---- Sorting by key. ---- */
 
-/* Below this many items the sort is by insertion, from it on up to the next bound by merging, above by digits.
- * Measured. */
+/* Below this many items the sort is by insertion, from it on up to the next bounds by spreading keys that are about
+ * evenly spread, else by merging, and above by digits. Measured. */
 #define INSERTION_MAX 24
 #define MERGE_MAX     1024
+#define SPREAD_MAX    4096
 #define DIGIT_BITS    11
 #define DIGITS        6 /* of 11 bits: 64 bits and a little */
 
@@ -53,6 +54,30 @@ static inline void sort_by_merging(feat_sort_item *items, feat_sort_item *scratc
     if (from != items) memcpy(items, from, n * sizeof *items);
 }
 
+/* Every item to the place where it would be if the keys were spread evenly, then the rest by insertion. False, with
+ * nothing done, where too many keys fall together. */
+static bool sort_by_spreading(feat_sort_item *items, feat_sort_item *scratch, size_t n) {
+    uint16_t starts[SPREAD_MAX + 1];
+    uint64_t least = items[0].key, greatest = items[0].key, pairs = 0;
+    for (size_t i = 1; i < n; i++) {
+        least = items[i].key < least ? items[i].key : least;
+        greatest = items[i].key > greatest ? items[i].key : greatest;
+    }
+    /* A place never falls as the key rises, and is below n. */
+    double scale = (double)n / ((double)(greatest - least) * (1 + 0x1p-40) + 1);
+    memset(starts, 0, (n + 1) * sizeof *starts);
+    for (size_t i = 0; i < n; i++) {
+        uint16_t *together = &starts[(size_t)((double)(items[i].key - least) * scale) + 1];
+        pairs += ++*together;
+    }
+    if (pairs > 4 * n) return false;
+    for (size_t i = 1; i <= n; i++) starts[i] = (uint16_t)(starts[i] + starts[i - 1]);
+    for (size_t i = 0; i < n; i++) scratch[starts[(size_t)((double)(items[i].key - least) * scale)]++] = items[i];
+    memcpy(items, scratch, n * sizeof *items);
+    sort_by_insertion(items, n, NULL);
+    return true;
+}
+
 /* Least significant digit first. All digits are counted in one pass; one in which all keys agree is skipped. */
 static void sort_by_digits(feat_sort_item *items, feat_sort_item *scratch, size_t n) {
     enum { RADIX = 1 << DIGIT_BITS };
@@ -82,6 +107,7 @@ void feat_sort_keys(feat_sort_item *items, feat_sort_item *scratch, size_t n) {
     for (size_t i = 1; i < n && sorted; i++) sorted = items[i - 1].key <= items[i].key;
     if (sorted) return;
     if (n <= INSERTION_MAX) sort_by_insertion(items, n, NULL);
+    else if (n <= SPREAD_MAX && sort_by_spreading(items, scratch, n)) return;
     else if (n <= MERGE_MAX || n > UINT32_MAX) sort_by_merging(items, scratch, n, NULL);
     else sort_by_digits(items, scratch, n);
 }

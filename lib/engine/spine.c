@@ -6,11 +6,11 @@
 #include "base/alloc.h"
 
 void feat_spine_done(feat_spine *s) {
+    for (size_t i = 0; s->columns && i < s->n_fields; i++) feat_column_done(&s->columns[i]);
     for (size_t i = 0; i < s->n_batches; i++)
         if (s->batches[i].release) s->batches[i].release(&s->batches[i]);
     feat_free(s->batches);
     feat_free(s->batch_rows);
-    for (size_t i = 0; s->columns && i < s->n_fields; i++) feat_column_done(&s->columns[i]);
     feat_free(s->columns);
     feat_free(s->fields);
     feat_arrow_in_close(s->in);
@@ -86,6 +86,7 @@ feat_status feat_spine_read(feat_spine *s, const feat_service *service, struct A
     if (opt->version_column) s->versions = &s->columns[time + 1];
     if (opt->sequence_column) s->sequences = &s->columns[n - 1];
     FEAT_TRY(feat_arrow_in_bind(s->in, s->fields, NULL, n, false, "spine", err));
+    feat_arrow_in_lend(s->in);
     for (;;) {
         if (FEAT_GROW(s->batches, s->batches_capacity, s->n_batches + 1) != 0 ||
             FEAT_GROW(s->batch_rows, s->rows_capacity, s->n_batches + 1) != 0)

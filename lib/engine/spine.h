@@ -13,7 +13,7 @@ typedef struct feat_spine {
     size_t *batch_rows;
     size_t n_batches, batches_capacity, rows_capacity;
     feat_field *fields;   /* the service's inputs, the timestamp, then version and sequence of positions */
-    feat_column *columns; /* one for each of them */
+    feat_column *columns; /* one for each of them; may show the values of a batch that is the only one */
     size_t n_fields, n_rows;
     const feat_column *times, *versions, *sequences; /* the last two NULL where no positions are given */
 } feat_spine;

@@ -369,6 +369,28 @@ static void find_extremes(const task *t, bool greatest) {
     }
 }
 
+/* The event whose value is the first, or the last, of each row. */
+static void find_ends(const task *t, bool last) {
+    const feat_summary *p = t->part;
+    const uint32_t *next = p->any_skipped ? p->next_passing : NULL,
+                   *previous = p->any_skipped ? p->previous_passing : NULL;
+    const uint8_t *bytes = p->slot.values;
+    const uint64_t *words = p->slot.values;
+    for (size_t r = 0; r < t->n; r++) {
+        size_t low = t->low[r], high = t->high[r], event;
+        if (last) event = (previous ? previous[high] : high) - 1; /* no event: a number that is below none */
+        else event = next ? next[low] : low;
+        bool any = last ? event + 1 > low : event < high;
+        uint8_t state = any ? p->slot.state[event] : FEAT_STATE_NULL;
+        bool value = state == FEAT_STATE_VALUE;
+        t->states[r] = state;
+        if (p->slot.class == FEAT_CLASS_B) ((uint8_t *)t->values)[r] = value && bytes[event];
+        else ((uint64_t *)t->values)[r] = value ? words[event] : 0;
+    }
+    double *doubles = t->values;
+    for (size_t r = 0; p->slot.class == FEAT_CLASS_F && r < t->n; r++) doubles[r] = feat_double_canonical(doubles[r]);
+}
+
 /* The answer of any class, row by row. */
 static bool put_cells(const task *t, const feat_sweep_rows *rows, size_t a, feat_answers *answers) {
     feat_class class = feat_class_of(t->aggregate->type);
@@ -394,6 +416,13 @@ static bool is_counted(const task *t) {
     }
 }
 
+static bool is_end(const task *t) {
+    feat_agg agg = t->aggregate->agg;
+    feat_class class = t->part->slot.class;
+    return (agg == FEAT_AGG_FIRST || agg == FEAT_AGG_LAST) &&
+           (class == FEAT_CLASS_B || class == FEAT_CLASS_I || class == FEAT_CLASS_F);
+}
+
 /* Answers are made where they stay when the places of the rows follow each other. */
 static void choose_room(task *t, const feat_sweep_rows *rows, const feat_event_slot *column, bool keeps_states) {
     feat_sweep *s = t->s;
@@ -406,16 +435,19 @@ static feat_status answer_one(task *t, const feat_sweep_rows *rows, size_t a, fe
     feat_sweep *s = t->s;
     feat_agg agg = t->aggregate->agg;
     feat_event_slot *column = &answers->columns[a];
-    if (!is_counted(t)) return put_cells(t, rows, a, answers) ? FEAT_OK : feat_fail_memory(err);
+    bool end = is_end(t);
+    if (!end && !is_counted(t)) return put_cells(t, rows, a, answers) ? FEAT_OK : feat_fail_memory(err);
     /* States start as values; those shared with an aggregate before are put by that one. */
     bool put = (agg != FEAT_AGG_COUNT || t->part->any_error) && !answers->shares_state[a];
     choose_room(t, rows, column, put);
-    if (!t->shared) {
+    if (!end && !t->shared) {
         count_values(t);
         if (t->part->sums && !t->part->dense) sum_prefixes(t);
     }
-    mark_states(t, agg != FEAT_AGG_COUNT);
+    if (!end) mark_states(t, agg != FEAT_AGG_COUNT);
     switch (agg) {
+    case FEAT_AGG_FIRST:
+    case FEAT_AGG_LAST: find_ends(t, agg == FEAT_AGG_LAST); break;
     case FEAT_AGG_COUNT: memcpy(t->values, s->counts, t->n * sizeof *s->counts); break;
     case FEAT_AGG_SUM_INT: sum_ints(t); break;
     case FEAT_AGG_AVG_INT: mean_ints(t); break;
