@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import random
+import weakref
 from pathlib import Path
 from typing import Any, Iterator, List, Tuple
 
@@ -183,3 +185,16 @@ def test_spilling_long_texts_and_enriched_events(tmp_path: Path) -> None:
             made = store.training_set("service", spine, "t", threads=threads, memory=memory)
             assert made.to_arrow().combine_chunks().equals(whole)
             assert (made.stats["bytes_spilled"] > 0) == (memory is not None), (memory, made.stats)
+
+
+def test_is_gone_at_once(filled: Any, spine: pa.Table) -> None:
+    """A training set is large: its memory does not wait for a garbage collection."""
+    gc.disable()
+    try:
+        made = filled.training_set("service", spine.slice(0, 100), "t")
+        made.to_arrow(), made.columns, made.explain()
+        seen = weakref.ref(made)
+        del made
+        assert seen() is None
+    finally:
+        gc.enable()

@@ -19,14 +19,19 @@ class Result:
     ``duckdb.sql("FROM result")``, or ``store.append("table", result)``.
     """
 
-    def __init__(self, fill: Callable[[Any], None]) -> None:
-        self._fill = fill  # fills an empty ArrowArrayStream, or raises
+    def __init__(self, fill: Optional[Callable[[Any], None]] = None) -> None:
+        self._given = fill
         self._header: Optional[Tuple[List[str], Dict[str, str]]] = None
 
     def _stream(self) -> _arrow.Stream:
         stream = _arrow.Stream()
         self._fill(stream.pointer)
         return stream
+
+    def _fill(self, stream: Any) -> None:
+        """Fills an empty ArrowArrayStream, or raises."""
+        assert self._given is not None
+        self._given(stream)
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """A capsule of a fresh stream. A requested schema is not followed, which the protocol allows."""
@@ -98,11 +103,11 @@ class TrainingSet(Result):
     """
 
     def __init__(self, batches: int, stats: Any) -> None:
-        super().__init__(self._replay)
+        super().__init__()  # holding a method of itself would keep it until a garbage collection
         self._batches: Optional[int] = batches
         self._stats = stats
 
-    def _replay(self, stream: Any) -> None:
+    def _fill(self, stream: Any) -> None:
         err = c.Error()
         c.check(c.lib.feat_batches_stream(self._batches, stream, byref(err)), err)
 
