@@ -234,9 +234,8 @@ typedef struct feat_sweep_rows {
     const feat_sweep_entity *entities;
     size_t n_entities;
     const int64_t *times;   /* of each row; ascending within an entity */
-    const uint32_t *places; /* of each row: where its answer goes */
-    size_t n_rows;
-    bool together; /* the places follow each other */
+    const uint32_t *places; /* of each row: where its answer goes; NULL: they follow each other from `first` on */
+    size_t first, n_rows;
 } feat_sweep_rows;
 
 /* Answers all rows, aggregate after aggregate, into the columns of `answers` that are loaded. */

@@ -74,8 +74,16 @@ static edge edge_of(const feat_block *block, const feat_window *w) {
 
 static bool same_end(const edge *a, const edge *b) { return !a->calendar && !b->calendar && a->fore == b->fore; }
 
-/* Whether t can be moved by any of the edges. */
-static bool is_movable(int64_t t) { return t > INT64_MIN / 2 && t < INT64_MAX / 2; }
+/* Whether every t can be moved by any of the edges; they ascend within an entity. */
+static bool are_movable(const feat_sweep_rows *rows) {
+    bool movable = true;
+    for (size_t e = 0; e < rows->n_entities; e++) {
+        const feat_sweep_entity *entity = &rows->entities[e];
+        if (entity->row == entity->row_end) continue;
+        movable &= rows->times[entity->row] > INT64_MIN / 2 && rows->times[entity->row_end - 1] < INT64_MAX / 2;
+    }
+    return movable;
+}
 
 static feat_status plan_windows(feat_sweep *s, feat_error *err) {
     const feat_block *block = s->block;
@@ -171,8 +179,13 @@ typedef struct timeline {
 static inline uint32_t advance(timeline line, uint32_t at, uint32_t to, int64_t bound) {
     for (uint32_t block = 0; block < BLOCKS && line.n - at >= BLOCK; block++) {
         uint32_t below = 0, left = to - at;
+        if (left >= BLOCK) {
 #pragma GCC unroll 8
-        for (uint32_t i = 0; i < BLOCK; i++) below += (line.times[at + i] < bound) & (i < left);
+            for (uint32_t i = 0; i < BLOCK; i++) below += line.times[at + i] < bound;
+        } else {
+#pragma GCC unroll 8
+            for (uint32_t i = 0; i < BLOCK; i++) below += (line.times[at + i] < bound) & (i < left);
+        }
         at += below;
         if (below < BLOCK) return at;
     }
@@ -208,6 +221,49 @@ static void find_moving(feat_sweep *s, timeline line, const feat_sweep_rows *row
     }
 }
 
+/* The same where rows are about as many as events, so that few are passed. */
+static inline uint32_t advance_few(timeline line, uint32_t at, uint32_t to, int64_t bound) {
+    enum { FEW = 4 };
+    if (to - at < FEW) return advance(line, at, to, bound);
+    const int64_t *times = line.times + at;
+    uint32_t below = 0;
+#pragma GCC unroll 4
+    for (uint32_t i = 0; i < FEW; i++) below += times[i] < bound;
+    return below < FEW ? at + below : advance(line, at + FEW, to, bound);
+}
+
+/* The first events not below `t + shift` of rows [row, row_end) of one entity. Each depends on the one before, so that
+ * the rows are cut into parts that are walked side by side. */
+enum { SIDES = 4 };
+static void find_side_by_side(timeline line, const feat_sweep_entity *entity, const int64_t *times, int64_t shift,
+                              uint32_t *out) {
+    size_t n = entity->row_end - entity->row, part = n / SIDES;
+    uint32_t at[SIDES], from = entity->from, to = entity->to;
+    const int64_t *t = times + entity->row;
+    out += entity->row;
+    for (size_t k = 0; part && k < SIDES; k++)
+        at[k] = from + (uint32_t)feat_time_lower_bound(line.times + from, to - from, t[k * part] + shift);
+    for (size_t r = 0; r < part; r++)
+#pragma GCC unroll 4
+        for (size_t k = 0; k < SIDES; k++)
+            out[k * part + r] = at[k] = advance_few(line, at[k], to, t[k * part + r] + shift);
+    uint32_t last = part ? at[SIDES - 1] : from;
+    for (size_t r = SIDES * part; r < n; r++) out[r] = last = advance(line, last, to, t[r] + shift);
+}
+
+/* A window that is the only one has nothing to wait beside. */
+static void find_alone(const moving *w, timeline line, const feat_sweep_rows *rows) {
+    for (size_t e = 0; e < rows->n_entities; e++) {
+        const feat_sweep_entity *entity = &rows->entities[e];
+        find_side_by_side(line, entity, rows->times, 1 - w->fore, w->high);
+        if (!w->unbounded) find_side_by_side(line, entity, rows->times, -w->back, w->low);
+        for (uint32_t r = entity->row; r < entity->row_end; r++) {
+            uint32_t low = w->unbounded ? entity->from : w->low[r];
+            w->low[r] = low < w->high[r] ? low : w->high[r];
+        }
+    }
+}
+
 /* Neither end need move forward with t. */
 static void find_calendar(const feat_sweep *s, const int64_t *times, const feat_sweep_rows *rows, size_t window,
                           uint32_t *low, uint32_t *high) {
@@ -231,10 +287,8 @@ static void find_calendar(const feat_sweep *s, const int64_t *times, const feat_
     }
 }
 
-static feat_status find_windows(feat_sweep *s, const feat_events *events, const feat_sweep_rows *rows,
+static feat_status find_windows(feat_sweep *s, const feat_events *events, const feat_sweep_rows *rows, bool movable,
                                 feat_error *err) {
-    bool movable = true;
-    for (size_t r = 0; r < rows->n_rows; r++) movable &= is_movable(rows->times[r]);
     s->n_moving = 0;
     for (size_t w = 0; w < s->block->n_windows; w++) {
         const edge *own = &s->edges[w];
@@ -251,7 +305,9 @@ static feat_status find_windows(feat_sweep *s, const feat_events *events, const 
                                                 .low = s->low[w],
                                                 .high = s->high[s->ends[w]]};
     }
-    find_moving(s, (timeline){events->time, (uint32_t)events->n}, rows);
+    timeline line = {events->time, (uint32_t)events->n};
+    if (s->n_moving == 1 && s->moving[0].own_end) find_alone(&s->moving[0], line, rows);
+    else find_moving(s, line, rows);
     /* Without movable times every window has found its own end. */
     return FEAT_OK;
 }
@@ -261,6 +317,10 @@ static const uint32_t *ends_of(const feat_sweep *s, size_t window, bool movable)
 }
 
 /* ---- Answers. ---- */
+
+static inline size_t place_of(const feat_sweep_rows *rows, size_t r) {
+    return rows->places ? rows->places[r] : rows->first + r;
+}
 
 /* Rows of an entity lie far apart, so that nearly every one is another line of memory: the lines are asked for ahead.
  */
@@ -397,7 +457,7 @@ static bool put_cells(const task *t, const feat_sweep_rows *rows, size_t a, feat
     for (size_t r = 0; r < t->n; r++) {
         feat_cell cell = feat_summary_query(t->part, t->aggregate->agg, (feat_range){t->low[r], t->high[r]});
         cell = feat_cell_canonical(cell, class);
-        if (!feat_answers_put_one(answers, a, rows->places[r], &cell)) return false;
+        if (!feat_answers_put_one(answers, a, place_of(rows, r), &cell)) return false;
     }
     return true;
 }
@@ -426,9 +486,9 @@ static bool is_end(const task *t) {
 /* Answers are made where they stay when the places of the rows follow each other. */
 static void choose_room(task *t, const feat_sweep_rows *rows, const feat_event_slot *column, bool keeps_states) {
     feat_sweep *s = t->s;
-    size_t first = rows->together ? rows->places[0] : 0;
-    t->values = rows->together ? (char *)column->values + first * feat_class_size(column->class) : s->values;
-    t->states = rows->together && keeps_states ? column->state + first : s->states;
+    bool together = rows->places == NULL;
+    t->values = together ? (char *)column->values + rows->first * feat_class_size(column->class) : s->values;
+    t->states = together && keeps_states ? column->state + rows->first : s->states;
 }
 
 static feat_status answer_one(task *t, const feat_sweep_rows *rows, size_t a, feat_answers *answers, feat_error *err) {
@@ -458,7 +518,7 @@ static feat_status answer_one(task *t, const feat_sweep_rows *rows, size_t a, fe
     if (agg == FEAT_AGG_COUNT && t->part->any_error)
         for (size_t r = 0; r < t->n; r++)
             if (t->states[r] == FEAT_STATE_ERROR) ((int64_t *)t->values)[r] = 0;
-    if (rows->together) return FEAT_OK;
+    if (!rows->places) return FEAT_OK;
     if (put) put_bytes(column->state, t->states, rows->places, t->n);
     if (column->class == FEAT_CLASS_B) put_bytes(column->values, t->values, rows->places, t->n);
     else put_words(column->values, t->values, rows->places, t->n);
@@ -471,7 +531,7 @@ static feat_status answer_moments(feat_sweep *s, const feat_sweep_rows *rows, co
         feat_cell cell;
         FEAT_TRY(feat_window_moments_query(feat_window_index_moments(s->index, a), s->index->statistics[a],
                                            (feat_range){low[r], high[r]}, &cell, err));
-        if (!feat_answers_put_one(answers, a, rows->places[r], &cell)) return feat_fail_memory(err);
+        if (!feat_answers_put_one(answers, a, place_of(rows, r), &cell)) return feat_fail_memory(err);
     }
     return FEAT_OK;
 }
@@ -489,7 +549,7 @@ static feat_status answer_scanned(feat_sweep *s, const feat_events *events, cons
             for (size_t a = 0; a < s->block->n_aggregates; a++) {
                 if (!scanned[a]) continue;
                 FEAT_TRY(feat_scanner_aggregate(s->index->scanner, a, seen, first, &s->cells[a], err));
-                if (!feat_answers_put_one(answers, a, rows->places[r], &s->cells[a])) return feat_fail_memory(err);
+                if (!feat_answers_put_one(answers, a, place_of(rows, r), &s->cells[a])) return feat_fail_memory(err);
             }
         }
     }
@@ -499,27 +559,32 @@ static feat_status answer_scanned(feat_sweep *s, const feat_events *events, cons
 static void answer_found(const feat_sweep *s, const feat_sweep_rows *rows, bool movable, feat_answers *answers) {
     feat_event_slot *found = &answers->columns[answers->n - 1];
     if (found->class == FEAT_CLASS_N) return;
-    for (size_t r = 0; r < rows->n_rows; r++) {
-        bool any = false;
-        for (size_t w = 0; w < s->block->n_windows; w++) any |= ends_of(s, w, movable)[r] > s->low[w][r];
-        ((uint8_t *)found->values)[rows->places[r]] = any;
-        found->state[rows->places[r]] = FEAT_STATE_VALUE;
+    uint8_t *any = rows->places ? s->states : (uint8_t *)found->values + rows->first;
+    memset(any, 0, rows->n_rows);
+    for (size_t w = 0; w < s->block->n_windows; w++) {
+        const uint32_t *low = s->low[w], *high = ends_of(s, w, movable);
+        for (size_t r = 0; r < rows->n_rows; r++) any[r] |= high[r] > low[r];
     }
+    if (!rows->places) {
+        memset(found->state + rows->first, FEAT_STATE_VALUE, rows->n_rows);
+        return;
+    }
+    put_bytes(found->values, any, rows->places, rows->n_rows);
+    for (size_t r = 0; r < rows->n_rows; r++) found->state[rows->places[r]] = FEAT_STATE_VALUE;
 }
 
 static feat_status run_columns(feat_sweep *s, const feat_events *events, const feat_sweep_rows *rows,
                                feat_answers *answers, feat_error *err) {
     size_t n = rows->n_rows;
-    bool movable = true, any_scanned = false;
+    bool movable = are_movable(rows), any_scanned = false;
     bool *scanned = feat_alloc_zero(s->block->n_aggregates, sizeof *scanned);
     if (!scanned || FEAT_GROW(s->counts, s->counts_capacity, n) != 0 || FEAT_GROW(s->sums, s->sums_capacity, n) != 0 ||
         FEAT_GROW(s->states, s->states_capacity, n) != 0 || feat_grow(&s->values, &s->values_capacity, n, 8) != 0) {
         feat_free(scanned);
         return feat_fail_memory(err);
     }
-    for (size_t r = 0; r < n; r++) movable &= is_movable(rows->times[r]);
     feat_status status = feat_window_index_build(s->index, events, 0, events->n, err);
-    if (status == FEAT_OK) status = find_windows(s, events, rows, err);
+    if (status == FEAT_OK) status = find_windows(s, events, rows, movable, err);
     const feat_aggregate *before = NULL;
     for (size_t i = 0; i < s->block->n_aggregates && status == FEAT_OK; i++) {
         size_t a = s->order[i];
@@ -566,7 +631,7 @@ static feat_status run_rows(feat_sweep *s, const feat_events *events, const feat
             else
                 FEAT_TRY(feat_scanner_run(s->index->scanner, events, entity->from, entity->to - entity->from, t,
                                           s->cells, &found, err));
-            FEAT_TRY(feat_answers_put(answers, rows->places[r], s->cells, found, err));
+            FEAT_TRY(feat_answers_put(answers, place_of(rows, r), s->cells, found, err));
         }
     }
     return FEAT_OK;
