@@ -502,6 +502,7 @@ class Aggregate(Expr):
     offset: int = 1  #: of lag
     default: Optional[Expr] = None  #: of lag
     order: str = ""  #: the event time, where first and last say by what they go (which they do anyway)
+    distinct: bool = False  #: of count, sum and avg: of equal values one
 
     def __post_init__(self) -> None:
         # Event expressions are not operands of the view's own expressions, but columns that they read are the view's.
@@ -524,7 +525,7 @@ class Aggregate(Expr):
         inner += " IGNORE NULLS" if self.ignore_nulls else ""
         condition = f" FILTER (WHERE {self.filter.sql()})" if self.filter else ""
         over = f" OVER {self.window}" if self.window else ""
-        return f"{self.func}({inner}){condition}{over}"
+        return f"{self.func}({'DISTINCT ' * self.distinct}{inner}){condition}{over}"
 
     def value(self, row: Row) -> Any:
         return row[id(self)]  # type: ignore[index]
@@ -548,6 +549,8 @@ class Aggregate(Expr):
         if any(v is ERROR for v in values):
             return ERROR
         values = [v for v in values if v is not None]
+        if self.distinct:
+            values = list({comparison_key(v): v for v in values}.values())
         if self.func == "count":
             return len(values)
         if not values:

@@ -138,7 +138,8 @@ class World:
         if self.mood.tame and window and func in ("first", "last"):
             condition = None  # DuckDB has no FILTER there
         ignore = nulls and func in ("first", "last") and rng.random() < 0.5
-        return ref.Aggregate(func, arg, window, condition, ignore)
+        distinct = arg is not None and func in ("count", "sum", "avg") and not self.mood.tame and rng.random() < 0.25
+        return ref.Aggregate(func, arg, window, condition, ignore, distinct=distinct)
 
     def counted(self, types: Dict[str, str], window: str) -> ref.Aggregate:
         """An aggregate of the multiset of values. Lists and maps stay where no other view reads them."""
