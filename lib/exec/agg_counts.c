@@ -15,24 +15,25 @@ static bool tally_of(const feat_agg_input *in, bool groups, feat_tally *tally) {
 
 /* ---- How many. ---- */
 
-feat_cell feat_agg_approx_count_distinct(const feat_agg_input *in) {
-    feat_hll hll;
-    const void *values = in->values[0];
-    int scale = FEAT_TYPE_SCALE(in->types[0]);
-    feat_hll_init(&hll);
-#define EACH(hash)                                                                                                     \
-    for (size_t i = 0; i < in->n; i++) feat_hll_add(&hll, hash);                                                       \
-    break
-    switch (feat_class_of(in->types[0])) {
-    case FEAT_CLASS_B: EACH(feat_hash_boolean(((const uint8_t *)values)[i] != 0));
-    case FEAT_CLASS_I: EACH(feat_hash_integer((uint64_t)((const int64_t *)values)[i]));
-    case FEAT_CLASS_F: EACH(feat_hash_double(((const double *)values)[i]));
-    case FEAT_CLASS_T: EACH(feat_hash_bytes(((const feat_text *)values)[i]));
-    case FEAT_CLASS_W: EACH(feat_hash_decimal(((const feat_int128 *)values)[i], scale));
-    case FEAT_CLASS_V: EACH(feat_hash_length(feat_interval_length(((const feat_interval *)values)[i])));
+uint64_t feat_value_hash(feat_class class, int scale, const void *values, size_t i) {
+    switch (class) {
+    case FEAT_CLASS_B: return feat_hash_boolean(((const uint8_t *)values)[i] != 0);
+    case FEAT_CLASS_I: return feat_hash_integer((uint64_t)((const int64_t *)values)[i]);
+    case FEAT_CLASS_F: return feat_hash_double(((const double *)values)[i]);
+    case FEAT_CLASS_T: return feat_hash_bytes(((const feat_text *)values)[i]);
+    case FEAT_CLASS_W: return feat_hash_decimal(((const feat_int128 *)values)[i], scale);
+    case FEAT_CLASS_V: return feat_hash_length(feat_interval_length(((const feat_interval *)values)[i]));
     case FEAT_CLASS_N: break;
     }
-#undef EACH
+    return 0;
+}
+
+feat_cell feat_agg_approx_count_distinct(const feat_agg_input *in) {
+    feat_hll hll;
+    feat_class class = feat_class_of(in->types[0]);
+    int scale = FEAT_TYPE_SCALE(in->types[0]);
+    feat_hll_init(&hll);
+    for (size_t i = 0; i < in->n; i++) feat_hll_add(&hll, feat_value_hash(class, scale, in->values[0], i));
     return feat_cell_of_int((int64_t)feat_hll_count(&hll));
 }
 
@@ -75,28 +76,34 @@ feat_cell feat_agg_top1_ratio(const feat_agg_input *in) {
     return feat_cell_of_double((double)tally.counts[most_frequent(&tally)] / (double)in->n);
 }
 
+feat_cell feat_tally_top(const feat_agg_input *in, const feat_tally *tally, const uint32_t *order, size_t k) {
+    feat_cell cell = feat_cell_of_state(FEAT_STATE_VALUE);
+    feat_element *elements = feat_values_room(in->scratch, k, sizeof *elements);
+    if (!elements) return failed();
+    for (size_t i = 0; i < k; i++) elements[i] = element_of(tally, order[i]);
+    return feat_list_make(in->scratch, in->type, elements, sizeof *elements, NULL, k, &cell.v.t) ? cell : failed();
+}
+
 feat_cell feat_agg_top_k(const feat_agg_input *in) {
     feat_tally tally;
     const uint32_t *order;
-    feat_element *elements;
-    feat_cell cell = feat_cell_of_state(FEAT_STATE_VALUE);
-    if (!tally_of(in, false, &tally) || !(order = feat_tally_by_count(&tally, in->scratch)) ||
-        !(elements = feat_values_room(in->scratch, tally.n, sizeof *elements)))
-        return failed();
+    if (!tally_of(in, false, &tally) || !(order = feat_tally_by_count(&tally, in->scratch))) return failed();
     size_t k = (uint64_t)in->parameter->v.i < tally.n ? (size_t)in->parameter->v.i : tally.n;
-    for (size_t i = 0; i < k; i++) elements[i] = element_of(&tally, order[i]);
-    return feat_list_make(in->scratch, in->type, elements, sizeof *elements, NULL, k, &cell.v.t) ? cell : failed();
+    return feat_tally_top(in, &tally, order, k);
 }
 
 /* ---- All of them. ---- */
 
+feat_cell feat_tally_list(const feat_agg_input *in, const feat_tally *tally) {
+    feat_cell cell = feat_cell_of_state(FEAT_STATE_VALUE);
+    bool made =
+        feat_list_make(in->scratch, in->type, tally->values, feat_class_size(tally->class), NULL, tally->n, &cell.v.t);
+    return made ? cell : failed();
+}
+
 feat_cell feat_agg_list_distinct(const feat_agg_input *in) {
     feat_tally tally;
-    feat_cell cell = feat_cell_of_state(FEAT_STATE_VALUE);
-    if (!tally_of(in, false, &tally)) return failed();
-    bool made =
-        feat_list_make(in->scratch, in->type, tally.values, feat_class_size(tally.class), NULL, tally.n, &cell.v.t);
-    return made ? cell : failed();
+    return tally_of(in, false, &tally) ? feat_tally_list(in, &tally) : failed();
 }
 
 /* Counts of one value are added up exactly, so that no order of the values shows; each is rounded once before. */
@@ -121,13 +128,16 @@ static feat_cell map_of(const feat_agg_input *in, const feat_tally *tally, const
     return made ? cell : failed();
 }
 
+feat_cell feat_tally_map(const feat_agg_input *in, const feat_tally *tally) {
+    int64_t *counts = feat_values_room(in->scratch, tally->n, sizeof *counts);
+    if (!counts) return failed();
+    for (size_t i = 0; i < tally->n; i++) counts[i] = tally->counts[i];
+    return map_of(in, tally, counts, sizeof *counts);
+}
+
 feat_cell feat_agg_histogram(const feat_agg_input *in) {
     feat_tally tally;
-    int64_t *counts;
-    if (!tally_of(in, false, &tally) || !(counts = feat_values_room(in->scratch, tally.n, sizeof *counts)))
-        return failed();
-    for (size_t i = 0; i < tally.n; i++) counts[i] = tally.counts[i];
-    return map_of(in, &tally, counts, sizeof *counts);
+    return tally_of(in, false, &tally) ? feat_tally_map(in, &tally) : failed();
 }
 
 /* A sum of integers of any size: 192 bits. */

@@ -70,31 +70,42 @@ static feat_cell approximate(const feat_agg_input *in, feat_ranking *r, feat_sha
 
 /* ---- One share, or a list of them. ---- */
 
-static feat_cell each_share(const feat_agg_input *in, at_share *of) {
+static bool is_one_share(const feat_parameter *p) { return p->type == FEAT_TYPE_DOUBLE || p->type == 0; }
+
+static feat_cell of_ranking(const feat_agg_input *in, feat_ranking *r, at_share *of) {
     const feat_parameter *p = in->parameter;
-    feat_class class = feat_class_of(in->types[0]);
-    feat_ranking r;
-    if (p->type == FEAT_TYPE_DOUBLE || p->type == 0) {
-        if (!feat_ranking_make(&r, in->scratch, class, in->values[0], in->n, false))
-            return feat_cell_of_state(FEAT_STATE_ERROR);
-        return of(in, &r, p->type ? feat_share_of(p->v.f) : (feat_share){1, 2});
-    }
+    if (is_one_share(p)) return of(in, r, p->type ? feat_share_of(p->v.f) : (feat_share){1, 2});
     feat_nested_layout shares;
     feat_element *elements;
     feat_cell cell = feat_cell_of_state(FEAT_STATE_VALUE);
     if (!feat_list_read(p->type, p->v.t, &shares) ||
-        !feat_ranking_make(&r, in->scratch, class, in->values[0], in->n, true) ||
         !(elements = feat_values_room(in->scratch, shares.n, sizeof *elements)))
         return feat_cell_of_state(FEAT_STATE_ERROR);
     for (size_t i = 0; i < shares.n; i++) {
         feat_element share;
         if (!feat_list_get(&shares, i, &share)) return feat_cell_of_state(FEAT_STATE_ERROR);
-        feat_cell one = of(in, &r, feat_share_of(share.f));
+        feat_cell one = of(in, r, feat_share_of(share.f));
         memcpy(&elements[i], &one.v, sizeof elements[i]);
     }
     if (!feat_list_make(in->scratch, in->type, elements, sizeof *elements, NULL, shares.n, &cell.v.t))
         return feat_cell_of_state(FEAT_STATE_ERROR);
     return cell;
+}
+
+static feat_cell each_share(const feat_agg_input *in, at_share *of) {
+    feat_ranking r;
+    if (!feat_ranking_make(&r, in->scratch, feat_class_of(in->types[0]), in->values[0], in->n,
+                           !is_one_share(in->parameter)))
+        return feat_cell_of_state(FEAT_STATE_ERROR);
+    return of_ranking(in, &r, of);
+}
+
+feat_cell feat_quantile_of(const feat_agg_input *in, feat_agg agg, feat_ranking *r) {
+    feat_agg_function *function = feat_agg_function_of(agg);
+    return of_ranking(in, r,
+                      function == feat_agg_quantile_cont   ? continuous
+                      : function == feat_agg_quantile_disc ? discrete
+                                                           : approximate);
 }
 
 feat_cell feat_agg_quantile_cont(const feat_agg_input *in) { return each_share(in, continuous); }

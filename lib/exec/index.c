@@ -20,6 +20,20 @@ static void plan_moments(feat_window_index *index) {
     }
 }
 
+/* Aggregates of one slot and window share what they count. */
+static void plan_slides(feat_window_index *index) {
+    for (size_t a = 0; a < index->block->n_aggregates; a++) {
+        const feat_aggregate *aggregate = &index->block->aggregates[a];
+        index->slide_of[a] = FEAT_NO_NODE;
+        if (!feat_slide_serves(index->block, aggregate)) continue;
+        uint32_t at = 0;
+        while (at < index->n_slides && !feat_slide_is_of(&index->slides[at], aggregate)) at++;
+        if (at == index->n_slides) feat_slide_init(&index->slides[index->n_slides++], index->block, aggregate);
+        else feat_slide_want(&index->slides[at], aggregate);
+        index->slide_of[a] = at;
+    }
+}
+
 feat_status feat_window_index_new(const feat_block *block, feat_window_index **index, feat_error *err) {
     feat_window_index *made = feat_alloc_zero(1, sizeof *made);
     if (!made) return feat_fail_memory(err);
@@ -28,7 +42,10 @@ feat_status feat_window_index_new(const feat_block *block, feat_window_index **i
     made->moments = feat_alloc_zero(block->n_aggregates, sizeof *made->moments);
     made->moments_of = feat_alloc_array(block->n_aggregates, sizeof *made->moments_of);
     made->statistics = feat_alloc_zero(block->n_aggregates, sizeof *made->statistics);
-    bool good = made->summaries && made->moments && made->moments_of && made->statistics;
+    made->slides = feat_alloc_zero(block->n_aggregates, sizeof *made->slides);
+    made->slide_of = feat_alloc_array(block->n_aggregates, sizeof *made->slide_of);
+    bool good =
+        made->slides && made->slide_of && made->summaries && made->moments && made->moments_of && made->statistics;
     feat_status status = good ? feat_scanner_new(block, &made->scanner, err) : feat_fail_memory(err);
     if (status != FEAT_OK) {
         feat_window_index_free(made);
@@ -42,6 +59,7 @@ feat_status feat_window_index_new(const feat_block *block, feat_window_index **i
         if (feat_summary_serves(block, &block->aggregates[a]))
             feat_summary_want(&made->summaries[block->aggregates[a].slot], block->aggregates[a].agg);
     plan_moments(made);
+    plan_slides(made);
     *index = made;
     return FEAT_OK;
 }
@@ -50,7 +68,10 @@ void feat_window_index_free(feat_window_index *index) {
     if (!index) return;
     for (size_t s = 0; index->summaries && s < index->block->n_slots; s++) feat_summary_done(&index->summaries[s]);
     for (size_t m = 0; m < index->n_moments; m++) feat_window_moments_done(&index->moments[m]);
+    for (size_t i = 0; i < index->n_slides; i++) feat_slide_done(&index->slides[i]);
     feat_scanner_free(index->scanner);
+    feat_free(index->slides);
+    feat_free(index->slide_of);
     feat_free(index->summaries);
     feat_free(index->moments);
     feat_free(index->moments_of);
@@ -82,6 +103,14 @@ feat_status feat_window_index_build(feat_window_index *index, const feat_events 
     /* A failure leaves those that were built, of which queries of no event ask nothing. */
     for (size_t m = 0; m < index->n_moments && feat_scanner_frames(index->scanner)->uniform; m++)
         if (feat_window_moments_build(&index->moments[m], events, first, n) != 0) return feat_fail_memory(err);
+    for (size_t i = 0; i < index->n_slides && feat_scanner_frames(index->scanner)->uniform; i++) {
+        feat_event_slot slot = events->slots[index->slides[i].slot];
+        if (n) {
+            slot.values = (char *)slot.values + first * feat_class_size(slot.class);
+            slot.state += first;
+        }
+        feat_slide_build(&index->slides[i], &slot, n);
+    }
     index->n = n;
     return FEAT_OK;
 }
@@ -93,12 +122,14 @@ feat_status feat_window_index_query(feat_window_index *index, size_t from, size_
     const feat_events *events = index->events;
     size_t first = index->first + from, n = index->n ? to - from : 0;
     FEAT_TRY(feat_scanner_frame(index->scanner, &events, &first, &n, t, found, err));
+    for (size_t i = 0; i < index->n_slides; i++) feat_slide_forget(&index->slides[i]);
     for (size_t a = 0; a < block->n_aggregates; a++) {
         const feat_aggregate *aggregate = &block->aggregates[a];
         const feat_ranges *ranges = &frames->windows[aggregate->window];
         feat_range range = ranges->first;
         feat_window_moments *moments = feat_window_index_moments(index, a);
-        bool served = moments || feat_summary_serves(block, aggregate);
+        feat_slide *slide = feat_window_index_slide(index, a);
+        bool served = moments || slide || feat_summary_serves(block, aggregate);
         if (!frames->uniform || !served || feat_range_length(ranges->second) ||
             frames->window_failed[aggregate->window] ||
             !feat_frames_narrow(frames, aggregate->low, aggregate->high, events->time + first, &range)) {
@@ -107,6 +138,12 @@ feat_status feat_window_index_query(feat_window_index *index, size_t from, size_
         }
         if (range.to < range.from) range.to = range.from;
         range = (feat_range){range.from + from, range.to + from};
+        if (slide) {
+            if (feat_slide_pays(range)) FEAT_TRY(feat_slide_query(slide, aggregate, range, &out[a], err));
+            else FEAT_TRY(feat_scanner_aggregate(index->scanner, a, events, first, &out[a], err));
+            out[a] = feat_cell_canonical(out[a], feat_class_of(aggregate->type));
+            continue;
+        }
         if (moments) {
             FEAT_TRY(feat_window_moments_query(moments, index->statistics[a], range, &out[a], err));
             continue;

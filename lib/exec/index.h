@@ -2,6 +2,7 @@
 #ifndef FEAT_LIB_EXEC_INDEX_H
 #define FEAT_LIB_EXEC_INDEX_H
 
+#include "exec/slide.h"
 #include "exec/summary.h"
 #include "exec/window_moments.h"
 
@@ -12,7 +13,10 @@ struct feat_window_index {
     size_t n_moments;
     uint32_t *moments_of;       /* by aggregate: one of them, or FEAT_NO_NODE */
     feat_statistic *statistics; /* by aggregate: what it asks of it */
-    feat_scanner *scanner;      /* finds the windows, and walks those that the index has no structure for */
+    feat_slide *slides;         /* those that aggregates ask for: one for each slot and window */
+    size_t n_slides;
+    uint32_t *slide_of;    /* by aggregate: one of them, or FEAT_NO_NODE */
+    feat_scanner *scanner; /* finds the windows, and walks those that the index has no structure for */
     const feat_events *events;
     size_t first, n;
 };
@@ -21,6 +25,12 @@ struct feat_window_index {
 static inline feat_window_moments *feat_window_index_moments(const feat_window_index *index, size_t aggregate) {
     uint32_t at = index->moments_of[aggregate];
     return at != FEAT_NO_NODE && index->moments[at].served ? &index->moments[at] : NULL;
+}
+
+/* The values counted by value that an aggregate asks for, or NULL. */
+static inline feat_slide *feat_window_index_slide(const feat_window_index *index, size_t aggregate) {
+    uint32_t at = index->slide_of[aggregate];
+    return at != FEAT_NO_NODE ? &index->slides[at] : NULL;
 }
 
 #endif

@@ -536,18 +536,38 @@ static feat_status answer_moments(feat_sweep *s, const feat_sweep_rows *rows, co
     return FEAT_OK;
 }
 
-/* What has no structure: the rows of a window, looked at for each t. */
-static feat_status answer_scanned(feat_sweep *s, const feat_events *events, const feat_sweep_rows *rows,
+/* Values counted by value, where the window is long enough; *done says whether it was. */
+static feat_status answer_slid(feat_sweep *s, const feat_sweep_rows *rows, bool movable, size_t a, size_t r, bool *done,
+                               feat_answers *answers, feat_error *err) {
+    const feat_aggregate *aggregate = &s->block->aggregates[a];
+    feat_slide *slide = feat_window_index_slide(s->index, a);
+    feat_range range = {s->low[aggregate->window][r], ends_of(s, aggregate->window, movable)[r]};
+    *done = slide && aggregate->low == FEAT_NO_BOUND && aggregate->high == FEAT_NO_BOUND && feat_slide_pays(range);
+    if (!*done) return FEAT_OK;
+    feat_cell cell;
+    feat_slide_forget(slide);
+    FEAT_TRY(feat_slide_query(slide, aggregate, range, &cell, err));
+    cell = feat_cell_canonical(cell, feat_class_of(aggregate->type));
+    return feat_answers_put_one(answers, a, place_of(rows, r), &cell) ? FEAT_OK : feat_fail_memory(err);
+}
+
+/* What has no structure over all rows at once: row by row from values that slide, or the rows of a window are looked
+ * at for each t. */
+static feat_status answer_scanned(feat_sweep *s, const feat_events *events, const feat_sweep_rows *rows, bool movable,
                                   const bool *scanned, feat_answers *answers, feat_error *err) {
     for (size_t e = 0; e < rows->n_entities; e++) {
         const feat_sweep_entity *entity = &rows->entities[e];
         for (uint32_t r = entity->row; r < entity->row_end; r++) {
             const feat_events *seen = events;
             size_t first = entity->from, n = entity->to - entity->from;
-            bool found;
-            FEAT_TRY(feat_scanner_frame(s->index->scanner, &seen, &first, &n, rows->times[r], &found, err));
+            bool found, framed = false, slid;
             for (size_t a = 0; a < s->block->n_aggregates; a++) {
                 if (!scanned[a]) continue;
+                FEAT_TRY(answer_slid(s, rows, movable, a, r, &slid, answers, err));
+                if (slid) continue;
+                if (!framed)
+                    FEAT_TRY(feat_scanner_frame(s->index->scanner, &seen, &first, &n, rows->times[r], &found, err));
+                framed = true;
                 FEAT_TRY(feat_scanner_aggregate(s->index->scanner, a, seen, first, &s->cells[a], err));
                 if (!feat_answers_put_one(answers, a, place_of(rows, r), &s->cells[a])) return feat_fail_memory(err);
             }
@@ -611,7 +631,7 @@ static feat_status run_columns(feat_sweep *s, const feat_events *events, const f
         if (is_counted(&t)) before = aggregate;
     }
     if (status == FEAT_OK) answer_found(s, rows, movable, answers);
-    if (status == FEAT_OK && any_scanned) status = answer_scanned(s, events, rows, scanned, answers, err);
+    if (status == FEAT_OK && any_scanned) status = answer_scanned(s, events, rows, movable, scanned, answers, err);
     feat_free(scanned);
     return status;
 }

@@ -177,6 +177,7 @@ bool feat_ranking_make(feat_ranking *r, feat_scratch *scratch, feat_class class,
 }
 
 feat_cell feat_ranking_at(feat_ranking *r, size_t place) {
+    if (r->find) return r->find(r->context, place);
     if (r->keys) return cell_of_key(r->class, r->sorted ? r->keys[place] : select_key(r->keys, r->spare, r->n, place));
     feat_event_slot slot = {.class = r->class, .values = (void *)(uintptr_t)r->values};
     uint8_t value = FEAT_STATE_VALUE;
@@ -187,7 +188,7 @@ feat_cell feat_ranking_at(feat_ranking *r, size_t place) {
 }
 
 void feat_ranking_pair(feat_ranking *r, size_t place, feat_cell out[2]) {
-    if (!r->keys || r->sorted) {
+    if (r->find || !r->keys || r->sorted) {
         out[0] = feat_ranking_at(r, place);
         out[1] = feat_ranking_at(r, place + 1);
         return;

@@ -15,6 +15,9 @@ typedef struct feat_ranking {
     uint64_t *keys, *spare; /* of values whose order 64 bits tell; else NULL */
     uint32_t *rows;         /* of others: their numbers, sorted */
     bool sorted;            /* the keys are */
+    /* Or, where they are set, they are asked: */
+    feat_cell (*find)(const void *context, size_t place);
+    const void *context;
 } feat_ranking;
 
 /* Of n > 0 values. `often`: more than a place or two will be asked for. */
@@ -24,6 +27,9 @@ bool feat_ranking_make(feat_ranking *r, feat_scratch *scratch, feat_class class,
 feat_cell feat_ranking_at(feat_ranking *r, size_t place);
 /* That, and the one that follows it; it must not be the last. */
 void feat_ranking_pair(feat_ranking *r, size_t place, feat_cell out[2]);
+
+/* What an aggregate of order statistics says of values that are ranked. */
+feat_cell feat_quantile_of(const feat_agg_input *in, feat_agg agg, feat_ranking *r);
 
 /* ---- Counts by value. ---- */
 
@@ -41,6 +47,13 @@ bool feat_tally_make(feat_tally *tally, feat_scratch *scratch, feat_class class,
                      bool groups);
 /* The numbers of the values, the most frequent first, equally frequent ones ascending; NULL when memory is out. */
 const uint32_t *feat_tally_by_count(const feat_tally *tally, feat_scratch *scratch);
+
+/* Results from a tally: the values, how often each comes, and the first k of `order`. */
+feat_cell feat_tally_list(const feat_agg_input *in, const feat_tally *tally);
+feat_cell feat_tally_map(const feat_agg_input *in, const feat_tally *tally);
+feat_cell feat_tally_top(const feat_agg_input *in, const feat_tally *tally, const uint32_t *order, size_t k);
+/* The hash that approx_count_distinct counts a value by. */
+uint64_t feat_value_hash(feat_class class, int scale, const void *values, size_t i);
 
 /* `n` things of `size` bytes, aligned for any of them. */
 void *feat_values_room(feat_scratch *scratch, size_t n, size_t size);

@@ -6,9 +6,7 @@
 /* ---- The state. ---- */
 
 static void raise_register(feat_hll *h, uint64_t hash) {
-    uint64_t rest = hash << FEAT_HLL_BITS;
-    uint8_t rank = rest ? (uint8_t)(__builtin_clzll(rest) + 1) : FEAT_HLL_RANK_MAX;
-    uint8_t *place = &h->registers[hash >> (64 - FEAT_HLL_BITS)];
+    uint8_t rank = feat_hll_rank(hash), *place = &h->registers[feat_hll_register(hash)];
     if (rank > *place) *place = rank;
 }
 
@@ -102,6 +100,10 @@ uint64_t feat_hll_count(const feat_hll *h) {
     if (h->n != FEAT_HLL_DENSE) return h->n;
     uint32_t of_rank[FEAT_HLL_RANK_MAX + 1] = {0};
     for (size_t i = 0; i < FEAT_HLL_REGISTERS; i++) of_rank[h->registers[i]]++;
+    return feat_hll_estimate(of_rank);
+}
+
+uint64_t feat_hll_estimate(const uint32_t of_rank[FEAT_HLL_RANK_MAX + 1]) {
     const double m = FEAT_HLL_REGISTERS, half_of_log2_e = 0x1.71547652b82fep-1; /* 1 / (2 ln 2) */
     double sum = m * tau(1.0 - of_rank[FEAT_HLL_RANK_MAX] / m);
     for (int rank = FEAT_HLL_RANK_MAX - 1; rank >= 1; rank--) sum = 0.5 * (sum + of_rank[rank]);

@@ -39,6 +39,15 @@ void feat_hll_merge(feat_hll *h, const feat_hll *other);
 /* The number of different hashes, rounded to a whole number. */
 uint64_t feat_hll_count(const feat_hll *h);
 
+/* Of registers by what they hold, for those who keep the registers otherwise. */
+uint64_t feat_hll_estimate(const uint32_t of_rank[FEAT_HLL_RANK_MAX + 1]);
+/* What a hash raises its register to, and which one. */
+static inline uint8_t feat_hll_rank(uint64_t hash) {
+    uint64_t rest = hash << FEAT_HLL_BITS;
+    return rest ? (uint8_t)(__builtin_clzll(rest) + 1) : FEAT_HLL_RANK_MAX;
+}
+static inline uint32_t feat_hll_register(uint64_t hash) { return (uint32_t)(hash >> (64 - FEAT_HLL_BITS)); }
+
 /* Canonical bytes, equal for equal states. A byte 0, u16 n (big-endian) and the hashes, ascending and big-endian; or a
  * byte 1 and the registers in order, 6 bits each, the highest first. */
 void feat_hll_write(const feat_hll *h, feat_buffer *out);
