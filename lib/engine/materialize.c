@@ -31,7 +31,7 @@ typedef struct run {
     /* Entities of a lot: their key parts, and rows of the layer being made. */
     feat_column *columns;
     const feat_column **inputs;
-    int64_t *times;
+    int64_t *times, *errors; /* errors: by lane, the words of its features */
     uint32_t *numbers;
     feat_batch rows, chunk;
     feat_sort_item *items;
@@ -117,6 +117,8 @@ static feat_status fill_row_columns(run *r, size_t n, int64_t at, feat_error *er
 static feat_status fill_gone(run *r, size_t n, int64_t at, feat_error *err) {
     int failed = feat_column_append_nulls(column(r, FEAT_LAYER_FOUND), n);
     failed |= feat_column_append_nulls(column(r, FEAT_LAYER_EXPIRED), n);
+    for (size_t i = 0; i < feat_layer_error_fields(r->view); i++)
+        failed |= feat_column_append_nulls(&r->rows.columns[feat_layer_errors(r->view, i)], n);
     for (size_t f = 0; f < r->view->n_features; f++)
         failed |= feat_column_append_nulls(&r->rows.columns[feat_layer_feature(r->view, f)], n);
     FEAT_TRY(no_memory(failed, err));
@@ -158,28 +160,48 @@ static void print_part(feat_buffer *out, const feat_column *c, size_t row) {
     feat_buffer_append(out, text, n);
 }
 
+/* A value that is an error fails the run, naming its entity. */
+static feat_status refuse_error(const run *r, size_t feature, size_t row, feat_error *err) {
+    feat_buffer entity;
+    feat_buffer_init(&entity);
+    for (size_t k = 0; k < r->view->n_key; k++) {
+        if (k) feat_buffer_text(&entity, ", ");
+        print_part(&entity, &r->columns[k], row);
+    }
+    char *text = feat_buffer_take_text(&entity);
+    feat_status status =
+        feat_fail(err, FEAT_DATA,
+                  "feature view '%.200s', entity (%.200s), feature '%.200s': the value is an error (overflow or a "
+                  "failed conversion); ask for NULL instead, or mend the definition",
+                  r->view->name, text ? text : "", r->view->features[feature].name);
+    feat_free(text);
+    return status;
+}
+
 static feat_status fill_feature(run *r, size_t feature, size_t start, size_t n, feat_error *err) {
     uint8_t states[FEAT_LANES];
     const feat_vector *v = feat_machine_register(r->machine, r->view->stage.code->outputs[feature]);
     feat_vector_states(v, n, states);
-    for (size_t i = 0; r->opt->on_error == FEAT_ON_ERROR_FAIL && i < n; i++) {
+    size_t words = feat_layer_error_fields(r->view), word = feature / FEAT_LAYER_ERRORS_A_FIELD;
+    for (size_t i = 0; i < n; i++) {
         if (states[i] != FEAT_STATE_ERROR) continue;
-        feat_buffer entity;
-        feat_buffer_init(&entity);
-        for (size_t k = 0; k < r->view->n_key; k++) {
-            if (k) feat_buffer_text(&entity, ", ");
-            print_part(&entity, &r->columns[k], start + i);
-        }
-        char *text = feat_buffer_take_text(&entity);
-        feat_status status =
-            feat_fail(err, FEAT_DATA,
-                      "feature view '%.200s', entity (%.200s), feature '%.200s': the value is an error (overflow or a "
-                      "failed conversion); ask for NULL instead, or mend the definition",
-                      r->view->name, text ? text : "", r->view->features[feature].name);
-        feat_free(text);
-        return status;
+        if (r->opt->on_error == FEAT_ON_ERROR_FAIL) return refuse_error(r, feature, start + i, err);
+        r->errors[i * words + word] |= (int64_t)1 << feature % FEAT_LAYER_ERRORS_A_FIELD;
     }
     return no_memory(feat_vector_store(v, n, &r->rows.columns[feat_layer_feature(r->view, feature)]), err);
+}
+
+/* All features of n lanes, and which of them are errors. */
+static feat_status fill_features(run *r, size_t start, size_t n, feat_error *err) {
+    size_t words = feat_layer_error_fields(r->view);
+    if (words) memset(r->errors, 0, n * words * sizeof *r->errors);
+    for (size_t f = 0; f < r->view->n_features; f++) FEAT_TRY(fill_feature(r, f, start, n, err));
+    for (size_t i = 0; i < n; i++)
+        for (size_t w = 0; w < words; w++)
+            FEAT_TRY(no_memory(
+                feat_column_append_int(&r->rows.columns[feat_layer_errors(r->view, w)], r->errors[i * words + w]),
+                err));
+    return FEAT_OK;
 }
 
 /* Rows with the values of the lot's entities at a moment: what a training set would say, by the same code. */
@@ -198,8 +220,7 @@ static feat_status fill_values(run *r, size_t n, feat_moment at, feat_error *err
         size_t part = n - start < FEAT_LANES ? n - start : FEAT_LANES, next = view->n_features + present;
         feat_row_source_load(&rows, code, code->n_joins, r->machine, start, part);
         status = feat_machine_run(r->machine, part, err);
-        for (size_t f = 0; f < view->n_features && status == FEAT_OK; f++)
-            status = fill_feature(r, f, start, part, err);
+        if (status == FEAT_OK) status = fill_features(r, start, part, err);
         if (status == FEAT_OK) status = fill_truths(r, FEAT_LAYER_FOUND, found, next, part, true, err);
         if (status == FEAT_OK) status = fill_truths(r, FEAT_LAYER_EXPIRED, expired, next + found, part, false, err);
     }
@@ -393,6 +414,7 @@ static void run_done(run *r) {
     feat_free(r->columns);
     feat_free(r->inputs);
     feat_free(r->times);
+    feat_free(r->errors);
     feat_free(r->numbers);
     feat_free(r->items);
     feat_free(r->picked);
@@ -408,7 +430,8 @@ static feat_status run_init(run *r, feat_error *err) {
     if (r->room > UINT32_MAX - 1) r->room = UINT32_MAX - 1;
     r->columns = feat_alloc_zero(r->view->n_key, sizeof *r->columns);
     r->inputs = feat_alloc_array(r->view->n_key, sizeof *r->inputs);
-    feat_status status = types && r->columns && r->inputs ? FEAT_OK : feat_fail_memory(err);
+    r->errors = feat_alloc_array(FEAT_LANES * feat_layer_error_fields(r->view), sizeof *r->errors);
+    feat_status status = types && r->columns && r->inputs && r->errors ? FEAT_OK : feat_fail_memory(err);
     for (size_t k = 0; status == FEAT_OK && k < r->view->n_key; k++) {
         feat_column_init(&r->columns[k], r->view->key[k].type);
         r->inputs[k] = &r->columns[k];

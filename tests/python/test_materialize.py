@@ -19,7 +19,7 @@ import libfeat
 START = dt.datetime(2024, 3, 1)
 MICROSECOND = dt.timedelta(microseconds=1)
 DAY = dt.timedelta(days=1)
-PRESENT, NULL, NOT_FOUND, EXPIRED = 0, 1, 2, 3
+PRESENT, NULL, NOT_FOUND, EXPIRED, ERROR = 0, 1, 2, 3, 4
 
 TABLES = """
 CREATE TABLE paid (id BIGINT NOT NULL, who BIGINT, shop TEXT, amount DOUBLE, note TEXT, at TIMESTAMP NOT NULL,
@@ -380,7 +380,15 @@ def test_errors_in_values(store: libfeat.Store) -> None:
         store.materialize("risky", at=day(1))
     assert store.version == version  # nothing is left of the failed run
     assert store.materialize("risky", at=day(1), on_error="null").entities == 2
-    assert kept(store, [1, 2], [day(1)] * 2) == {"n": [7, None], "n__status": [PRESENT, NULL]}
+    with pytest.raises(libfeat.DataError, match="n"):
+        kept(store, [1, 2], [day(1)] * 2)
+    spine = {"who": [1, 2, 2], "t": [day(1), day(1), day(2)]}
+    trained = store.training_set("kept", spine, "t", status=True, on_error="null").to_dict()
+    assert trained["n"] == [7, None, None] and trained["n__status"] == [PRESENT, ERROR, ERROR]
+    store.deploy("kept")
+    with store.reader("kept") as reader:
+        got = reader.get({"who": spine["who"]}, now=spine["t"])
+        assert list(got.status["n"]) == trained["n__status"]
 
 
 def test_refusals(store: libfeat.Store) -> None:

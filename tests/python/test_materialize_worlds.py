@@ -206,8 +206,6 @@ class Case:
                         ttl = self.ttls[i]
                         old = ttl is not None and newest[n] < shift(spine[n]["t"], ttl, -1)
                         allowed = [(want, status)]
-                        if status == error:
-                            allowed = [(want, null), (want, expired)]
                         if old:
                             allowed = [(ref.bits(None), expired)]
                         if status in (not_found, error):  # an entity that nothing makes known has no row
