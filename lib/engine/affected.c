@@ -428,6 +428,88 @@ static feat_status touch_block(const feat_affecting *a, feat_moment from, feat_m
     return FEAT_OK;
 }
 
+/* ---- Rows that grow too old. ---- */
+
+typedef struct aging {
+    feat_touched *old;
+    bool newer; /* the rows at hand are newer than those that grew old */
+} aging;
+
+static feat_status take_aged(walk *w, const feat_row_address *rows, size_t n, feat_error *err) {
+    const aging *g = w->state;
+    lot l = {0};
+    feat_status status = lot_project(&l, w->a->db, w->version, w->block, w->branch, rows, n, err);
+    for (size_t i = 0; status == FEAT_OK && i < l.events.events.n; i++) {
+        size_t size;
+        uint32_t number;
+        const void *key = event_key(&l, i, &size);
+        if (!g->newer) status = feat_touched_add(g->old, key, size, FEAT_TOUCH_CHANGED, err);
+        else if (!feat_keymap_number(&g->old->keys, key, size, false, &number)) status = feat_fail_memory(err);
+        else if (number != FEAT_NO_KEY) g->old->flags[number] = 0;
+    }
+    lot_done(&l);
+    return status;
+}
+
+/* The event times from which on rows are young at t; false where there is no such time, which makes an error. */
+static bool young_at(const feat_expiry *e, int64_t t, feat_time_span *young) {
+    feat_cell now = {.v.i = t, .state = FEAT_STATE_VALUE}, age = {.v.p = e->age, .state = FEAT_STATE_VALUE}, edge;
+    feat_row_op(FEAT_OP_SUB_TV, &edge, &now, &age, NULL, NULL);
+    if (edge.state != FEAT_STATE_VALUE || (edge.v.i == INT64_MAX && !e->edge_is_young)) return false;
+    *young = (feat_time_span){e->edge_is_young ? edge.v.i : edge.v.i + 1, INT64_MAX};
+    return true;
+}
+
+/* The keys whose newest row is young at one time and old at the other: those that have a row which the edge passed, and
+ * none that is newer. */
+static feat_status touch_aged(const feat_affecting *a, feat_moment from, feat_moment to, const feat_expiry *e,
+                              feat_touched *touched, bool *all, feat_error *err) {
+    const feat_block *block = a->view->stage.joins[e->join].block;
+    feat_time_span before, after;
+    feat_touched old;
+    if (from.t == to.t) return FEAT_OK;
+    if (!young_at(e, from.t, &before) || !young_at(e, to.t, &after)) {
+        *all = true;
+        return FEAT_OK;
+    }
+    feat_time_span passed = {before.first < after.first ? before.first : after.first,
+                             (before.first < after.first ? after.first : before.first) - 1};
+    if (passed.first > passed.last) return FEAT_OK;
+    feat_touched_init(&old);
+    feat_status status = FEAT_OK;
+    for (int newer = 0; newer < 2 && status == FEAT_OK && (!newer || old.keys.n > 0); newer++) {
+        for (size_t b = 0; b < block->n_branches && status == FEAT_OK; b++) {
+            feat_time_span wanted = newer ? (feat_time_span){passed.last + 1, INT64_MAX} : passed;
+            feat_time_spans times = {0};
+            feat_reach reach;
+            aging g = {&old, newer};
+            walk w = {a, to.version, block, b, &times, NULL, 0, take_aged, &g};
+            status = feat_reach_init(&reach, block, b, to.t, err);
+            if (status == FEAT_OK) status = feat_spans_add(&times, feat_span_both(reach.visible, wanted), err);
+            if (status == FEAT_OK) status = walk_rows(&w, err);
+            feat_spans_done(&times);
+            feat_reach_done(&reach);
+        }
+    }
+    for (uint32_t i = 0; i < old.keys.n && status == FEAT_OK; i++) {
+        size_t size;
+        const void *key = feat_keymap_key(&old.keys, i, &size);
+        if (old.flags[i]) status = feat_touched_add(touched, key, size, FEAT_TOUCH_CHANGED | FEAT_TOUCH_KNOWN, err);
+    }
+    feat_touched_done(&old);
+    return status;
+}
+
+static feat_status touch_join(const feat_affecting *a, feat_moment from, feat_moment to, size_t join,
+                              feat_touched *touched, bool *all, feat_error *err) {
+    if (!asks_entity(a->view, join) || first_of_block(a->view, join))
+        FEAT_TRY(touch_block(a, from, to, a->view->stage.joins[join].block, touched, all, err));
+    for (size_t i = 0; i < a->drift->n && !*all; i++)
+        if (a->drift->expiries[i].join == join)
+            FEAT_TRY(touch_aged(a, from, to, &a->drift->expiries[i], touched, all, err));
+    return FEAT_OK;
+}
+
 /* ---- From keys of blocks to entities. ---- */
 
 /* The key of one join of a view, computed for many entities. It may come from other joins, as in user -> country ->
@@ -588,15 +670,14 @@ feat_status feat_entities_affected(const feat_affecting *a, feat_moment from, fe
     feat_touched_init(&known);
     *all = false;
     for (size_t j = 0; j < view->stage.n_joins && !*all && status == FEAT_OK; j++) {
-        const feat_block *block = view->stage.joins[j].block;
         if (asks_entity(view, j)) {
-            if (first_of_block(view, j)) status = touch_block(a, from, to, block, entities, all, err);
+            status = touch_join(a, from, to, j, entities, all, err);
             continue;
         }
         feat_touched touched;
         bool any = false;
         feat_touched_init(&touched);
-        status = touch_block(a, from, to, block, &touched, all, err);
+        status = touch_join(a, from, to, j, &touched, all, err);
         for (size_t i = 0; i < touched.keys.n; i++) any |= (touched.flags[i] & FEAT_TOUCH_CHANGED) != 0;
         if (status == FEAT_OK && any && !*all) {
             if (!listed) status = feat_entities_known(a, to, true, &known, err);

@@ -3,7 +3,7 @@
 #define FEAT_LIB_AFFECTED_H
 
 #include "engine/keymap.h"
-#include "plan/plan.h"
+#include "plan/drift.h"
 #include "store/store.h"
 
 /* Keys, with what has been found out about each. */
@@ -44,6 +44,7 @@ typedef struct feat_pause {
 typedef struct feat_affecting {
     feat_db *db;
     const feat_view *view;
+    const feat_drift *drift; /* of the view; it has no reason */
     feat_pause pause;
     size_t threads; /* at least 1 */
 } feat_affecting;

@@ -22,6 +22,7 @@ typedef struct run {
     const feat_schema *layer;
     const feat_materialize_options *opt;
     feat_affecting affecting;
+    feat_drift drift;
     feat_layer_run *runs; /* that are stored, by time */
     size_t n_runs;
     int64_t t;
@@ -326,7 +327,7 @@ static feat_status every_entity(run *r, const feat_layer_run *base, feat_touched
 }
 
 static feat_status choose_entities(run *r, const feat_layer_run *base, feat_touched *entities, feat_error *err) {
-    r->full = !base || r->opt->full || feat_view_drifts(r->view);
+    r->full = !base || r->opt->full || r->drift.reason;
     if (!r->full) {
         feat_moment before = {base->at, base->input}, now = {r->t, r->input};
         FEAT_TRY(feat_entities_affected(&r->affecting, before, now, entities, &r->full, err));
@@ -408,6 +409,7 @@ static feat_status run_at(run *r, int64_t t, feat_materialized *done, feat_error
 /* ---- A call. ---- */
 
 static void run_done(run *r) {
+    feat_drift_done(&r->drift);
     feat_table_writer_abort(r->writer);
     feat_machine_free(r->machine);
     for (size_t k = 0; r->columns && k < r->view->n_key; k++) feat_column_done(&r->columns[k]);
@@ -478,7 +480,9 @@ feat_status feat_materialize_run(feat_db *db, feat_catalog *catalog, const feat_
     FEAT_TRY(feat_version_newest(db, &done->version, err));
     FEAT_TRY(feat_layer_table(db, catalog, view, &r.layer, err));
     FEAT_TRY(commit_layer(db, catalog, err));
-    feat_status status = input_version(db, view, &r.input, err);
+    feat_status status = feat_drift_of_view(view, &r.drift, err);
+    r.affecting.drift = &r.drift;
+    if (status == FEAT_OK) status = input_version(db, view, &r.input, err);
     if (status == FEAT_OK) status = run_init(&r, err);
     for (size_t i = 0; i < n && status == FEAT_OK; i++)
         if (i == 0 || times[i] != times[i - 1]) status = run_at(&r, times[i], done, err);

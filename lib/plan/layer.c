@@ -77,23 +77,3 @@ feat_status feat_layer_check(const feat_schema *table, const feat_view *view, fe
                      "columns; make the store anew",
                      view->name);
 }
-
-/* Aggregates whose value depends on t and not only on which events their window holds. */
-static bool aggregate_drifts(feat_agg agg) {
-    static const char *const names[] = {"time_since_last", "decayed_sum", "decayed_avg"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(feat_agg_table[agg].sql, names[i]) == 0) return true;
-    return false;
-}
-
-const char *feat_view_drifts(const feat_view *view) {
-    const feat_code *code = view->stage.code;
-    for (size_t i = 0; i < code->n_loads; i++) {
-        const feat_load *load = &code->loads[i];
-        if (load->kind == FEAT_LOAD_NOW) return "it depends on now() beyond the edges of windows";
-        if (load->kind == FEAT_LOAD_AGGREGATE &&
-            aggregate_drifts(code->joins[load->join].block->aggregates[load->index].agg))
-            return "an aggregate in it depends on now() beyond the edges of its window";
-    }
-    return NULL;
-}

@@ -50,8 +50,4 @@ feat_status feat_layer_schema(feat_arena *arena, const feat_view *view, feat_sch
 /* FEAT_FORMAT where a table of that name does not have the fields of a layer of the view. */
 feat_status feat_layer_check(const feat_schema *table, const feat_view *view, feat_error *err);
 
-/* Why a view's values can change without an event that comes, goes or crosses the edge of a window; NULL: they cannot.
- */
-const char *feat_view_drifts(const feat_view *view);
-
 #endif

@@ -189,14 +189,14 @@ def test_what_depends_on_now_is_computed_for_all(store: libfeat.Store) -> None:
 
 
 def test_aggregates_of_t_are_known(store: libfeat.Store) -> None:
-    """An aggregate whose code looks at t has another value without any event: lib/plan/layer.c has to list it."""
+    """An aggregate whose code looks at t has another value without any event: lib/plan/drift.c has to list it."""
     root = Path(__file__).resolve().parents[2] / "lib"
     rows = "\n".join(p.read_text() for p in sorted((root / "plan").glob("agg*.def")))
     named = {}
     for row in re.findall(r"^FEAT_AGG_FUNCTION\((.*)\)", rows, flags=re.M):
         fields = [f.strip() for f in row.split(",")]
         named.setdefault(fields[8], set()).add(fields[1].strip('"'))
-    listed = set(re.findall(r'"([a-z_]+)"', (root / "plan" / "layer.c").read_text().split("names[] = {")[1].split("}")[0]))
+    listed = set(re.findall(r'"([a-z_]+)"', (root / "plan" / "drift.c").read_text().split("names[] = {")[1].split("}")[0]))
     for path in sorted((root / "exec").glob("agg_*.c")):
         for function, body in re.findall(r"^feat_cell feat_agg_(\w+)\(.*?\) \{(.*?)^\}", path.read_text(), flags=re.M | re.S):
             if re.search(r"\bin->t\b", body):
