@@ -152,7 +152,9 @@ static feat_status walk_rows(walk *w, feat_error *err) {
     for (size_t s = 0; s < segments && status == FEAT_OK; s++) {
         bool pass;
         FEAT_GOTO(status, pruned(w, tv, s, &pass, err), out);
+        atomic_fetch_add(pass ? &w->a->work->segments_pruned : &w->a->work->segments_read, 1);
         if (pass) continue;
+        atomic_fetch_add(&w->a->work->rows_read, feat_table_segment(tv, s).rows);
         if (FEAT_GROW(rows, capacity, n + feat_table_segment(tv, s).rows) != 0) {
             status = feat_fail_memory(err);
             goto out;
@@ -589,7 +591,12 @@ static feat_status spread_lot(join_keys *j, uint64_t version, feat_touched *touc
                               feat_touched *entities, feat_error *err) {
     const feat_code *code = j->stage.code;
     feat_answers *answers = feat_alloc_zero(code->n_joins, sizeof *answers);
-    feat_answering how = {j->a->db, version, j->a->threads};
+    feat_answering how = {.db = j->a->db,
+                          .version = version,
+                          .threads = j->a->threads,
+                          .memory = j->a->memory,
+                          .spill_directory = j->a->spill_directory,
+                          .work = j->a->work};
     feat_row_source rows = {j->inputs, j->times, answers};
     if (!answers) return feat_fail_memory(err);
     feat_status status = feat_answer_blocks(&how, code, j->inputs, j->times, j->n, answers, err);

@@ -3,6 +3,7 @@
 #define FEAT_LIB_AFFECTED_H
 
 #include "engine/keymap.h"
+#include "engine/work.h"
 #include "plan/drift.h"
 #include "store/store.h"
 
@@ -46,7 +47,10 @@ typedef struct feat_affecting {
     const feat_view *view;
     const feat_drift *drift; /* of the view; it has no reason */
     feat_pause pause;
-    size_t threads; /* at least 1 */
+    size_t threads;  /* at least 1 */
+    uint64_t memory; /* for events that are gathered at once; 0: no bound */
+    const char *spill_directory;
+    feat_work *work; /* what has been read is counted there */
 } feat_affecting;
 
 /* Adds FEAT_TOUCH_KNOWN to the entities that an event makes known at a moment: an event of a block that is asked for

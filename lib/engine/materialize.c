@@ -6,15 +6,20 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/parallel.h"
 #include "engine/affected.h"
 #include "engine/ingest.h"
 #include "engine/layer.h"
 #include "engine/project.h"
 #include "engine/uses.h"
+#include "exec/cell.h"
 #include "text/print.h"
 
-enum { ENTITIES_AT_ONCE = 262144 };
+/* A lot has at least so many entities, whatever the memory. */
+enum { ENTITIES_AT_ONCE = 262144, LEAST_LOT = 16384 };
+/* Of progress: what a time counts as. */
+enum { UNITS = 1000 };
 
 typedef struct run {
     feat_db *db;
@@ -40,12 +45,26 @@ typedef struct run {
     size_t room, times_capacity, numbers_capacity, items_capacity, picked_capacity;
     int64_t entities, written, restated, total;
     bool full;
+    size_t n_times, n_done; /* of the call */
+    feat_work choosing, computing;
+    int64_t choose_ns, write_ns;
+    uint64_t lots, computed;
 } run;
+
+/* Called by whatever works; how far that is within a lot is not told. */
+static int watch(void *context, uint64_t done, uint64_t total) {
+    const run *r = context;
+    (void)done;
+    (void)total;
+    if (!r->opt->progress) return 0;
+    uint64_t part = r->total ? (uint64_t)((double)(r->entities + r->restated) / (double)r->total * UNITS) : 0;
+    return r->opt->progress(r->opt->progress_context, r->n_done * (uint64_t)UNITS + (part < UNITS ? part : UNITS),
+                            r->n_times * (uint64_t)UNITS);
+}
 
 static feat_status report(void *state, feat_error *err) {
     run *r = state;
-    if (!r->opt->progress) return FEAT_OK;
-    if (r->opt->progress(r->opt->progress_context, (uint64_t)r->entities, (uint64_t)r->total) == 0) return FEAT_OK;
+    if (watch(r, 0, 0) == 0) return FEAT_OK;
     return feat_fail(err, FEAT_CANCELLED, "materialising '%.200s' was cancelled by the caller", r->view->name);
 }
 
@@ -78,6 +97,7 @@ static feat_status no_memory(int failed, feat_error *err) { return failed ? feat
 /* Hands the rows of the lot to the store, in the table's order. */
 static feat_status write_rows(run *r, feat_error *err) {
     size_t n = r->rows.length;
+    int64_t started = feat_clock_ticks();
     for (size_t i = 0; i < n; i++) r->items[i].row = (uint32_t)i;
     FEAT_TRY(feat_sort_rows(&r->rows, r->layer->key, r->layer->n_key, r->items, n, err));
     for (size_t i = 0; i < n; i++) r->picked[i] = r->items[i].row;
@@ -91,6 +111,7 @@ static feat_status write_rows(run *r, feat_error *err) {
         FEAT_TRY(feat_table_writer_add(r->writer, &r->chunk, err));
     }
     feat_batch_clear(&r->rows);
+    r->write_ns += feat_clock_ticks() - started;
     return FEAT_OK;
 }
 
@@ -212,9 +233,17 @@ static feat_status fill_values(run *r, size_t n, feat_moment at, feat_error *err
     feat_answers *answers = feat_alloc_zero(code->n_joins, sizeof *answers);
     if (!answers) return feat_fail_memory(err);
     for (size_t i = 0; i < n; i++) r->times[i] = at.t;
-    feat_answering how = {r->db, at.version, r->affecting.threads};
+    feat_answering how = {.db = r->db,
+                          .version = at.version,
+                          .threads = r->affecting.threads,
+                          .memory = r->affecting.memory,
+                          .spill_directory = r->opt->spill_directory,
+                          .work = &r->computing};
     feat_status status = feat_answer_blocks(&how, code, r->inputs, r->times, n, answers, err);
+    int64_t ticks = feat_clock_ticks();
     feat_row_source rows = {r->inputs, r->times, answers};
+    r->lots++;
+    r->computed += n;
     bool present = view->present != FEAT_NO_NODE, found = view->found != FEAT_NO_NODE,
          expired = view->expired != FEAT_NO_NODE;
     for (size_t start = 0; start < n && status == FEAT_OK; start += FEAT_LANES) {
@@ -227,7 +256,9 @@ static feat_status fill_values(run *r, size_t n, feat_moment at, feat_error *err
     }
     for (size_t j = 0; j < code->n_joins; j++) feat_answers_done(&answers[j]);
     feat_free(answers);
-    return status == FEAT_OK ? fill_row_columns(r, n, at.t, err) : status;
+    if (status == FEAT_OK) status = fill_row_columns(r, n, at.t, err);
+    (void)feat_work_spent(&r->computing, FEAT_WORK_OUTPUT, ticks);
+    return status;
 }
 
 static feat_status reserve_lot(run *r, size_t n, feat_error *err) {
@@ -378,8 +409,10 @@ static feat_status run_at(run *r, int64_t t, feat_materialized *done, feat_error
         return FEAT_OK;
     }
     FEAT_TRY(report(r, err));
+    int64_t ticks = feat_clock_ticks();
     feat_touched_init(&entities);
     feat_status status = choose_entities(r, base, &entities, err);
+    r->choose_ns += feat_clock_ticks() - ticks;
     for (size_t i = 0; status == FEAT_OK && i < entities.keys.n; i++)
         r->total +=
             (entities.flags[i] & (FEAT_TOUCH_CHANGED | FEAT_TOUCH_KNOWN)) == (FEAT_TOUCH_CHANGED | FEAT_TOUCH_KNOWN);
@@ -392,7 +425,9 @@ static feat_status run_at(run *r, int64_t t, feat_materialized *done, feat_error
     if (status == FEAT_OK) {
         feat_table_writer *ready = r->writer;
         r->writer = NULL;
+        ticks = feat_clock_ticks();
         status = feat_table_writer_commit(ready, again ? FEAT_OPERATION_UPSERT : FEAT_OPERATION_APPEND, 0, &info, err);
+        r->write_ns += feat_clock_ticks() - ticks;
     }
     feat_table_writer_abort(r->writer);
     r->writer = NULL;
@@ -425,11 +460,32 @@ static void run_done(run *r) {
     feat_batch_done(&r->chunk);
 }
 
+/* Bytes that an entity needs until its row is written: its key, its answers, and the row twice. */
+static size_t entity_bytes(const run *r) {
+    const feat_code *code = r->view->stage.code;
+    size_t bytes = 32;
+    for (size_t i = 0; i < r->layer->n_fields; i++)
+        bytes += 2 * (1 + feat_class_size(feat_class_of(r->layer->fields[i].type)));
+    for (size_t i = 0; i < code->n_loads; i++)
+        if (code->loads[i].kind == FEAT_LOAD_AGGREGATE || code->loads[i].kind == FEAT_LOAD_FOUND)
+            bytes += 1 + feat_class_size(feat_class_of(code->loads[i].type));
+    return bytes;
+}
+
+static size_t entities_of_lot(const run *r) {
+    size_t most = r->opt->entities_at_once ? r->opt->entities_at_once : ENTITIES_AT_ONCE;
+    if (r->opt->memory) {
+        uint64_t fit = r->opt->memory / 2 / entity_bytes(r);
+        if (fit < LEAST_LOT) fit = LEAST_LOT;
+        if (fit < most) most = (size_t)fit;
+    }
+    return most < UINT32_MAX - 1 ? most : UINT32_MAX - 1;
+}
+
 static feat_status run_init(run *r, feat_error *err) {
     const feat_schema *layer = r->layer;
     feat_type *types = feat_alloc_array(layer->n_fields, sizeof *types);
-    r->room = r->opt->entities_at_once ? r->opt->entities_at_once : ENTITIES_AT_ONCE;
-    if (r->room > UINT32_MAX - 1) r->room = UINT32_MAX - 1;
+    r->room = entities_of_lot(r);
     r->columns = feat_alloc_zero(r->view->n_key, sizeof *r->columns);
     r->inputs = feat_alloc_array(r->view->n_key, sizeof *r->inputs);
     r->errors = feat_alloc_array(FEAT_LANES * feat_layer_error_fields(r->view), sizeof *r->errors);
@@ -470,11 +526,71 @@ feat_status feat_materialize_find(feat_catalog *c, const char *name, uint32_t ve
                      (unsigned)c->entries[newest].def.number);
 }
 
+/* ---- Statistics. ---- */
+
+static void fill_stats(run *r, const feat_materialized *done, int64_t started) {
+    if (!r->opt->stats) return;
+    uint64_t ns[FEAT_WORK_STAGES];
+    for (int i = 0; i < FEAT_WORK_STAGES; i++) ns[i] = atomic_load(&r->computing.ns[i]);
+#define BOTH(counter) (atomic_load(&r->choosing.counter) + atomic_load(&r->computing.counter))
+    *r->opt->stats = (feat_materialize_stats){.size = sizeof(feat_materialize_stats),
+                                              .runs = (uint64_t)done->runs,
+                                              .entities = r->computed,
+                                              .lots = r->lots,
+                                              .rows_read = BOTH(rows_read),
+                                              .segments_read = BOTH(segments_read),
+                                              .segments_pruned = BOTH(segments_pruned),
+                                              .bytes_read = BOTH(bytes_read),
+                                              .bytes_spilled = BOTH(bytes_spilled),
+                                              .rows_written = (uint64_t)(done->rows + done->rows_restated),
+                                              .threads = r->affecting.threads,
+                                              .choose_ns = (uint64_t)r->choose_ns,
+                                              .group_ns = ns[FEAT_WORK_GROUP],
+                                              .read_ns = ns[FEAT_WORK_READ],
+                                              .sweep_ns = ns[FEAT_WORK_SWEEP],
+                                              .output_ns = ns[FEAT_WORK_OUTPUT],
+                                              .write_ns = (uint64_t)r->write_ns,
+                                              .elapsed_ns = (uint64_t)(feat_clock_ticks() - started)};
+#undef BOTH
+}
+
+void feat_materialize_describe(const feat_materialize_stats *stats, feat_buffer *out) {
+    const feat_stage_time stages[] = {{"choose entities", stats->choose_ns},
+                                      {"group by key", stats->group_ns},
+                                      {"read events", stats->read_ns},
+                                      {"windows and aggregates", stats->sweep_ns},
+                                      {"expressions and columns", stats->output_ns},
+                                      {"write rows", stats->write_ns}};
+    feat_buffer_printf(
+        out, "%llu materialisations in %.3f s on %llu threads: %llu entities in %llu lots, %llu rows written\n",
+        (unsigned long long)stats->runs, (double)stats->elapsed_ns / 1e9, (unsigned long long)stats->threads,
+        (unsigned long long)stats->entities, (unsigned long long)stats->lots, (unsigned long long)stats->rows_written);
+    feat_buffer_printf(out,
+                       "  tables: %llu rows in %llu segments read, %llu segments pruned, %.1f MB, %.1f MB spilled\n",
+                       (unsigned long long)stats->rows_read, (unsigned long long)stats->segments_read,
+                       (unsigned long long)stats->segments_pruned, (double)stats->bytes_read / 1e6,
+                       (double)stats->bytes_spilled / 1e6);
+    feat_stages_describe(stages, sizeof stages / sizeof *stages, out);
+}
+
+/* ---- A call over times. ---- */
+
 feat_status feat_materialize_run(feat_db *db, feat_catalog *catalog, const feat_view *view, const int64_t *times,
                                  size_t n, const feat_materialize_options *opt, feat_materialized *done,
                                  feat_error *err) {
-    run r = {.db = db, .view = view, .opt = opt, .affecting = {.db = db, .view = view}};
-    r.affecting.threads = feat_thread_count(opt->threads);
+    int64_t started = feat_clock_ticks();
+    run r = {.db = db,
+             .view = view,
+             .opt = opt,
+             .n_times = n,
+             .affecting = {.db = db,
+                           .view = view,
+                           .threads = feat_thread_count(opt->threads),
+                           .memory = opt->memory / 2,
+                           .spill_directory = opt->spill_directory}};
+    feat_work_init(&r.choosing, watch, &r, UINT64_MAX);
+    feat_work_init(&r.computing, watch, &r, UINT64_MAX);
+    r.affecting.work = &r.choosing;
     r.affecting.pause.check = report;
     r.affecting.pause.state = &r;
     FEAT_TRY(feat_version_newest(db, &done->version, err));
@@ -484,8 +600,9 @@ feat_status feat_materialize_run(feat_db *db, feat_catalog *catalog, const feat_
     r.affecting.drift = &r.drift;
     if (status == FEAT_OK) status = input_version(db, view, &r.input, err);
     if (status == FEAT_OK) status = run_init(&r, err);
-    for (size_t i = 0; i < n && status == FEAT_OK; i++)
-        if (i == 0 || times[i] != times[i - 1]) status = run_at(&r, times[i], done, err);
+    for (r.n_done = 0; r.n_done < n && status == FEAT_OK; r.n_done++)
+        if (r.n_done == 0 || times[r.n_done] != times[r.n_done - 1]) status = run_at(&r, times[r.n_done], done, err);
+    fill_stats(&r, done, started);
     run_done(&r);
     return status;
 }

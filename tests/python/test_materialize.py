@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import random
 import re
 import signal
 import subprocess
@@ -228,6 +229,63 @@ def test_months_are_not_monotone(store: libfeat.Store) -> None:
     assert rows_at(store, "monthly", dt.datetime(2023, 3, 29, 9)) == {1: 1}
 
 
+FRAMES = {
+    # The first run is at day 5 and full; then times, and how many entities a run there has to compute.
+    "ROWS 2 PRECEDING": {6: 0, 20: 1, 21: 0},
+    "GROUPS BETWEEN 3 PRECEDING AND 1 PRECEDING": {6: 0, 20: 1, 21: 0},
+    "RANGE UNBOUNDED PRECEDING": {6: 0, 20: 1, 99: 0},
+    "RANGE BETWEEN INTERVAL '5 days' PRECEDING AND INTERVAL '2 days' PRECEDING": {5.5: 0, 6: 1, 6.5: 0, 7: 1, 9: 1, 9.1: 1, 22: 2},
+    "RANGE BETWEEN INTERVAL '3 days' PRECEDING AND CURRENT ROW CLOSED NONE": {5.9: 1, 6: 1, 6.1: 0, 7: 1, 8: 1, 20: 0, 20.1: 1},
+    "RANGE INTERVAL '3 days' PRECEDING EXCLUDE CURRENT ROW": {5.5: 1, 6: 0, 6.5: 1, 7: 0, 7.1: 1, 20: 2, 20.5: 1},
+    "SINCE day": {5.5: 0, 6: 1, 6.5: 0, 20: 1, 20.9: 0, 21: 1},
+    "SINCE month": {6: 0, 20: 1, 30.9: 0, 31: 2, 35: 0},
+}
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_every_frame_computes_what_can_have_changed(store: libfeat.Store, frame: str) -> None:
+    """Of 1 there are events at days 3, 4 and 20, of 2 at day 5, of 3 at day -40. Day 0 begins a month, and day 31 the next."""
+    store.define(
+        f"""CREATE FEATURE VIEW framed AS SELECT who, count(*) OVER w AS n, sum(amount) OVER w AS total, last(amount) OVER w AS newest
+            FROM paid GROUP BY who WINDOW w AS ({frame});
+            CREATE FEATURE SERVICE kept AS SELECT s.* FROM REQUEST (who BIGINT) AS r LEFT JOIN MATERIALIZED framed AS s USING (who);
+            CREATE FEATURE SERVICE live AS framed;"""
+    )
+    pay(store, (1, 1, 3, 1), (2, 1, 4, 2), (3, 2, 5, 4), (4, 3, -40, 8), (5, 1, 20, 16))
+    assert store.materialize("framed", at=day(5)).entities == 3
+    got = {}
+    for at, want in FRAMES[frame].items():
+        done = store.materialize("framed", at=day(at))
+        got[at] = done.entities
+        assert done.runs_full == 0
+        spine = {"who": [1, 2, 3], "t": [day(at)] * 3}
+        assert store.training_set("kept", spine, "t", status=True).to_dict() == store.training_set("live", spine, "t", status=True).to_dict()
+    assert got == FRAMES[frame]
+
+
+def test_filters_by_the_clock_are_edges(store: libfeat.Store) -> None:
+    store.define(
+        """CREATE FEATURE VIEW recent AS SELECT who, count(*) AS n, count(*) FILTER (WHERE at >= now() - INTERVAL '2 days') AS few,
+           sum(CASE WHEN at >= DATEADD(day, -1, CURRENT_DATE) THEN amount END) AS total FROM paid GROUP BY who;
+           CREATE FEATURE SERVICE kept AS SELECT s.* FROM REQUEST (who BIGINT) AS r LEFT JOIN MATERIALIZED recent AS s USING (who);
+           CREATE FEATURE SERVICE live AS recent;"""
+    )
+    pay(store, (1, 1, 3, 1), (2, 2, 4.5, 2), (3, 3, 0, 4))
+    assert store.materialize("recent", at=day(4.5)).entities == 3
+    for at, want in {4.9: 0, 5: 1, 5.1: 1, 5.9: 0, 6: 1, 6.5: 0, 6.6: 1, 50: 0}.items():
+        done = store.materialize("recent", at=day(at))
+        assert (done.runs_full, done.entities) == (0, want), at
+        spine = {"who": [1, 2, 3], "t": [day(at)] * 3}
+        assert store.training_set("kept", spine, "t", status=True).to_dict() == store.training_set("live", spine, "t", status=True).to_dict()
+
+
+def test_decay_computes_all_that_is_known(store: libfeat.Store) -> None:
+    store.define("CREATE FEATURE VIEW fading AS SELECT who, decayed_sum(amount, INTERVAL '1 day') AS s FROM paid GROUP BY who;")
+    pay(store, (1, 1, 0, 1), (2, 2, 1, 2), (3, 3, 9, 4))
+    assert store.materialize("fading", at=[day(2), day(3), day(9)])[:4] == (3, 3, 0, 2 + 2 + 3)
+    assert "a materialisation computes every entity: an aggregate in it depends on now()" in store.explain("fading")
+
+
 # ---- runs among runs ---------------------------------------------------------------------------------------------
 
 
@@ -423,17 +481,24 @@ def test_progress_and_cancelling(store: libfeat.Store) -> None:
     pay(store, *[(i, i, 0.5, i) for i in range(50)])
     seen: List[Any] = []
     store.materialize("spent", at=day(1), entities_at_once=10, progress=lambda done, total: seen.append((done, total)))
-    assert seen[-1] == (50, 50) and (10, 50) in seen
+    assert seen[-1] == (1000, 1000) and (200, 1000) in seen
+    version = store.version
+    seen.clear()
+    store.materialize("spent", start=day(1), end=day(3), every=DAY, entities_at_once=10, progress=lambda done, total: seen.append((done, total)))
+    assert seen == sorted(seen) and {total for _, total in seen} == {3000} and seen[-1][0] >= 2000
     version = store.version
 
     def cancel(done: int, total: int) -> None:
-        if done >= 20:
+        if done >= 400:
             raise InterruptedError("enough")
 
     pay(store, *[(100 + i, i, 1.5, i) for i in range(50)])
     with pytest.raises(InterruptedError):
         store.materialize("spent", at=[day(2)], entities_at_once=10, progress=cancel)
     assert store.version == version + 1  # the append
+    assert store.materialize("spent", at=[day(2)]).entities == 50
+    version = store.version
+    pay(store, *[(200 + i, i, 1.7, i) for i in range(50)])
 
     def fail(done: int, total: int) -> None:
         raise KeyError("mine")
@@ -441,6 +506,94 @@ def test_progress_and_cancelling(store: libfeat.Store) -> None:
     with pytest.raises(KeyError):
         store.materialize("spent", at=[day(2)], progress=fail)
     assert store.materialize("spent", at=[day(2)]).entities == 50
+
+
+def files(store: libfeat.Store) -> Dict[str, int]:
+    return {str(p): p.stat().st_size for p in Path(store.path).rglob("*") if p.is_file() and "online" not in p.name and "lock" not in p.name}
+
+
+def test_a_cancelled_run_leaves_nothing(store: libfeat.Store) -> None:
+    """Whatever call of progress stops it."""
+    spent(store)
+    pay(store, *[(i, i % 60, i / 200, i) for i in range(500)])
+    store.materialize("spent", at=day(0.5))
+    before, stops = files(store), 0
+    for stop in range(1000):
+        calls = iter(range(stop + 1))
+
+        def cancel(done: int, total: int) -> None:
+            if next(calls) == stop:
+                raise InterruptedError
+
+        try:
+            store.materialize("spent", at=day(2), entities_at_once=7, progress=cancel, threads=1)
+            break
+        except (InterruptedError, StopIteration):
+            stops += 1
+            assert files(store) == before
+    assert stops > 10
+    assert store.materialize("spent", at=day(2)).runs_present == 1
+
+
+def test_values_are_the_same_for_all_options(tmp_path: Any) -> None:
+    rng = random.Random(5)
+    people = [rng.randint(0, 3000) for _ in range(20000)]
+    rows = [(i, who, rng.uniform(0, 9), rng.uniform(-9, 9)) for i, who in enumerate(people)]
+    options: List[Dict[str, Any]] = [
+        {},
+        {"threads": 1},
+        {"threads": 3, "entities_at_once": 100},
+        {"memory": 1 << 20},
+        {"memory": 1 << 16, "threads": 2, "entities_at_once": 999},
+        {"memory": 1 << 16, "spill_directory": tmp_path},
+    ]
+    digests = []
+    for n, chosen in enumerate(options):
+        with libfeat.open(tmp_path / str(n)) as store:
+            store.define(TABLES + VIEW.format(options=""))
+            store.define("CREATE FEATURE VIEW shops AS SELECT shop, sum(amount) AS total, count(*) AS n FROM paid GROUP BY shop;")
+            pay(store, *rows)
+            store.upsert("paid", {"id": [i for i in range(300)], "shop": [f"shop {i % 40}" for i in range(300)], "at": [day(1)] * 300})
+            for view in ("spent", "shops"):
+                done = store.materialize(view, start=day(2), end=day(6), every=2 * DAY, **chosen)
+                assert done.stats["entities"] == done.entities and done.stats["rows_written"] == done.rows and done.stats["runs"] == 3
+                assert done.stats["rows_read"] > 0 and done.stats["elapsed_ns"] > done.stats["write_ns"] > 0
+                assert f"{done.entities} entities" in done.explain() and "windows and aggregates" in done.explain()
+                if "entities_at_once" in chosen and view == "spent":
+                    assert done.stats["lots"] > 3
+            digests.append([store.snapshot().digest(store.layer(view)) for view in ("spent", "shops")])
+    assert all(d == digests[0] for d in digests)
+    for wrong in ({"threads": -1}, {"memory": -1}, {"memory": "much"}):
+        with libfeat.open(tmp_path / "0") as store, pytest.raises(libfeat.ArgumentError):
+            store.materialize("spent", **wrong)
+
+
+def test_a_cancelled_backfill_goes_on_where_it_stopped(tmp_path: Any) -> None:
+    grid: Dict[str, Any] = {"start": day(0), "end": day(8), "every": DAY}
+    digests = []
+    for name in ("whole", "parts"):
+        with libfeat.open(tmp_path / name) as store:
+            store.define(TABLES)
+            spent(store)
+            pay(store, *[(i, i % 50, i / 70, i) for i in range(600)])
+            stop, runs = 2500, 0
+
+            def cancel(done: int, total: int) -> None:
+                assert total == 9000
+                if done >= stop:
+                    raise InterruptedError
+
+            while name == "parts" and stop < 9000:
+                before = store.version
+                with pytest.raises(InterruptedError):
+                    store.materialize("spent", entities_at_once=10, progress=cancel, **grid)
+                assert store.version - before == stop // 1000 - runs
+                runs, stop = stop // 1000, stop + 1700
+            done = store.materialize("spent", **grid)
+            assert (done.runs, done.runs_present) == (9 - runs, runs)
+            assert (done.runs_full > 0) == (runs == 0)
+            digests.append(store.snapshot().digest(store.layer("spent")))
+    assert digests[0] == digests[1]
 
 
 CRASH = """
