@@ -11,6 +11,7 @@
 #include "engine/changed.h"
 #include "engine/project.h"
 #include "engine/reach.h"
+#include "engine/who.h"
 #include "plan/inline.h"
 
 /* Rows that are enriched are projected many at a time: each lot reads what they are enriched with anew. */
@@ -221,6 +222,27 @@ static feat_status know(walk *w, const feat_row_address *rows, size_t n, feat_er
     return status;
 }
 
+static feat_status know_block(const feat_affecting *a, feat_moment at, const feat_block *block, bool all,
+                              feat_touched *entities, feat_error *err) {
+    feat_arena arena;
+    feat_block who;
+    feat_arena_init(&arena);
+    feat_status status = feat_block_who(&arena, block, &who, err);
+    for (size_t b = 0; b < block->n_branches && status == FEAT_OK; b++) {
+        feat_reach reach;
+        feat_time_spans times = {0};
+        status = feat_reach_init(&reach, block, b, at.t, err);
+        knowing k = {reach.visible, entities, all};
+        walk w = {a, at.version, &who, b, &times, NULL, 0, know, &k};
+        if (status == FEAT_OK) status = feat_spans_add(&times, reach.visible, err);
+        if (status == FEAT_OK) status = walk_rows(&w, err);
+        feat_spans_done(&times);
+        feat_reach_done(&reach);
+    }
+    feat_arena_done(&arena);
+    return status;
+}
+
 feat_status feat_entities_known(const feat_affecting *a, feat_moment at, bool all, feat_touched *entities,
                                 feat_error *err) {
     bool any = false;
@@ -228,19 +250,7 @@ feat_status feat_entities_known(const feat_affecting *a, feat_moment at, bool al
         if (!asks_entity(a->view, j)) continue;
         any = true;
         if (!first_of_block(a->view, j) || (!all && entities->keys.n == 0)) continue;
-        const feat_block *block = a->view->stage.joins[j].block;
-        for (size_t b = 0; b < block->n_branches; b++) {
-            feat_reach reach;
-            feat_time_spans times = {0};
-            feat_status status = feat_reach_init(&reach, block, b, at.t, err);
-            knowing k = {reach.visible, entities, all};
-            walk w = {a, at.version, block, b, &times, NULL, 0, know, &k};
-            if (status == FEAT_OK) status = feat_spans_add(&times, reach.visible, err);
-            if (status == FEAT_OK) status = walk_rows(&w, err);
-            feat_spans_done(&times);
-            feat_reach_done(&reach);
-            if (status != FEAT_OK) return status;
-        }
+        FEAT_TRY(know_block(a, at, a->view->stage.joins[j].block, all, entities, err));
     }
     if (any) return FEAT_OK;
     return feat_fail(err, FEAT_DEFINITION,
@@ -254,7 +264,7 @@ feat_status feat_entities_known(const feat_affecting *a, feat_moment at, bool al
 typedef struct touching {
     const feat_affecting *a;
     feat_moment from, to;
-    const feat_block *block;
+    const feat_block *block, *who; /* who: the same rows, without what is computed of them */
     size_t branch;
     feat_reach before, after;
     feat_time_spans moved, walked; /* times that bear differently; these and those that are visible at one time only */
@@ -345,7 +355,8 @@ static feat_status compare_lots(const touching *g, const lot *went, const lot *c
 static feat_status take_stayed(walk *w, const feat_row_address *rows, size_t n, feat_error *err) {
     const touching *g = w->state;
     lot now = {0}, then = {0};
-    feat_status status = lot_project(&now, w->a->db, g->to.version, g->block, g->branch, rows, n, err);
+    const feat_block *block = g->enriched_anew ? g->block : g->who;
+    feat_status status = lot_project(&now, w->a->db, g->to.version, block, g->branch, rows, n, err);
     if (status == FEAT_OK && g->enriched_anew) {
         status = lot_project(&then, w->a->db, g->from.version, g->block, g->branch, rows, n, err);
         if (status == FEAT_OK) status = compare_lots(g, &then, &now, err);
@@ -411,9 +422,13 @@ out:
 /* The keys of a block whose answer can differ. */
 static feat_status touch_block(const feat_affecting *a, feat_moment from, feat_moment to, const feat_block *block,
                                feat_touched *touched, bool *all, feat_error *err) {
-    for (size_t b = 0; b < block->n_branches && !*all; b++) {
-        touching g = {.a = a, .from = from, .to = to, .block = block, .branch = b, .touched = touched};
-        feat_status status = feat_reach_init(&g.before, block, b, from.t, err);
+    feat_arena arena;
+    feat_block who;
+    feat_arena_init(&arena);
+    feat_status status = feat_block_who(&arena, block, &who, err);
+    for (size_t b = 0; b < block->n_branches && !*all && status == FEAT_OK; b++) {
+        touching g = {.a = a, .from = from, .to = to, .block = block, .who = &who, .branch = b, .touched = touched};
+        status = feat_reach_init(&g.before, block, b, from.t, err);
         if (status == FEAT_OK) status = feat_reach_init(&g.after, block, b, to.t, err);
         if (status == FEAT_OK) *all |= g.before.failed || g.after.failed;
         if (status == FEAT_OK) status = feat_reach_moved(&g.before, &g.after, &g.moved, err);
@@ -425,9 +440,9 @@ static feat_status touch_block(const feat_affecting *a, feat_moment from, feat_m
         feat_reach_done(&g.after);
         feat_spans_done(&g.moved);
         feat_spans_done(&g.walked);
-        if (status != FEAT_OK) return status;
     }
-    return FEAT_OK;
+    feat_arena_done(&arena);
+    return status;
 }
 
 /* ---- Rows that grow too old. ---- */
@@ -477,15 +492,18 @@ static feat_status touch_aged(const feat_affecting *a, feat_moment from, feat_mo
     feat_time_span passed = {before.first < after.first ? before.first : after.first,
                              (before.first < after.first ? after.first : before.first) - 1};
     if (passed.first > passed.last) return FEAT_OK;
+    feat_arena arena;
+    feat_block who;
+    feat_arena_init(&arena);
     feat_touched_init(&old);
-    feat_status status = FEAT_OK;
+    feat_status status = feat_block_who(&arena, block, &who, err);
     for (int newer = 0; newer < 2 && status == FEAT_OK && (!newer || old.keys.n > 0); newer++) {
         for (size_t b = 0; b < block->n_branches && status == FEAT_OK; b++) {
             feat_time_span wanted = newer ? (feat_time_span){passed.last + 1, INT64_MAX} : passed;
             feat_time_spans times = {0};
             feat_reach reach;
             aging g = {&old, newer};
-            walk w = {a, to.version, block, b, &times, NULL, 0, take_aged, &g};
+            walk w = {a, to.version, &who, b, &times, NULL, 0, take_aged, &g};
             status = feat_reach_init(&reach, block, b, to.t, err);
             if (status == FEAT_OK) status = feat_spans_add(&times, feat_span_both(reach.visible, wanted), err);
             if (status == FEAT_OK) status = walk_rows(&w, err);
@@ -499,6 +517,7 @@ static feat_status touch_aged(const feat_affecting *a, feat_moment from, feat_mo
         if (old.flags[i]) status = feat_touched_add(touched, key, size, FEAT_TOUCH_CHANGED | FEAT_TOUCH_KNOWN, err);
     }
     feat_touched_done(&old);
+    feat_arena_done(&arena);
     return status;
 }
 
