@@ -60,6 +60,9 @@ typedef struct feat_affecting {
 feat_status feat_entities_known(const feat_affecting *a, feat_moment at, bool all, feat_touched *entities,
                                 feat_error *err);
 
+/* Whether an entity that is known at `from` can be unknown at `to` (to.t >= from.t, to.version >= from.version). */
+feat_status feat_entities_may_go(const feat_affecting *a, feat_moment from, feat_moment to, bool *may, feat_error *err);
+
 /* The entities whose values at `to` can differ from those at `from` (to.t >= from.t, to.version >= from.version), or
  * that are known at one of them only: FEAT_TOUCH_CHANGED is set for each; those that have FEAT_TOUCH_KNOWN too are
  * known at `to`, the others are not. What has no FEAT_TOUCH_CHANGED has not changed. `*all`: every entity may have, and

@@ -1,6 +1,7 @@
 /* Which entities a view has: those that an event makes known, whatever is computed of it. */
 #include "base/alloc.h"
 #include "base/bitmap.h"
+#include "engine/changed.h"
 #include "engine/pass.h"
 #include "engine/reach.h"
 #include "engine/who.h"
@@ -173,4 +174,38 @@ feat_status feat_entities_known(const feat_affecting *a, feat_moment at, bool al
                      "feature view '%.200s' cannot be materialised: no table in it has its key, so nothing says which "
                      "entities there are",
                      a->view->name);
+}
+
+/* ---- Which can be known no more. ---- */
+
+/* What is visible stays so, unless retention takes it away; else a row has to go, or to be enriched with other things,
+ * which can bring it to another key. */
+static feat_status rows_may_go(const feat_affecting *a, feat_moment from, feat_moment to, const feat_branch *branch,
+                               bool *may, feat_error *err) {
+    feat_table_version *older = NULL, *newer = NULL;
+    feat_row_address *came = NULL, *went = NULL;
+    size_t n_came = 0, n_went = 0;
+    *may = branch->retained;
+    if (*may || from.version == to.version) return FEAT_OK;
+    feat_status status = feat_joins_changed(a->db, branch->stage.code, from.version, to.version, may, err);
+    if (status == FEAT_OK && !*may) status = feat_table_open(a->db, branch->table, from.version, &older, err);
+    if (status == FEAT_OK && !*may) status = feat_table_open(a->db, branch->table, to.version, &newer, err);
+    if (status == FEAT_OK && !*may) status = feat_table_diff(older, newer, &came, &n_came, &went, &n_went, err);
+    *may |= n_went > 0;
+    feat_table_close(older);
+    feat_table_close(newer);
+    feat_free(came);
+    feat_free(went);
+    return status;
+}
+
+feat_status feat_entities_may_go(const feat_affecting *a, feat_moment from, feat_moment to, bool *may,
+                                 feat_error *err) {
+    *may = false;
+    for (size_t j = 0; j < a->view->stage.n_joins && !*may; j++) {
+        const feat_block *block = a->view->stage.joins[j].block;
+        for (size_t b = 0; b < block->n_branches && feat_view_asks_entity(a->view, j) && !*may; b++)
+            FEAT_TRY(rows_may_go(a, from, to, &block->branches[b], may, err));
+    }
+    return FEAT_OK;
 }

@@ -351,7 +351,12 @@ static feat_status every_entity(run *r, const feat_layer_run *base, feat_touched
     feat_moment now = {r->t, r->input};
     FEAT_TRY(feat_entities_known(&r->affecting, now, true, entities, err));
     size_t known = entities->keys.n;
-    if (base) FEAT_TRY(feat_entities_known(&r->affecting, (feat_moment){base->at, base->input}, true, entities, err));
+    if (base) {
+        feat_moment before = {base->at, base->input};
+        bool may_go;
+        FEAT_TRY(feat_entities_may_go(&r->affecting, before, now, &may_go, err));
+        if (may_go) FEAT_TRY(feat_entities_known(&r->affecting, before, true, entities, err));
+    }
     for (size_t i = 0; i < entities->keys.n; i++)
         entities->flags[i] = FEAT_TOUCH_CHANGED | (i < known ? FEAT_TOUCH_KNOWN : 0);
     return FEAT_OK;
