@@ -44,7 +44,7 @@ typedef struct run {
     uint32_t *picked;
     size_t room, times_capacity, numbers_capacity, items_capacity, picked_capacity;
     int64_t entities, written, restated, total;
-    bool full;
+    bool full, restating;
     size_t n_times, n_done; /* of the call */
     feat_work choosing, computing;
     int64_t choose_ns, write_ns;
@@ -207,7 +207,7 @@ static feat_status fill_feature(run *r, size_t feature, size_t start, size_t n, 
     size_t words = feat_layer_error_fields(r->view), word = feature / FEAT_LAYER_ERRORS_A_FIELD;
     for (size_t i = 0; i < n; i++) {
         if (states[i] != FEAT_STATE_ERROR) continue;
-        if (r->opt->on_error == FEAT_ON_ERROR_FAIL) return refuse_error(r, feature, start + i, err);
+        if (r->opt->on_error == FEAT_ON_ERROR_FAIL && !r->restating) return refuse_error(r, feature, start + i, err);
         r->errors[i * words + word] |= (int64_t)1 << feature % FEAT_LAYER_ERRORS_A_FIELD;
     }
     return no_memory(feat_vector_store(v, n, &r->rows.columns[feat_layer_feature(r->view, feature)]), err);
@@ -321,7 +321,7 @@ static feat_status delete_rows(run *r, feat_touched *entities, const feat_layer_
 }
 
 /* Entities that get a row here and have none at the next run would be read differently there: that run is restated for
- * them, from the data that it read. */
+ * them, from the data that it read. Errors that it said stay errors. */
 static feat_status restate(run *r, feat_touched *entities, const feat_layer_run *next, feat_error *err) {
     size_t n = entities->keys.n;
     feat_moment at = {next->at, next->input};
@@ -339,7 +339,9 @@ static feat_status restate(run *r, feat_touched *entities, const feat_layer_run 
             status = feat_touched_add(&missing, key, size, FEAT_TOUCH_CHANGED, err);
     }
     if (status == FEAT_OK) status = feat_entities_known(&r->affecting, at, false, &missing, err);
+    r->restating = true;
     if (status == FEAT_OK) status = write_entities(r, &missing, at, &r->restated, err);
+    r->restating = false;
     feat_touched_done(&missing);
     feat_free(rows);
     feat_free(has);

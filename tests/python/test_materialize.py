@@ -449,6 +449,100 @@ def test_errors_in_values(store: libfeat.Store) -> None:
         assert list(got.status["n"]) == trained["n__status"]
 
 
+def both_ways(store: libfeat.Store, spine: Dict[str, Any]) -> Dict[str, Any]:
+    """The answers of kept and live, where each has a value the other has, from training sets and readers."""
+    answers = []
+    for service in ("kept", "live"):
+        trained = store.training_set(service, spine, "t", status=True, on_error="null").to_numpy()
+        store.deploy(service)
+        with store.reader(service) as reader:
+            got = reader.get({"who": spine["who"]}, now=spine["t"])
+            for name in got.status:
+                assert list(got.status[name]) == list(trained[name + "__status"]), name
+                assert got.to_numpy()[name].tolist() == trained[name].tolist(), name
+        answers.append({n: v.tolist() for n, v in trained.items() if n not in spine})
+    assert answers[0] == answers[1]
+    return answers[0]
+
+
+def test_errors_are_kept_of_any_feature_and_type(store: libfeat.Store) -> None:
+    """More features than one field has bits for; errors of every class, beside values and NULLs."""
+    types = ["BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP", "DECIMAL(10, 2)", "UBIGINT", "INTERVAL", "TINYINT", "REAL"]
+    fine = ", ".join(f"last(amount) + {i} AS a{i}" for i in range(60))
+    risky = ", ".join(f"CAST(last(note) AS {kind}) AS b{i}" for i, kind in enumerate(types))
+    more = ", ".join(f"last(amount) + {i} AS c{i}" for i in range(60))
+    store.define(
+        f"""CREATE FEATURE VIEW risky AS SELECT who, {fine}, {risky}, {more}, CAST(last(note) AS BIGINT) + 1 AS z FROM paid GROUP BY who;
+            CREATE FEATURE SERVICE kept AS SELECT k.*, k.z - 1 AS less, coalesce(k.b0, 7) AS other, k.a1 + 1 AS well
+            FROM REQUEST (who BIGINT) AS r LEFT JOIN MATERIALIZED risky k USING (who);
+            CREATE FEATURE SERVICE live AS SELECT k.*, k.z - 1 AS less, coalesce(k.b0, 7) AS other, k.a1 + 1 AS well
+            FROM REQUEST (who BIGINT) AS r LEFT JOIN risky k USING (who);"""
+    )
+    notes = {1: "12", 2: "none", 3: None, 4: "2024-02-29", 5: "true", 6: "9223372036854775807", 7: "1 day", 8: "-3"}
+    store.append("paid", {"id": list(notes), "who": list(notes), "note": list(notes.values()), "at": [day(0)] * 8, "amount": [1.5] * 8})
+    assert store.materialize("risky", at=day(1), on_error="null").entities == 8
+    got = both_ways(store, {"who": list(notes), "t": [day(1)] * 8})
+    assert got["z"] == [13, None, None, None, None, None, None, -2]
+    assert got["z__status"] == [PRESENT, ERROR, NULL, ERROR, ERROR, ERROR, ERROR, PRESENT]
+    assert got["less__status"] == got["z__status"] and got["other__status"][1] == ERROR and got["other"][2] == 7
+    assert got["well__status"] == got["a0__status"] == got["c59__status"] == [PRESENT] * 8
+    for i in range(len(types)):
+        assert got[f"b{i}__status"].count(ERROR) >= 2
+    with pytest.raises(libfeat.DataError, match="row 1"):
+        store.training_set("kept", {"who": list(notes), "t": [day(1)] * 8}, "t")
+
+
+def test_errors_end_and_grow_old(store: libfeat.Store) -> None:
+    store.define(
+        """CREATE FEATURE VIEW risky WITH (ttl = INTERVAL '3 days') AS SELECT who, sum(CAST(note AS BIGINT)) OVER w AS n FROM paid
+           GROUP BY who WINDOW w AS (RANGE INTERVAL '2 days' PRECEDING);"""
+        + SERVICE.format(view="risky")
+    )
+    store.append("paid", {"id": [1, 2], "who": [1, 2], "note": ["7", "seven"], "at": [day(0), day(0)]})
+    store.materialize("risky", at=day(1), on_error="null")
+
+    def status(*at: float) -> List[int]:
+        spine = {"who": [2] * len(at), "t": [day(t) for t in at]}
+        return list(store.training_set("kept", spine, "t", status=True, on_error="null").to_dict()["n__status"])
+
+    assert status(0.5, 1, 4, 4.1) == [NOT_FOUND, ERROR, ERROR, EXPIRED]
+    done = store.materialize("risky", at=day(1.5))  # as it was, so nothing is computed that could fail
+    assert (done.runs, done.entities) == (1, 0) and status(4.1) == [ERROR]
+    assert store.materialize("risky", at=day(2.5)).entities == 2  # the window has passed it
+    assert status(1, 2.4, 2.5) == [ERROR, ERROR, NOT_FOUND]
+    store.upsert("paid", {"id": [2], "who": [2], "note": ["8"], "at": [day(0)]})
+    assert store.materialize("risky", at=day(1)).entities == 1
+    assert kept(store, [1, 2], [day(1)] * 2) == {"n": [7, 8], "n__status": [PRESENT, PRESENT]}
+    before = store.version
+    store.upsert("paid", {"id": [2], "who": [2], "note": ["eight"], "at": [day(0)]})
+    with pytest.raises(libfeat.DataError, match=r"entity \(2\)"):
+        store.materialize("risky", at=day(1))
+    assert store.version == before + 1
+
+
+def test_what_was_served_is_found_again(store: libfeat.Store) -> None:
+    """As served, a row reads the layer as the version of its position had it."""
+    spent(store)
+    pay(store, (1, 1, 0, 1), (2, 2, 0, 2))
+    store.materialize("spent", at=day(1))
+    store.deploy("kept")
+    served: Dict[str, List[Any]] = {"who": [], "t": [], "version": [], "total": []}
+    with store.reader("kept") as reader:
+        for step in range(4):
+            got = reader.get({"who": [1, 2, 3]}, now=[day(2)] * 3)
+            served["who"] += [1, 2, 3]
+            served["t"] += [day(2)] * 3
+            served["version"] += [got.position.version] * 3
+            served["total"] += got.to_numpy()["total"].tolist()
+            pay(store, (10 + step, 1 + step, 0.5, 8))
+            if step != 1:
+                store.materialize("spent", at=day(1) + step * MICROSECOND)
+    assert len(set(map(str, zip(served["who"], served["total"])))) > 3
+    spine = {n: served[n] for n in ("who", "t", "version")}
+    again = store.training_set("kept", spine, "t", as_served=True, position="version").to_dict()
+    assert again["total"] == served["total"]
+
+
 def test_refusals(store: libfeat.Store) -> None:
     spent(store)
     layer = store.layer("spent")
