@@ -279,6 +279,49 @@ def test_filters_by_the_clock_are_edges(store: libfeat.Store) -> None:
         assert store.training_set("kept", spine, "t", status=True).to_dict() == store.training_set("live", spine, "t", status=True).to_dict()
 
 
+@pytest.mark.parametrize("retained", [False, True])
+def test_whole_runs_find_who_is_gone(store: libfeat.Store, retained: bool) -> None:
+    store.define(
+        """CREATE TABLE seen (id BIGINT NOT NULL, who BIGINT, at TIMESTAMP NOT NULL, ENTITY KEY (who), EVENT TIME (at), UNIQUE (id))
+           WITH (retention = INTERVAL '3 days');
+           CREATE TABLE heard (id BIGINT NOT NULL, who BIGINT, at TIMESTAMP NOT NULL, ENTITY KEY (who), EVENT TIME (at), UNIQUE (id));
+           CREATE FEATURE VIEW gone WITH (lifetime = 'retained') AS SELECT who, time_since_last() AS s FROM seen GROUP BY who;
+           CREATE FEATURE VIEW here AS SELECT who, time_since_last() AS s FROM heard GROUP BY who;"""
+    )
+    table, view = ("seen", "gone") if retained else ("heard", "here")
+    store.define(SERVICE.format(view=view))
+    store.append(table, {"id": [1, 2, 3], "who": [1, 2, 2], "at": [day(0), day(1), day(2)]})
+    assert store.materialize(view, at=day(2)).entities == 2
+    if not retained:
+        store.delete(table, {"id": [1]})
+    done = store.materialize(view, at=day(3) + MICROSECOND)
+    assert (done.runs_full, done.entities, done.rows) == (1, 1, 2)
+    assert kept(store, [1, 2, 3], [day(4)] * 3)["s__status"] == [NOT_FOUND, PRESENT, NOT_FOUND]
+    assert kept(store, [1, 2, 3], [day(2)] * 3)["s__status"] == [PRESENT, PRESENT, NOT_FOUND]
+
+
+def test_who_there_is_lies_in_columns_or_not(store: libfeat.Store) -> None:
+    """The same entities where the key is columns, expressions, under a WHERE or enriched; deleted and later rows apart."""
+    store.append("people", {"who": [w for w in range(9)], "country": ["de"] * 9, "since": [day(-9)] * 9})
+    pay(store, *[(i, i % 7 if i % 11 else None, i / 10, 1) for i in range(100)])
+    store.delete("paid", {"id": [i for i in range(100) if i % 7 == 3]})
+    views = {
+        "plain": "SELECT who, count(*) AS n FROM paid GROUP BY who",
+        "filtered": "SELECT who, count(*) AS n FROM paid WHERE amount > 0 GROUP BY who",
+        "made": "SELECT who + 0 AS who, count(*) AS n FROM paid GROUP BY who + 0",
+        "more": "SELECT e.who, count(*) OVER w AS n FROM paid e LEFT JOIN people p ON p.who = e.who WHERE p.country = 'de' "
+        "WINDOW w AS (PARTITION BY e.who ORDER BY e.at RANGE UNBOUNDED PRECEDING)",
+    }
+    found = {}
+    for name, sql in views.items():
+        store.define(f"CREATE FEATURE VIEW {name} AS {sql};")
+        store.materialize(name, at=day(0.15))  # 0 and 1
+        assert sorted(rows_at(store, name, day(0.15))) == [1]
+        store.materialize(name, at=day(5), full=True)
+        found[name] = rows_at(store, name, day(5))
+    assert all(f == found["plain"] for f in found.values()) and sorted(found["plain"]) == [0, 1, 2, 4, 5, 6]
+
+
 def test_decay_computes_all_that_is_known(store: libfeat.Store) -> None:
     store.define("CREATE FEATURE VIEW fading AS SELECT who, decayed_sum(amount, INTERVAL '1 day') AS s FROM paid GROUP BY who;")
     pay(store, (1, 1, 0, 1), (2, 2, 1, 2), (3, 3, 9, 4))

@@ -98,6 +98,72 @@ def test_expiry_reaches_through_a_chain(store: libfeat.Store) -> None:
     assert store.materialize("taxed", at=day(3.6)).entities == 2  # 2 and 3 expire
 
 
+EDGES = {
+    # Whether it holds while the newest event is younger than two days, exactly that old, and older.
+    "last(at) >= now() - INTERVAL '2 days'": [True, True, False],
+    "last(at) > now() - INTERVAL '2 days'": [True, False, False],
+    "last(at) <= now() - INTERVAL '2 days'": [False, True, True],
+    "last(at) < now() - INTERVAL '2 days'": [False, False, True],
+    "now() - INTERVAL '2 days' <= last(at)": [True, True, False],
+    "now() - INTERVAL '2 days' < last(at)": [True, False, False],
+    "now() - INTERVAL '2 days' >= last(at)": [False, True, True],
+    "now() - INTERVAL '2 days' > last(at)": [False, False, True],
+}
+
+
+@pytest.mark.parametrize("condition", EDGES)
+def test_ages_in_features_are_edges(tmp_path: Any, condition: str) -> None:
+    with libfeat.open(tmp_path / "store") as store:
+        store.define(
+            f"""CREATE TABLE buys (who BIGINT, at TIMESTAMP NOT NULL, ENTITY KEY (who), EVENT TIME (at));
+            CREATE FEATURE VIEW v AS SELECT who, {condition} AS c FROM buys GROUP BY who;
+            CREATE FEATURE SERVICE kept AS SELECT k.* FROM REQUEST (who BIGINT) AS r LEFT JOIN MATERIALIZED v k USING (who);"""
+        )
+        assert "computes every entity" not in store.explain("v")
+        store.append("buys", {"who": [1, 2, 3], "at": [day(0), day(0.5), day(1)]})
+        want = EDGES[condition]
+        entities = []
+        for t in (day(1), day(2) - MICROSECOND, day(2), day(2) + MICROSECOND, day(2.5), day(4)):
+            done = store.materialize("v", at=t)
+            entities.append(done.entities)
+            got = store.training_set("kept", {"who": [1, 2, 3], "t": [t] * 3}, "t").to_dict()["c"]
+            assert got == [want[(t - DAY * 2 >= at) + (t - DAY * 2 > at)] for at in (day(0), day(0.5), day(1))]
+        at_edge = want[0] != want[1]
+        assert entities == ([3, 0, 1, 0, 1, 1] if at_edge else [3, 0, 0, 1, 0, 2])
+
+
+def test_other_uses_of_the_clock_compute_all(tmp_path: Any) -> None:
+    with libfeat.open(tmp_path / "store") as store:
+        store.define("CREATE TABLE buys (who BIGINT, due TIMESTAMP, at TIMESTAMP NOT NULL, ENTITY KEY (who), EVENT TIME (at));")
+        others = [
+            "last(due) >= now() - INTERVAL '2 days'",
+            "first(at) >= now() - INTERVAL '2 days'",
+            "last(at) FILTER (WHERE due IS NULL) >= now() - INTERVAL '2 days'",
+            "last(at) = now() - INTERVAL '2 days'",
+            "last(at) >= now()",
+            "now() - INTERVAL '2 days'",
+            "last(at) + INTERVAL '2 days' >= now()",
+        ]
+        for i, other in enumerate(others):
+            store.define(f"CREATE FEATURE VIEW v{i} AS SELECT who, count(*) AS n, {other} AS c FROM buys GROUP BY who;")
+            assert "computes every entity: it depends on now()" in store.explain(f"v{i}"), other
+
+
+def test_months_of_age_are_not_monotone(tmp_path: Any) -> None:
+    """A month before 29 March 23:00 is 29 February 23:00; before 30 March 09:00 it is 29 February 09:00."""
+    with libfeat.open(tmp_path / "store") as store:
+        store.define(PEOPLE.replace("'2 days'", "'1 month'"))
+        store.define("CREATE FEATURE SERVICE home_kept AS SELECT k.* FROM REQUEST (who BIGINT) AS r LEFT JOIN MATERIALIZED home k USING (who)")
+        store.define("CREATE FEATURE SERVICE home_live AS home")
+        for who, since in ((1, dt.datetime(2024, 2, 29, 12)), (2, dt.datetime(2024, 2, 29, 8)), (3, dt.datetime(2024, 3, 1))):
+            store.append("people", {"who": [who], "land": ["de"], "since": [since]})
+        before, after = dt.datetime(2024, 3, 29, 23), dt.datetime(2024, 3, 30, 9)
+        store.materialize("home", at=before)
+        assert same_as_live(store, "home", [1, 2, 3], before)["land__status"] == [EXPIRED, EXPIRED, PRESENT]
+        assert store.materialize("home", at=after).entities == 1  # back again
+        assert same_as_live(store, "home", [1, 2, 3], after)["land__status"] == [PRESENT, EXPIRED, PRESENT]
+
+
 # ---- generated ---------------------------------------------------------------------------------------------------
 
 AGES = ["'1 day'", "'36 hours'", "'1 month'", "'1 microsecond'", "'3 days'"]
@@ -107,6 +173,7 @@ VIEWS = [
     "SELECT b.who, count(*) OVER w AS n, sum(CASE WHEN p.land = 'a' THEN amount END) OVER w AS spent FROM buys b LEFT JOIN people p ON p.who = b.who WINDOW w AS (PARTITION BY b.who ORDER BY b.at RANGE INTERVAL '30 hours' PRECEDING)",
     "SELECT who, land, points FROM people WHERE points > 2",
     "SELECT who, last(at) >= now() - INTERVAL '2 days' AS active, last(at) < now() - INTERVAL '1 day' AS idle, count(*) AS n FROM buys GROUP BY who",
+    "SELECT who, last(at) > now() - INTERVAL '1 month' AS active, now() - INTERVAL '36 hours' >= last(at) AS idle FROM buys GROUP BY who",
 ]
 
 
