@@ -28,13 +28,21 @@ typedef struct feat_materialize_options {
     const char *fingerprint; /**< 32 hexadecimal digits: the definition with this one; NULL: any */
     uint32_t threads;        /**< how many may work at the same time; 0: one for each processor. The values are the
                                 same bits for any number. */
-    size_t entities_at_once; /**< bounds the memory: so many are computed together; 0: 262,144 */
-    feat_progress *progress; /**< NULL: none. Of entities of the current run; a total of 0 is not known yet */
+    size_t entities_at_once; /**< at most so many are computed together; 0: 262,144 */
+    feat_progress *progress; /**< NULL: none */
     void *progress_context;
+    uint64_t memory; /**< bytes that the call may use besides about 200 bytes for each entity that it computes; 0: no
+                        bound. Entities are then computed in lots, and events that do not fit wait in a temporary file.
+                        The values are the same bits for any bound. */
+    const char *spill_directory;          /**< where temporary files are made; NULL: in the store's directory */
+    struct feat_materialize_stats *stats; /**< NULL, or filled at the end of the call, also of one that failed */
 } feat_materialize_options;
 
 #define FEAT_MATERIALIZE_OPTIONS_INIT                                                                                  \
-    { sizeof(feat_materialize_options), NULL, 0, 0, 0, 0, 0, FEAT_ON_ERROR_FAIL, 0, NULL, 1, 0, NULL, NULL }
+    {                                                                                                                  \
+        sizeof(feat_materialize_options), NULL, 0, 0, 0, 0, 0, FEAT_ON_ERROR_FAIL, 0, NULL, 1, 0, NULL, NULL, 0, NULL, \
+            NULL                                                                                                       \
+    }
 
 /** What a call did, over all of its runs. */
 typedef struct feat_materialized {
@@ -48,6 +56,36 @@ typedef struct feat_materialized {
     uint64_t version;      /**< newest version of the store */
     feat_status online;    /**< FEAT_OK, or why deployed services lag behind `version` */
 } feat_materialized;
+
+/** What a call has cost, over all of its runs. Times are in ns; those of groups, events and windows are summed over
+ *  threads. */
+typedef struct feat_materialize_stats {
+    size_t size; /**< sizeof(feat_materialize_stats), set by the caller */
+    uint64_t runs;
+    uint64_t entities;        /**< that were computed, those of later runs that had to be restated among them */
+    uint64_t lots;            /**< in which they were computed */
+    uint64_t rows_read;       /**< rows of tables, each time that one was read */
+    uint64_t segments_read;   /**< segments of tables (up to 65,536 rows each) */
+    uint64_t segments_pruned; /**< left out by what is known of them without reading */
+    uint64_t bytes_read;      /**< of the values that were read to compute entities, in memory */
+    uint64_t bytes_spilled;   /**< written to temporary files */
+    uint64_t rows_written;
+    uint64_t threads;
+    uint64_t choose_ns; /**< finding out which entities to compute */
+    uint64_t group_ns;  /**< grouping them by the keys of what they are made of */
+    uint64_t read_ns;   /**< reading events and bringing them into order */
+    uint64_t sweep_ns;  /**< finding windows and computing aggregates */
+    uint64_t output_ns; /**< expressions, and the columns of the layer */
+    uint64_t write_ns;  /**< sorting and writing rows, and the commits */
+    uint64_t elapsed_ns;
+} feat_materialize_stats;
+
+#define FEAT_MATERIALIZE_STATS_INIT                                                                                    \
+    { sizeof(feat_materialize_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/** The statistics as EXPLAIN ANALYZE would show them: a line for each stage, with its share. `*text` is owned by the
+ *  caller and freed with feat_text_free. */
+FEAT_API feat_status feat_materialize_explain(const feat_materialize_stats *stats, char **text, feat_error *err);
 
 /** Computes a view for all entities at each time and stores the values, one commit a run, in ascending order of times.
  *

@@ -1,4 +1,4 @@
-/* feat_materialize, feat_layer. */
+/* feat_materialize, feat_materialize_explain, feat_layer. */
 #include "feat/materialize.h"
 
 #include <stdlib.h>
@@ -18,6 +18,9 @@ static feat_status check_options(const feat_materialize_options *opt, feat_error
         return feat_fail(err, FEAT_ARGUMENT, "feat_materialize: %d is no rule for errors", (int)opt->on_error);
     if (opt->fingerprint && !feat_digest_parse(&wanted, opt->fingerprint))
         return feat_fail(err, FEAT_ARGUMENT, "feat_materialize: a fingerprint has 32 hexadecimal digits");
+    if (opt->stats && opt->stats->size != sizeof *opt->stats)
+        return feat_fail(err, FEAT_ARGUMENT,
+                         "feat_materialize: the statistics' size is not one that this library knows");
     if (opt->threads > 4096) return feat_fail(err, FEAT_ARGUMENT, "feat_materialize: at most 4,096 threads");
     if (opt->times) return FEAT_OK;
     if (opt->end < opt->start)
@@ -92,6 +95,20 @@ feat_status feat_materialize(feat_store *store, const char *view, const feat_mat
     feat_free(times);
     if (done) *done = counts;
     return status;
+}
+
+feat_status feat_materialize_explain(const feat_materialize_stats *stats, char **text, feat_error *err) {
+    if (!stats || stats->size != sizeof *stats || !text)
+        return feat_fail(
+            err, FEAT_ARGUMENT,
+            "feat_materialize_explain: statistics of a size that this library knows and a text are needed");
+    feat_buffer out;
+    feat_buffer_init(&out);
+    feat_materialize_describe(stats, &out);
+    char *made = feat_buffer_take_text(&out);
+    if (!made) return feat_fail_memory(err);
+    *text = made;
+    return FEAT_OK;
 }
 
 feat_status feat_layer(feat_store *store, const char *view, const feat_materialize_options *opt, char **name,

@@ -3,18 +3,14 @@
  * that are enriched are projected at both versions and compared when what they are enriched with has changed. */
 #include "engine/affected.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/alloc.h"
-#include "base/bitmap.h"
 #include "engine/changed.h"
-#include "engine/project.h"
+#include "engine/pass.h"
 #include "engine/reach.h"
+#include "engine/who.h"
 #include "plan/inline.h"
 
-/* Rows that are enriched are projected many at a time: each lot reads what they are enriched with anew. */
-enum { ROWS_AT_ONCE = 65536, JOINED_ROWS_AT_ONCE = 1 << 20, KEYS_AT_ONCE = 65536 };
+enum { KEYS_AT_ONCE = 65536 };
 
 void feat_touched_init(feat_touched *touched) {
     *touched = (feat_touched){0};
@@ -61,198 +57,12 @@ feat_status feat_entities_columns(const feat_view *view, const feat_keymap *keys
     return status;
 }
 
-static feat_status check_pause(const feat_affecting *a, feat_error *err) {
-    return a->pause.check ? a->pause.check(a->pause.state, err) : FEAT_OK;
-}
-
-/* ---- Walking over the rows of a branch. ---- */
-
-typedef struct lot {
-    feat_keymap map;
-    feat_entity_events events;
-} lot;
-
-static void lot_done(lot *l) {
-    feat_keymap_done(&l->map);
-    feat_entity_events_done(&l->events);
-}
-
-static feat_status lot_project(lot *l, feat_db *db, uint64_t version, const feat_block *block, size_t branch,
-                               const feat_row_address *rows, size_t n, feat_error *err) {
-    lot_done(l);
-    feat_keymap_init(&l->map);
-    FEAT_TRY(feat_entity_events_init(&l->events, block, err));
-    return feat_project_rows(db, version, block, branch, rows, n, &l->map, &l->events, err);
-}
-
-static const void *event_key(const lot *l, size_t event, size_t *size) {
-    return feat_keymap_key(&l->map, l->events.entity[event], size);
-}
-
-/* One pass over a branch's rows at a version. */
-typedef struct walk {
-    const feat_affecting *a;
-    uint64_t version;
-    const feat_block *block;
-    size_t branch;
-    const feat_time_spans *times; /* event times that are asked for; NULL: all */
-    const feat_row_address *skip; /* rows to leave out, by address */
-    size_t n_skip;
-    feat_status (*take)(struct walk *w, const feat_row_address *rows, size_t n, feat_error *err);
-    void *state;
-} walk;
-
-static int by_address(const void *a, const void *b) {
-    const feat_row_address *x = a, *y = b;
-    if (x->segment != y->segment) return x->segment < y->segment ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
-}
-
-static bool skipped(const walk *w, const feat_row_address *row) {
-    return w->n_skip && bsearch(row, w->skip, w->n_skip, sizeof *row, by_address);
-}
-
-/* Whether no row of a segment has a time that is asked for. */
-static feat_status pruned(const walk *w, feat_table_version *tv, size_t segment, bool *out, feat_error *err) {
-    const feat_schema *table = w->block->branches[w->branch].table;
-    feat_bounds bounds;
-    *out = false;
-    if (!w->times || table->fields[table->time].type != FEAT_TYPE_TIMESTAMP) return FEAT_OK;
-    FEAT_TRY(feat_table_bounds(tv, segment, table->time, &bounds, err));
-    *out = bounds.known && bounds.ints && !feat_spans_meet(w->times, (feat_time_span){bounds.min_int, bounds.max_int});
-    return FEAT_OK;
-}
-
-/* Adds the rows of a segment that are there and are asked for. Their times are read first, alone: often few of them are
- * asked for, and projecting one reads all that the branch does. */
-static feat_status pick_rows(const walk *w, feat_table_version *tv, size_t s, feat_column *times,
-                             feat_row_address *rows, size_t *n, feat_error *err) {
-    feat_segment_info segment = feat_table_segment(tv, s);
-    const uint8_t *deleted = NULL;
-    FEAT_TRY(feat_table_deleted(tv, s, &deleted, err));
-    feat_column_clear(times);
-    if (w->times) FEAT_TRY(feat_table_read(tv, s, &w->block->branches[w->branch].table->time, 1, times, err));
-    for (uint32_t i = 0; i < segment.rows; i++) {
-        feat_row_address row = {segment.id, i};
-        if (w->times && !feat_spans_hold(w->times, feat_event_time(times, i))) continue;
-        if (!(deleted && feat_bit_get(deleted, i)) && !skipped(w, &row)) rows[(*n)++] = row;
-    }
-    return FEAT_OK;
-}
-
-static feat_status walk_rows(walk *w, feat_error *err) {
-    const feat_branch *branch = &w->block->branches[w->branch];
-    size_t at_once = branch->stage.code->n_joins ? JOINED_ROWS_AT_ONCE : ROWS_AT_ONCE, n = 0, capacity = 0;
-    feat_table_version *tv = NULL;
-    feat_row_address *rows = NULL;
-    feat_column times;
-    feat_column_init(&times, branch->table->fields[branch->table->time].type);
-    feat_status status = feat_table_open(w->a->db, branch->table, w->version, &tv, err);
-    size_t segments = status == FEAT_OK ? feat_table_segments(tv) : 0;
-    for (size_t s = 0; s < segments && status == FEAT_OK; s++) {
-        bool pass;
-        FEAT_GOTO(status, pruned(w, tv, s, &pass, err), out);
-        if (pass) continue;
-        if (FEAT_GROW(rows, capacity, n + feat_table_segment(tv, s).rows) != 0) {
-            status = feat_fail_memory(err);
-            goto out;
-        }
-        FEAT_GOTO(status, pick_rows(w, tv, s, &times, rows, &n, err), out);
-        if (n < at_once) continue;
-        FEAT_GOTO(status, w->take(w, rows, n, err), out);
-        n = 0;
-        status = check_pause(w->a, err);
-    }
-    if (status == FEAT_OK && n) status = w->take(w, rows, n, err);
-out:
-    feat_table_close(tv);
-    feat_column_done(&times);
-    feat_free(rows);
-    return status;
-}
-
-/* ---- Joins of the view that are asked for the entity itself. ---- */
-
-static bool asks_entity(const feat_view *view, size_t join) {
-    const feat_join *j = &view->stage.joins[join];
-    if (j->block->n_key != view->n_key) return false;
-    for (size_t k = 0; k < view->n_key; k++) {
-        const feat_node *node = &view->stage.pool.nodes[j->key[k]];
-        if (node->kind != FEAT_NODE_INPUT || node->index != k) return false;
-    }
-    return true;
-}
-
-/* The join's block was not asked by an earlier join that `asks_entity` as well. */
-static bool first_of_block(const feat_view *view, size_t join) {
-    for (size_t i = 0; i < join; i++)
-        if (asks_entity(view, i) && view->stage.joins[i].block == view->stage.joins[join].block) return false;
-    return true;
-}
-
-/* ---- Which entities are known. ---- */
-
-typedef struct knowing {
-    feat_time_span visible;
-    feat_touched *entities;
-    bool all;
-} knowing;
-
-static feat_status know(walk *w, const feat_row_address *rows, size_t n, feat_error *err) {
-    const knowing *k = w->state;
-    lot l = {0};
-    feat_status status = lot_project(&l, w->a->db, w->version, w->block, w->branch, rows, n, err);
-    bool *seen = status == FEAT_OK ? feat_alloc_zero(l.map.n, sizeof *seen) : NULL;
-    if (status == FEAT_OK && !seen) status = feat_fail_memory(err);
-    for (size_t i = 0; status == FEAT_OK && i < l.events.events.n; i++) {
-        size_t size;
-        uint32_t number;
-        if (!feat_span_holds(k->visible, l.events.events.time[i]) || seen[l.events.entity[i]]) continue;
-        seen[l.events.entity[i]] = true;
-        const void *key = event_key(&l, i, &size);
-        if (k->all) status = feat_touched_add(k->entities, key, size, FEAT_TOUCH_KNOWN, err);
-        else if (!feat_keymap_number(&k->entities->keys, key, size, false, &number)) status = feat_fail_memory(err);
-        else if (number != FEAT_NO_KEY) k->entities->flags[number] |= FEAT_TOUCH_KNOWN;
-    }
-    feat_free(seen);
-    lot_done(&l);
-    return status;
-}
-
-feat_status feat_entities_known(const feat_affecting *a, feat_moment at, bool all, feat_touched *entities,
-                                feat_error *err) {
-    bool any = false;
-    for (size_t j = 0; j < a->view->stage.n_joins; j++) {
-        if (!asks_entity(a->view, j)) continue;
-        any = true;
-        if (!first_of_block(a->view, j) || (!all && entities->keys.n == 0)) continue;
-        const feat_block *block = a->view->stage.joins[j].block;
-        for (size_t b = 0; b < block->n_branches; b++) {
-            feat_reach reach;
-            feat_time_spans times = {0};
-            feat_status status = feat_reach_init(&reach, block, b, at.t, err);
-            knowing k = {reach.visible, entities, all};
-            walk w = {a, at.version, block, b, &times, NULL, 0, know, &k};
-            if (status == FEAT_OK) status = feat_spans_add(&times, reach.visible, err);
-            if (status == FEAT_OK) status = walk_rows(&w, err);
-            feat_spans_done(&times);
-            feat_reach_done(&reach);
-            if (status != FEAT_OK) return status;
-        }
-    }
-    if (any) return FEAT_OK;
-    return feat_fail(err, FEAT_DEFINITION,
-                     "feature view '%.200s' cannot be materialised: no table in it has its key, so nothing says which "
-                     "entities there are",
-                     a->view->name);
-}
-
 /* ---- Which keys of a block are touched. ---- */
 
 typedef struct touching {
     const feat_affecting *a;
     feat_moment from, to;
-    const feat_block *block;
+    const feat_block *block, *who; /* who: the same rows, without what is computed of them */
     size_t branch;
     feat_reach before, after;
     feat_time_spans moved, walked; /* times that bear differently; these and those that are visible at one time only */
@@ -260,14 +70,14 @@ typedef struct touching {
     feat_touched *touched;
 } touching;
 
-static feat_status touch(const touching *g, const lot *l, size_t event, uint8_t flags, feat_error *err) {
+static feat_status touch(const touching *g, const feat_lot *l, size_t event, uint8_t flags, feat_error *err) {
     size_t size;
     if (!flags) return FEAT_OK;
-    const void *key = event_key(l, event, &size);
+    const void *key = feat_lot_key(l, event, &size);
     return feat_touched_add(g->touched, key, size, flags, err);
 }
 
-static feat_status touch_stayed(const touching *g, const lot *l, size_t event, feat_error *err) {
+static feat_status touch_stayed(const touching *g, const feat_lot *l, size_t event, feat_error *err) {
     int64_t time = l->events.events.time[event];
     bool before = feat_span_holds(g->before.visible, time), after = feat_span_holds(g->after.visible, time);
     bool moved = feat_spans_hold(&g->moved, time);
@@ -279,7 +89,7 @@ static feat_status touch_stayed(const touching *g, const lot *l, size_t event, f
                  err);
 }
 
-static feat_status touch_came(const touching *g, const lot *l, size_t event, feat_error *err) {
+static feat_status touch_came(const touching *g, const feat_lot *l, size_t event, feat_error *err) {
     int64_t time = l->events.events.time[event];
     return touch(g, l, event,
                  (feat_reach_holds(&g->after, time) ? FEAT_TOUCH_CHANGED : 0) |
@@ -287,7 +97,7 @@ static feat_status touch_came(const touching *g, const lot *l, size_t event, fea
                  err);
 }
 
-static feat_status touch_went(const touching *g, const lot *l, size_t event, feat_error *err) {
+static feat_status touch_went(const touching *g, const feat_lot *l, size_t event, feat_error *err) {
     int64_t time = l->events.events.time[event];
     return touch(g, l, event,
                  (feat_reach_holds(&g->before, time) ? FEAT_TOUCH_CHANGED : 0) |
@@ -302,7 +112,7 @@ typedef struct grouped {
 } grouped;
 
 /* What is in one lot and not in the other. */
-static feat_status compare_lots(const touching *g, const lot *went, const lot *came, feat_error *err) {
+static feat_status compare_lots(const touching *g, const feat_lot *went, const feat_lot *came, feat_error *err) {
     grouped old = {0}, new = {0};
     feat_status status = feat_group_events(&went->events, went->map.n, &old.numbers, &old.starts, err);
     if (status == FEAT_OK) status = feat_group_events(&came->events, came->map.n, &new.numbers, &new.starts, err);
@@ -340,18 +150,19 @@ static feat_status compare_lots(const touching *g, const lot *went, const lot *c
 }
 
 /* Rows that are there at both versions. */
-static feat_status take_stayed(walk *w, const feat_row_address *rows, size_t n, feat_error *err) {
+static feat_status take_stayed(feat_pass *w, const feat_row_address *rows, size_t n, feat_error *err) {
     const touching *g = w->state;
-    lot now = {0}, then = {0};
-    feat_status status = lot_project(&now, w->a->db, g->to.version, g->block, g->branch, rows, n, err);
+    feat_lot now = {0}, then = {0};
+    const feat_block *block = g->enriched_anew ? g->block : g->who;
+    feat_status status = feat_lot_project(&now, w->a->db, g->to.version, block, g->branch, rows, n, err);
     if (status == FEAT_OK && g->enriched_anew) {
-        status = lot_project(&then, w->a->db, g->from.version, g->block, g->branch, rows, n, err);
+        status = feat_lot_project(&then, w->a->db, g->from.version, g->block, g->branch, rows, n, err);
         if (status == FEAT_OK) status = compare_lots(g, &then, &now, err);
     }
     for (size_t i = 0; status == FEAT_OK && g->from.t != g->to.t && i < now.events.events.n; i++)
         status = touch_stayed(g, &now, i, err);
-    lot_done(&now);
-    lot_done(&then);
+    feat_lot_done(&now);
+    feat_lot_done(&then);
     return status;
 }
 
@@ -360,16 +171,16 @@ static feat_status take_changed(const touching *g, const feat_row_address *came,
                                 const feat_row_address *went, size_t n_went, feat_error *err) {
     size_t i = 0, j = 0;
     while (i < n_came || j < n_went) {
-        size_t a = n_came - i < JOINED_ROWS_AT_ONCE ? n_came - i : JOINED_ROWS_AT_ONCE;
-        size_t b = n_went - j < JOINED_ROWS_AT_ONCE ? n_went - j : JOINED_ROWS_AT_ONCE;
-        lot now = {0}, then = {0};
-        feat_status status = lot_project(&now, g->a->db, g->to.version, g->block, g->branch, came + i, a, err);
+        size_t a = n_came - i < FEAT_PASS_JOINED_ROWS ? n_came - i : FEAT_PASS_JOINED_ROWS;
+        size_t b = n_went - j < FEAT_PASS_JOINED_ROWS ? n_went - j : FEAT_PASS_JOINED_ROWS;
+        feat_lot now = {0}, then = {0};
+        feat_status status = feat_lot_project(&now, g->a->db, g->to.version, g->block, g->branch, came + i, a, err);
         if (status == FEAT_OK)
-            status = lot_project(&then, g->a->db, g->from.version, g->block, g->branch, went + j, b, err);
+            status = feat_lot_project(&then, g->a->db, g->from.version, g->block, g->branch, went + j, b, err);
         if (status == FEAT_OK) status = compare_lots(g, &then, &now, err);
-        lot_done(&now);
-        lot_done(&then);
-        if (status == FEAT_OK) status = check_pause(g->a, err);
+        feat_lot_done(&now);
+        feat_lot_done(&then);
+        if (status == FEAT_OK) status = feat_pause_check(g->a, err);
         if (status != FEAT_OK) return status;
         i += a;
         j += b;
@@ -394,9 +205,9 @@ static feat_status touch_rows(touching *g, feat_error *err) {
             out);
     }
     if (g->walked.n || g->enriched_anew) {
-        walk w = {g->a, g->to.version, g->block,    g->branch, g->enriched_anew ? NULL : &g->walked,
-                  came, n_came,        take_stayed, g};
-        status = walk_rows(&w, err);
+        feat_pass w = {g->a, g->to.version, g->block,    g->branch, g->enriched_anew ? NULL : &g->walked,
+                       came, n_came,        take_stayed, g};
+        status = feat_pass_run(&w, err);
     }
 out:
     feat_table_close(older);
@@ -409,9 +220,13 @@ out:
 /* The keys of a block whose answer can differ. */
 static feat_status touch_block(const feat_affecting *a, feat_moment from, feat_moment to, const feat_block *block,
                                feat_touched *touched, bool *all, feat_error *err) {
-    for (size_t b = 0; b < block->n_branches && !*all; b++) {
-        touching g = {.a = a, .from = from, .to = to, .block = block, .branch = b, .touched = touched};
-        feat_status status = feat_reach_init(&g.before, block, b, from.t, err);
+    feat_arena arena;
+    feat_block who;
+    feat_arena_init(&arena);
+    feat_status status = feat_block_who(&arena, block, &who, err);
+    for (size_t b = 0; b < block->n_branches && !*all && status == FEAT_OK; b++) {
+        touching g = {.a = a, .from = from, .to = to, .block = block, .who = &who, .branch = b, .touched = touched};
+        status = feat_reach_init(&g.before, block, b, from.t, err);
         if (status == FEAT_OK) status = feat_reach_init(&g.after, block, b, to.t, err);
         if (status == FEAT_OK) *all |= g.before.failed || g.after.failed;
         if (status == FEAT_OK) status = feat_reach_moved(&g.before, &g.after, &g.moved, err);
@@ -423,8 +238,94 @@ static feat_status touch_block(const feat_affecting *a, feat_moment from, feat_m
         feat_reach_done(&g.after);
         feat_spans_done(&g.moved);
         feat_spans_done(&g.walked);
-        if (status != FEAT_OK) return status;
     }
+    feat_arena_done(&arena);
+    return status;
+}
+
+/* ---- Rows that grow too old. ---- */
+
+typedef struct aging {
+    feat_touched *old;
+    bool newer; /* the rows at hand are newer than those that grew old */
+} aging;
+
+static feat_status take_aged(feat_pass *w, const feat_row_address *rows, size_t n, feat_error *err) {
+    const aging *g = w->state;
+    feat_lot l = {0};
+    feat_status status = feat_lot_project(&l, w->a->db, w->version, w->block, w->branch, rows, n, err);
+    for (size_t i = 0; status == FEAT_OK && i < l.events.events.n; i++) {
+        size_t size;
+        uint32_t number;
+        const void *key = feat_lot_key(&l, i, &size);
+        if (!g->newer) status = feat_touched_add(g->old, key, size, FEAT_TOUCH_CHANGED, err);
+        else if (!feat_keymap_number(&g->old->keys, key, size, false, &number)) status = feat_fail_memory(err);
+        else if (number != FEAT_NO_KEY) g->old->flags[number] = 0;
+    }
+    feat_lot_done(&l);
+    return status;
+}
+
+/* The event times from which on rows are young at t; false where there is no such time, which makes an error. */
+static bool young_at(const feat_expiry *e, int64_t t, feat_time_span *young) {
+    feat_cell now = {.v.i = t, .state = FEAT_STATE_VALUE}, age = {.v.p = e->age, .state = FEAT_STATE_VALUE}, edge;
+    feat_row_op(FEAT_OP_SUB_TV, &edge, &now, &age, NULL, NULL);
+    if (edge.state != FEAT_STATE_VALUE || (edge.v.i == INT64_MAX && !e->edge_is_young)) return false;
+    *young = (feat_time_span){e->edge_is_young ? edge.v.i : edge.v.i + 1, INT64_MAX};
+    return true;
+}
+
+/* The keys whose newest row is young at one time and old at the other: those that have a row which the edge passed, and
+ * none that is newer. */
+static feat_status touch_aged(const feat_affecting *a, feat_moment from, feat_moment to, const feat_expiry *e,
+                              feat_touched *touched, bool *all, feat_error *err) {
+    const feat_block *block = a->view->stage.joins[e->join].block;
+    feat_time_span before, after;
+    feat_touched old;
+    if (from.t == to.t) return FEAT_OK;
+    if (!young_at(e, from.t, &before) || !young_at(e, to.t, &after)) {
+        *all = true;
+        return FEAT_OK;
+    }
+    feat_time_span passed = {before.first < after.first ? before.first : after.first,
+                             (before.first < after.first ? after.first : before.first) - 1};
+    if (passed.first > passed.last) return FEAT_OK;
+    feat_arena arena;
+    feat_block who;
+    feat_arena_init(&arena);
+    feat_touched_init(&old);
+    feat_status status = feat_block_who(&arena, block, &who, err);
+    for (int newer = 0; newer < 2 && status == FEAT_OK && (!newer || old.keys.n > 0); newer++) {
+        for (size_t b = 0; b < block->n_branches && status == FEAT_OK; b++) {
+            feat_time_span wanted = newer ? (feat_time_span){passed.last + 1, INT64_MAX} : passed;
+            feat_time_spans times = {0};
+            feat_reach reach;
+            aging g = {&old, newer};
+            feat_pass w = {a, to.version, &who, b, &times, NULL, 0, take_aged, &g};
+            status = feat_reach_init(&reach, block, b, to.t, err);
+            if (status == FEAT_OK) status = feat_spans_add(&times, feat_span_both(reach.visible, wanted), err);
+            if (status == FEAT_OK) status = feat_pass_run(&w, err);
+            feat_spans_done(&times);
+            feat_reach_done(&reach);
+        }
+    }
+    for (uint32_t i = 0; i < old.keys.n && status == FEAT_OK; i++) {
+        size_t size;
+        const void *key = feat_keymap_key(&old.keys, i, &size);
+        if (old.flags[i]) status = feat_touched_add(touched, key, size, FEAT_TOUCH_CHANGED | FEAT_TOUCH_KNOWN, err);
+    }
+    feat_touched_done(&old);
+    feat_arena_done(&arena);
+    return status;
+}
+
+static feat_status touch_join(const feat_affecting *a, feat_moment from, feat_moment to, size_t join,
+                              feat_touched *touched, bool *all, feat_error *err) {
+    if (!feat_view_asks_entity(a->view, join) || feat_view_asks_first(a->view, join))
+        FEAT_TRY(touch_block(a, from, to, a->view->stage.joins[join].block, touched, all, err));
+    for (size_t i = 0; i < a->drift->n && !*all; i++)
+        if (a->drift->expiries[i].join == join)
+            FEAT_TRY(touch_aged(a, from, to, &a->drift->expiries[i], touched, all, err));
     return FEAT_OK;
 }
 
@@ -507,7 +408,12 @@ static feat_status spread_lot(join_keys *j, uint64_t version, feat_touched *touc
                               feat_touched *entities, feat_error *err) {
     const feat_code *code = j->stage.code;
     feat_answers *answers = feat_alloc_zero(code->n_joins, sizeof *answers);
-    feat_answering how = {j->a->db, version, j->a->threads};
+    feat_answering how = {.db = j->a->db,
+                          .version = version,
+                          .threads = j->a->threads,
+                          .memory = j->a->memory,
+                          .spill_directory = j->a->spill_directory,
+                          .work = j->a->work};
     feat_row_source rows = {j->inputs, j->times, answers};
     if (!answers) return feat_fail_memory(err);
     feat_status status = feat_answer_blocks(&how, code, j->inputs, j->times, j->n, answers, err);
@@ -537,7 +443,7 @@ static feat_status spread(const feat_affecting *a, feat_moment at, size_t join, 
     for (uint32_t from = 0; status == FEAT_OK && from < known->keys.n;) {
         status = feat_entities_columns(a->view, &known->keys, &from, KEYS_AT_ONCE, j.columns, j.numbers, &j.n, err);
         if (status == FEAT_OK) status = spread_lot(&j, at.version, touched, known, entities, err);
-        if (status == FEAT_OK) status = check_pause(a, err);
+        if (status == FEAT_OK) status = feat_pause_check(a, err);
     }
     join_keys_done(&j);
     return status;
@@ -588,15 +494,14 @@ feat_status feat_entities_affected(const feat_affecting *a, feat_moment from, fe
     feat_touched_init(&known);
     *all = false;
     for (size_t j = 0; j < view->stage.n_joins && !*all && status == FEAT_OK; j++) {
-        const feat_block *block = view->stage.joins[j].block;
-        if (asks_entity(view, j)) {
-            if (first_of_block(view, j)) status = touch_block(a, from, to, block, entities, all, err);
+        if (feat_view_asks_entity(view, j)) {
+            status = touch_join(a, from, to, j, entities, all, err);
             continue;
         }
         feat_touched touched;
         bool any = false;
         feat_touched_init(&touched);
-        status = touch_block(a, from, to, block, &touched, all, err);
+        status = touch_join(a, from, to, j, &touched, all, err);
         for (size_t i = 0; i < touched.keys.n; i++) any |= (touched.flags[i] & FEAT_TOUCH_CHANGED) != 0;
         if (status == FEAT_OK && any && !*all) {
             if (!listed) status = feat_entities_known(a, to, true, &known, err);

@@ -3,7 +3,8 @@
 #define FEAT_LIB_AFFECTED_H
 
 #include "engine/keymap.h"
-#include "plan/plan.h"
+#include "engine/work.h"
+#include "plan/drift.h"
 #include "store/store.h"
 
 /* Keys, with what has been found out about each. */
@@ -44,8 +45,12 @@ typedef struct feat_pause {
 typedef struct feat_affecting {
     feat_db *db;
     const feat_view *view;
+    const feat_drift *drift; /* of the view; it has no reason */
     feat_pause pause;
-    size_t threads; /* at least 1 */
+    size_t threads;  /* at least 1 */
+    uint64_t memory; /* for events that are gathered at once; 0: no bound */
+    const char *spill_directory;
+    feat_work *work; /* what has been read is counted there */
 } feat_affecting;
 
 /* Adds FEAT_TOUCH_KNOWN to the entities that an event makes known at a moment: an event of a block that is asked for
@@ -54,6 +59,9 @@ typedef struct feat_affecting {
  */
 feat_status feat_entities_known(const feat_affecting *a, feat_moment at, bool all, feat_touched *entities,
                                 feat_error *err);
+
+/* Whether an entity that is known at `from` can be unknown at `to` (to.t >= from.t, to.version >= from.version). */
+feat_status feat_entities_may_go(const feat_affecting *a, feat_moment from, feat_moment to, bool *may, feat_error *err);
 
 /* The entities whose values at `to` can differ from those at `from` (to.t >= from.t, to.version >= from.version), or
  * that are known at one of them only: FEAT_TOUCH_CHANGED is set for each; those that have FEAT_TOUCH_KNOWN too are

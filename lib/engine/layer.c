@@ -33,7 +33,10 @@ feat_status feat_layer_table(feat_db *db, feat_catalog *c, const feat_view *view
     feat_schema *layer = NULL;
     FEAT_TRY(feat_layer_schema(&c->arena, view, &layer, err));
     uint32_t entry = feat_catalog_find(c, FEAT_DEF_TABLE, layer->name);
-    if (entry != FEAT_NO_ENTRY) return feat_entry_table(c, entry, table, err);
+    if (entry != FEAT_NO_ENTRY) {
+        FEAT_TRY(feat_entry_table(c, entry, table, err));
+        return feat_layer_check(*table, view, err);
+    }
     FEAT_TRY(feat_table_id_next(db, &layer->table_id, err));
     FEAT_TRY(add_table(c, layer, err));
     *table = layer;

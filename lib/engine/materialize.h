@@ -13,4 +13,7 @@ feat_status feat_materialize_run(feat_db *db, feat_catalog *catalog, const feat_
                                  size_t n, const feat_materialize_options *opt, feat_materialized *done,
                                  feat_error *err);
 
+/* Statistics of a call as text. */
+void feat_materialize_describe(const feat_materialize_stats *stats, feat_buffer *out);
+
 #endif

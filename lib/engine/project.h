@@ -33,18 +33,18 @@ feat_status feat_group_events(const feat_entity_events *e, size_t n_keys, uint32
 typedef struct feat_answering {
     feat_db *db;
     uint64_t version;
-    size_t threads;  /* at most so many; at least 1 */
-    uint64_t memory; /* bytes for events that are gathered at once; 0: no bound */
+    size_t threads;              /* at most so many; at least 1 */
+    uint64_t memory;             /* bytes for events that are gathered at once; 0: no bound */
     const char *spill_directory; /* for what is more than that; NULL: the store's */
-    feat_work *work; /* or NULL; a row of a join is a unit */
+    feat_work *work;             /* or NULL; a row of a join is a unit */
 } feat_answering;
 
 /* What is projected of the live rows of a block's tables, and where the events go. */
 typedef struct feat_projection {
     const feat_answering *how; /* the version, which is also that of what events are enriched with */
     const feat_block *block;
-    feat_keymap *map; /* of the keys whose events are wanted */
-    bool all;         /* those of every key, which then enters the map */
+    feat_keymap *map;     /* of the keys whose events are wanted */
+    bool all;             /* those of every key, which then enters the map */
     size_t share, shares; /* of each table's segments: the first, second, ... of so many parts */
     feat_entity_events *out;
     /* NULL, or called when some events have been added to `out`, from which it may take them. */

@@ -281,16 +281,11 @@ static void fill_stats(training *t) {
 }
 
 void feat_training_describe(const feat_training_stats *stats, feat_buffer *out) {
-    const struct {
-        const char *name;
-        uint64_t ns;
-    } stages[] = {{"spine", stats->spine_ns},
-                  {"group by key and time", stats->group_ns},
-                  {"read events", stats->read_ns},
-                  {"windows and aggregates", stats->sweep_ns},
-                  {"expressions and columns", stats->output_ns}};
-    double all = 0;
-    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) all += (double)stages[i].ns;
+    const feat_stage_time stages[] = {{"spine", stats->spine_ns},
+                                      {"group by key and time", stats->group_ns},
+                                      {"read events", stats->read_ns},
+                                      {"windows and aggregates", stats->sweep_ns},
+                                      {"expressions and columns", stats->output_ns}};
     feat_buffer_printf(out, "training set of %llu rows in %.3f s on %llu threads\n",
                        (unsigned long long)stats->spine_rows, (double)stats->elapsed_ns / 1e9,
                        (unsigned long long)stats->threads);
@@ -299,9 +294,7 @@ void feat_training_describe(const feat_training_stats *stats, feat_buffer *out) 
         (unsigned long long)stats->rows_read, (unsigned long long)stats->segments_read,
         (unsigned long long)stats->segments_pruned, (unsigned long long)stats->passes, (double)stats->bytes_read / 1e6,
         (double)stats->bytes_spilled / 1e6);
-    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
-        feat_buffer_printf(out, "  %-24s %10.3f s %5.1f %%\n", stages[i].name, (double)stages[i].ns / 1e9,
-                           all > 0 ? (double)stages[i].ns / all * 100 : 0);
+    feat_stages_describe(stages, sizeof stages / sizeof *stages, out);
 }
 
 /* ---- The call. ---- */

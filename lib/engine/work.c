@@ -33,3 +33,11 @@ int64_t feat_work_spent(feat_work *w, feat_stage_of_work stage, int64_t start) {
     if (w) atomic_fetch_add(&w->ns[stage], (uint64_t)(now - start));
     return now;
 }
+
+void feat_stages_describe(const feat_stage_time *stages, size_t n, feat_buffer *out) {
+    double all = 0;
+    for (size_t i = 0; i < n; i++) all += (double)stages[i].ns;
+    for (size_t i = 0; i < n; i++)
+        feat_buffer_printf(out, "  %-24s %10.3f s %5.1f %%\n", stages[i].name, (double)stages[i].ns / 1e9,
+                           all > 0 ? (double)stages[i].ns / all * 100 : 0);
+}

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "feat/progress.h"
 
@@ -36,5 +37,12 @@ void feat_work_init(feat_work *work, feat_progress *progress, void *context, uin
 feat_status feat_work_step(feat_work *work, uint64_t units, feat_error *err);
 /* Adds the time since `start` (of feat_clock_ticks) to a stage and returns the present one. `work` may be NULL. */
 int64_t feat_work_spent(feat_work *work, feat_stage_of_work stage, int64_t start);
+
+/* Stages by name, with the share of each in their sum, a line each. */
+typedef struct feat_stage_time {
+    const char *name;
+    uint64_t ns;
+} feat_stage_time;
+void feat_stages_describe(const feat_stage_time *stages, size_t n, feat_buffer *out);
 
 #endif

@@ -1,7 +1,7 @@
 /* JOIN MATERIALIZED view: the view's layer in the place of the view. What a service sees is again one row per key: the
  * newest row of the entity that is not later than t, and beside it the newest run, whose age the view's ttl bounds. A
  * run leaves out entities whose values cannot have changed since the one before, so the age of a value is that of the
- * run and not of its row. */
+ * run and not of its row. A feature that was an error when it was computed is one again. */
 #include <string.h>
 
 #include "plan/layer.h"
@@ -84,7 +84,7 @@ static uint32_t last(layer *l, const feat_block *block, uint32_t slot, uint32_t 
 static feat_status ask(layer *l, feat_block **entity, uint32_t *entity_join, feat_block **run, uint32_t *run_join) {
     const feat_view *of = l->of;
     feat_arena *arena = l->d->arena;
-    size_t n = of->n_features + 2;
+    size_t words = feat_layer_error_fields(of), n = of->n_features + 2 + words;
     uint32_t *fields = feat_arena_array(arena, n, sizeof *fields),
              *key = feat_arena_array(arena, of->n_key, sizeof *key),
              *inputs = feat_arena_array(arena, of->n_key, sizeof *inputs);
@@ -92,6 +92,7 @@ static feat_status ask(layer *l, feat_block **entity, uint32_t *entity_join, fea
     for (size_t f = 0; f < of->n_features; f++) fields[f] = feat_layer_feature(of, f);
     fields[of->n_features] = feat_layer_column(of, FEAT_LAYER_FOUND);
     fields[of->n_features + 1] = feat_layer_column(of, FEAT_LAYER_EXPIRED);
+    for (size_t i = 0; i < words; i++) fields[of->n_features + 2 + i] = feat_layer_errors(of, i);
     for (size_t k = 0; k < of->n_key; k++) {
         key[k] = (uint32_t)k;
         inputs[k] = feat_build_leaf(&l->request, FEAT_NODE_INPUT, of->key[k].type, (uint32_t)k, 0);
@@ -122,6 +123,19 @@ static feat_status freshness(layer *l, const feat_block *run, uint32_t run_join,
     return *fresh == FEAT_NO_NODE ? broken(l, b) : FEAT_OK;
 }
 
+/* TRUE, or an error where the feature's bit among the row's errors is set: nothing but a sum beyond the greatest number
+ * makes one. */
+static uint32_t no_error(layer *l, const feat_block *entity, uint32_t join, size_t feature) {
+    feat_builder *b = &l->request;
+    int64_t bit = (int64_t)1 << feature % FEAT_LAYER_ERRORS_A_FIELD;
+    size_t word = l->of->n_features + 2 + feature / FEAT_LAYER_ERRORS_A_FIELD;
+    uint32_t bits = last(l, entity, (uint32_t)word, join), mask = feat_build_int(b, FEAT_TYPE_BIGINT, bit),
+             rest = feat_build_int(b, FEAT_TYPE_BIGINT, INT64_MAX - bit + 1);
+    if (bits != FEAT_NO_NODE && mask != FEAT_NO_NODE) bits = feat_build_binary(b, "&", bits, mask);
+    if (bits != FEAT_NO_NODE && rest != FEAT_NO_NODE) bits = feat_build_binary(b, "+", bits, rest);
+    return bits == FEAT_NO_NODE ? bits : feat_build_cast(b, bits, FEAT_TYPE_BOOLEAN, true);
+}
+
 static feat_status statuses(layer *l) {
     feat_builder *b = &l->request;
     feat_view *view = l->view;
@@ -147,9 +161,11 @@ static feat_status statuses(layer *l) {
     if (view->present == FEAT_NO_NODE || view->expired == FEAT_NO_NODE || view->found == FEAT_NO_NODE)
         return broken(l, b);
     for (uint32_t f = 0; f < n; f++) {
-        uint32_t value = last(l, entity, f, row);
-        if (value != FEAT_NO_NODE)
-            value = feat_build_case(b, (uint32_t[]){view->present}, (uint32_t[]){value}, 1, FEAT_NO_NODE);
+        uint32_t value = last(l, entity, f, row), readable = no_error(l, entity, row, f);
+        if (readable != FEAT_NO_NODE) readable = feat_build_binary(b, "and", view->present, readable);
+        if (value != FEAT_NO_NODE && readable != FEAT_NO_NODE)
+            value = feat_build_case(b, (uint32_t[]){readable}, (uint32_t[]){value}, 1, FEAT_NO_NODE);
+        else value = FEAT_NO_NODE;
         if (value == FEAT_NO_NODE) return broken(l, b);
         view->features[f] = (feat_output){l->of->features[f].name, l->of->features[f].type, value};
     }
@@ -168,6 +184,7 @@ feat_status feat_relation_of_layer(feat_definition *d, const feat_view *of, uint
         FEAT_TRY(feat_layer_schema(d->arena, of, &table, d->err));
         l.table = table;
     }
+    FEAT_TRY(feat_layer_check(l.table, of, d->err));
     *l.view = (feat_view){.name = of->name,
                           .version = of->version,
                           .fingerprint = of->fingerprint,

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "plan/explain.h"
 #include "plan/explain_json.h"
-#include "plan/layer.h"
 
 static void head(feat_buffer *out, const char *kind, const char *name, const feat_digest *fingerprint) {
     char text[FEAT_DIGEST_TEXT_SIZE];
@@ -212,8 +211,7 @@ static void view_text(const feat_view *view, const feat_explained *e, feat_buffe
     status_line(out, e, "found", "", view->found);
     status_line(out, e, "expired", "", view->expired);
     span(out, "materialisations expire after", &view->ttl);
-    if (feat_view_drifts(view))
-        feat_buffer_printf(out, "  a materialisation computes every entity: %s\n", feat_view_drifts(view));
+    if (e->drift) feat_buffer_printf(out, "  a materialisation computes every entity: %s\n", e->drift);
     cost_lines(out, e);
 }
 

@@ -37,7 +37,8 @@ typedef struct feat_explained {
     feat_explained_block *blocks;
     size_t n_blocks;
     feat_explained_stage stage;
-    bool failed; /* memory is out */
+    const char *drift; /* of a view: why a materialisation computes every entity; or NULL */
+    bool failed;       /* memory is out */
 } feat_explained;
 
 void feat_explained_view(feat_explained *e, const feat_view *view);

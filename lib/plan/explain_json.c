@@ -4,8 +4,6 @@
 
 #include <inttypes.h>
 
-#include "plan/layer.h"
-
 /* ---- Values. `comma` stands before every value but the first of its container. ---- */
 
 typedef struct json {
@@ -306,7 +304,7 @@ void feat_explain_view_json(const feat_view *view, const feat_explained *e, feat
     put_node(&j, "found", &e->stage, view->found);
     put_node(&j, "expired", &e->stage, view->expired);
     put_span(&j, "ttl", &view->ttl);
-    put_text(&j, "computes_every_entity", feat_view_drifts(view));
+    put_text(&j, "computes_every_entity", e->drift);
     put_options(&j, view->options, view->n_options);
     put_uses(&j, &view->uses);
     shut(&j, '}');

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "column/list.h"
 #include "math/decimal.h"
+#include "plan/drift.h"
 #include "plan/explain.h"
 
 /* Longer expressions become steps of their own. */
@@ -583,6 +584,10 @@ void feat_explained_view(feat_explained *e, const feat_view *view) {
         e->failed = true;
         return;
     }
+    feat_drift drift;
+    if (feat_drift_of(view, &e->stage.walk, &drift, NULL) != FEAT_OK) e->failed = true;
+    e->drift = drift.reason;
+    feat_drift_done(&drift);
     explain_blocks(e);
     if (!e->failed) explain_stage(e, &e->stage, &view->stage, NULL, view->key, "");
 }

@@ -32,7 +32,7 @@ static void add(feat_schema *s, const char *name, feat_type type) {
 
 feat_status feat_layer_schema(feat_arena *arena, const feat_view *view, feat_schema **out, feat_error *err) {
     feat_schema *s = FEAT_ARENA_NEW(arena, feat_schema);
-    size_t n = view->n_key + 1 + view->n_features + FEAT_LAYER_FIELDS;
+    size_t n = feat_layer_errors(view, feat_layer_error_fields(view));
     if (!s) return feat_fail_memory(err);
     if (view->n_key == 0)
         return feat_fail(err, FEAT_DEFINITION, "feature view '%.200s' has no entity: there is nothing to materialise",
@@ -51,6 +51,11 @@ feat_status feat_layer_schema(feat_arena *arena, const feat_view *view, feat_sch
     s->fields[s->time].not_null = true;
     for (size_t f = 0; f < view->n_features; f++) add(s, view->features[f].name, view->features[f].type);
     for (size_t i = 0; i < FEAT_LAYER_FIELDS; i++) add(s, fields[i].name, fields[i].type);
+    for (size_t i = 0; i < feat_layer_error_fields(view); i++) {
+        const char *name = i ? feat_arena_printf(arena, "$errors_%zu", i + 1) : "$errors";
+        if (!name) return feat_fail_memory(err);
+        add(s, name, FEAT_TYPE_BIGINT);
+    }
     for (size_t i = 0; i < s->n_fields; i++)
         for (size_t k = 0; k < i; k++)
             if (feat_name_compare(s->fields[i].name, s->fields[k].name) == 0)
@@ -62,22 +67,13 @@ feat_status feat_layer_schema(feat_arena *arena, const feat_view *view, feat_sch
     return FEAT_OK;
 }
 
-/* Aggregates whose value depends on t and not only on which events their window holds. */
-static bool aggregate_drifts(feat_agg agg) {
-    static const char *const names[] = {"time_since_last", "decayed_sum", "decayed_avg"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(feat_agg_table[agg].sql, names[i]) == 0) return true;
-    return false;
-}
-
-const char *feat_view_drifts(const feat_view *view) {
-    const feat_code *code = view->stage.code;
-    for (size_t i = 0; i < code->n_loads; i++) {
-        const feat_load *load = &code->loads[i];
-        if (load->kind == FEAT_LOAD_NOW) return "it depends on now() beyond the edges of windows";
-        if (load->kind == FEAT_LOAD_AGGREGATE &&
-            aggregate_drifts(code->joins[load->join].block->aggregates[load->index].agg))
-            return "an aggregate in it depends on now() beyond the edges of its window";
-    }
-    return NULL;
+feat_status feat_layer_check(const feat_schema *table, const feat_view *view, feat_error *err) {
+    uint32_t n = feat_layer_errors(view, feat_layer_error_fields(view));
+    if (table->n_fields == n && table->fields[n - 1].type == FEAT_TYPE_BIGINT &&
+        strncmp(table->fields[n - 1].name, "$errors", 7) == 0)
+        return FEAT_OK;
+    return feat_fail(err, FEAT_FORMAT,
+                     "the layer of feature view '%.200s' was made by another build of the library, which kept other "
+                     "columns; make the store anew",
+                     view->name);
 }

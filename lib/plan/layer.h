@@ -20,12 +20,23 @@ typedef enum feat_layer_field {
     FEAT_LAYER_FIELDS = 7
 } feat_layer_field;
 
+/* Behind these, as many BIGINT fields as the features need: which of them are errors, so many a field. An error's own
+ * field is NULL. */
+enum { FEAT_LAYER_ERRORS_A_FIELD = 63 };
+
 static inline uint32_t feat_layer_time(const feat_view *view) { return (uint32_t)view->n_key; }
 static inline uint32_t feat_layer_feature(const feat_view *view, size_t feature) {
     return (uint32_t)(view->n_key + 1 + feature);
 }
 static inline uint32_t feat_layer_column(const feat_view *view, feat_layer_field field) {
     return (uint32_t)(view->n_key + 1 + view->n_features + (size_t)field);
+}
+
+static inline size_t feat_layer_error_fields(const feat_view *view) {
+    return (view->n_features + FEAT_LAYER_ERRORS_A_FIELD - 1) / FEAT_LAYER_ERRORS_A_FIELD;
+}
+static inline uint32_t feat_layer_errors(const feat_view *view, size_t word) {
+    return feat_layer_column(view, FEAT_LAYER_FIELDS) + (uint32_t)word;
 }
 
 /* The name of a view's layer: the view's, '$' and its fingerprint, so that a view that is replaced gets a layer of its
@@ -36,8 +47,7 @@ bool feat_layer_is(const char *name);
 /* The layer of a view as a table without a number. FEAT_DEFINITION: a view that cannot have one. */
 feat_status feat_layer_schema(feat_arena *arena, const feat_view *view, feat_schema **out, feat_error *err);
 
-/* Why a view's values can change without an event that comes, goes or crosses the edge of a window; NULL: they cannot.
- */
-const char *feat_view_drifts(const feat_view *view);
+/* FEAT_FORMAT where a table of that name does not have the fields of a layer of the view. */
+feat_status feat_layer_check(const feat_schema *table, const feat_view *view, feat_error *err);
 
 #endif

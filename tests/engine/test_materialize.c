@@ -122,6 +122,26 @@ static feat_materialized without_memory(shop *s, const char *name, int64_t t) {
     }
 }
 
+#define BADGES "who TEXT, badge TEXT, at TIMESTAMP\n"
+
+START_TEST(test_expiry_without_memory) {
+    shop s;
+    shop_open(&s, "CREATE DIMENSION badges (who TEXT, badge TEXT, at TIMESTAMP NOT NULL, ENTITY KEY (who), "
+                  "EVENT TIME (at)) WITH (ttl = INTERVAL '5 microseconds');"
+                  "CREATE FEATURE VIEW badge AS SELECT who, badge FROM badges;");
+    put(&s, "badges", BADGES "ann, a, 1\nbob, b, 2\nbob, c, 4\ncid, d, 3\n", FEAT_WRITE_APPEND);
+    feat_materialized done = without_memory(&s, "badge", 4);
+    ck_assert_int_eq(done.runs_full, 1);
+    ck_assert_int_eq(done.entities, 3);
+    done = without_memory(&s, "badge", 7); /* ann's is too old, and one of bob's that is not his newest */
+    ck_assert_int_eq(done.runs_full, 0);
+    ck_assert_int_eq(done.entities, 1);
+    done = without_memory(&s, "badge", 10);
+    ck_assert_int_eq(done.entities, 2);
+    shop_close(&s);
+}
+END_TEST
+
 START_TEST(test_without_memory) {
     shop s;
     shop_open(&s, TABLES VIEW);
@@ -155,6 +175,7 @@ int main(void) {
     tcase_add_test(spans, test_spans_are_sets);
     tcase_add_test(spans, test_spans_reach_the_ends_of_time);
     tcase_add_test(memory, test_without_memory);
+    tcase_add_test(memory, test_expiry_without_memory);
     suite_add_tcase(suite, spans);
     suite_add_tcase(suite, memory);
     SRunner *runner = srunner_create(suite);

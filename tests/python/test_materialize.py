@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import random
 import re
 import signal
 import subprocess
@@ -19,7 +20,7 @@ import libfeat
 START = dt.datetime(2024, 3, 1)
 MICROSECOND = dt.timedelta(microseconds=1)
 DAY = dt.timedelta(days=1)
-PRESENT, NULL, NOT_FOUND, EXPIRED = 0, 1, 2, 3
+PRESENT, NULL, NOT_FOUND, EXPIRED, ERROR = 0, 1, 2, 3, 4
 
 TABLES = """
 CREATE TABLE paid (id BIGINT NOT NULL, who BIGINT, shop TEXT, amount DOUBLE, note TEXT, at TIMESTAMP NOT NULL,
@@ -189,14 +190,14 @@ def test_what_depends_on_now_is_computed_for_all(store: libfeat.Store) -> None:
 
 
 def test_aggregates_of_t_are_known(store: libfeat.Store) -> None:
-    """An aggregate whose code looks at t has another value without any event: lib/plan/layer.c has to list it."""
+    """An aggregate whose code looks at t has another value without any event: lib/plan/drift.c has to list it."""
     root = Path(__file__).resolve().parents[2] / "lib"
     rows = "\n".join(p.read_text() for p in sorted((root / "plan").glob("agg*.def")))
     named = {}
     for row in re.findall(r"^FEAT_AGG_FUNCTION\((.*)\)", rows, flags=re.M):
         fields = [f.strip() for f in row.split(",")]
         named.setdefault(fields[8], set()).add(fields[1].strip('"'))
-    listed = set(re.findall(r'"([a-z_]+)"', (root / "plan" / "layer.c").read_text().split("names[] = {")[1].split("}")[0]))
+    listed = set(re.findall(r'"([a-z_]+)"', (root / "plan" / "drift.c").read_text().split("names[] = {")[1].split("}")[0]))
     for path in sorted((root / "exec").glob("agg_*.c")):
         for function, body in re.findall(r"^feat_cell feat_agg_(\w+)\(.*?\) \{(.*?)^\}", path.read_text(), flags=re.M | re.S):
             if re.search(r"\bin->t\b", body):
@@ -226,6 +227,106 @@ def test_months_are_not_monotone(store: libfeat.Store) -> None:
     done = store.materialize("monthly", at=dt.datetime(2023, 3, 29, 9))
     assert (done.runs_full, done.entities) == (0, 1)  # an event came back into its window
     assert rows_at(store, "monthly", dt.datetime(2023, 3, 29, 9)) == {1: 1}
+
+
+FRAMES = {
+    # The first run is at day 5 and full; then times, and how many entities a run there has to compute.
+    "ROWS 2 PRECEDING": {6: 0, 20: 1, 21: 0},
+    "GROUPS BETWEEN 3 PRECEDING AND 1 PRECEDING": {6: 0, 20: 1, 21: 0},
+    "RANGE UNBOUNDED PRECEDING": {6: 0, 20: 1, 99: 0},
+    "RANGE BETWEEN INTERVAL '5 days' PRECEDING AND INTERVAL '2 days' PRECEDING": {5.5: 0, 6: 1, 6.5: 0, 7: 1, 9: 1, 9.1: 1, 22: 2},
+    "RANGE BETWEEN INTERVAL '3 days' PRECEDING AND CURRENT ROW CLOSED NONE": {5.9: 1, 6: 1, 6.1: 0, 7: 1, 8: 1, 20: 0, 20.1: 1},
+    "RANGE INTERVAL '3 days' PRECEDING EXCLUDE CURRENT ROW": {5.5: 1, 6: 0, 6.5: 1, 7: 0, 7.1: 1, 20: 2, 20.5: 1},
+    "SINCE day": {5.5: 0, 6: 1, 6.5: 0, 20: 1, 20.9: 0, 21: 1},
+    "SINCE month": {6: 0, 20: 1, 30.9: 0, 31: 2, 35: 0},
+}
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_every_frame_computes_what_can_have_changed(store: libfeat.Store, frame: str) -> None:
+    """Of 1 there are events at days 3, 4 and 20, of 2 at day 5, of 3 at day -40. Day 0 begins a month, and day 31 the next."""
+    store.define(
+        f"""CREATE FEATURE VIEW framed AS SELECT who, count(*) OVER w AS n, sum(amount) OVER w AS total, last(amount) OVER w AS newest
+            FROM paid GROUP BY who WINDOW w AS ({frame});
+            CREATE FEATURE SERVICE kept AS SELECT s.* FROM REQUEST (who BIGINT) AS r LEFT JOIN MATERIALIZED framed AS s USING (who);
+            CREATE FEATURE SERVICE live AS framed;"""
+    )
+    pay(store, (1, 1, 3, 1), (2, 1, 4, 2), (3, 2, 5, 4), (4, 3, -40, 8), (5, 1, 20, 16))
+    assert store.materialize("framed", at=day(5)).entities == 3
+    got = {}
+    for at, want in FRAMES[frame].items():
+        done = store.materialize("framed", at=day(at))
+        got[at] = done.entities
+        assert done.runs_full == 0
+        spine = {"who": [1, 2, 3], "t": [day(at)] * 3}
+        assert store.training_set("kept", spine, "t", status=True).to_dict() == store.training_set("live", spine, "t", status=True).to_dict()
+    assert got == FRAMES[frame]
+
+
+def test_filters_by_the_clock_are_edges(store: libfeat.Store) -> None:
+    store.define(
+        """CREATE FEATURE VIEW recent AS SELECT who, count(*) AS n, count(*) FILTER (WHERE at >= now() - INTERVAL '2 days') AS few,
+           sum(CASE WHEN at >= DATEADD(day, -1, CURRENT_DATE) THEN amount END) AS total FROM paid GROUP BY who;
+           CREATE FEATURE SERVICE kept AS SELECT s.* FROM REQUEST (who BIGINT) AS r LEFT JOIN MATERIALIZED recent AS s USING (who);
+           CREATE FEATURE SERVICE live AS recent;"""
+    )
+    pay(store, (1, 1, 3, 1), (2, 2, 4.5, 2), (3, 3, 0, 4))
+    assert store.materialize("recent", at=day(4.5)).entities == 3
+    for at, want in {4.9: 0, 5: 1, 5.1: 1, 5.9: 0, 6: 1, 6.5: 0, 6.6: 1, 50: 0}.items():
+        done = store.materialize("recent", at=day(at))
+        assert (done.runs_full, done.entities) == (0, want), at
+        spine = {"who": [1, 2, 3], "t": [day(at)] * 3}
+        assert store.training_set("kept", spine, "t", status=True).to_dict() == store.training_set("live", spine, "t", status=True).to_dict()
+
+
+@pytest.mark.parametrize("retained", [False, True])
+def test_whole_runs_find_who_is_gone(store: libfeat.Store, retained: bool) -> None:
+    store.define(
+        """CREATE TABLE seen (id BIGINT NOT NULL, who BIGINT, at TIMESTAMP NOT NULL, ENTITY KEY (who), EVENT TIME (at), UNIQUE (id))
+           WITH (retention = INTERVAL '3 days');
+           CREATE TABLE heard (id BIGINT NOT NULL, who BIGINT, at TIMESTAMP NOT NULL, ENTITY KEY (who), EVENT TIME (at), UNIQUE (id));
+           CREATE FEATURE VIEW gone WITH (lifetime = 'retained') AS SELECT who, time_since_last() AS s FROM seen GROUP BY who;
+           CREATE FEATURE VIEW here AS SELECT who, time_since_last() AS s FROM heard GROUP BY who;"""
+    )
+    table, view = ("seen", "gone") if retained else ("heard", "here")
+    store.define(SERVICE.format(view=view))
+    store.append(table, {"id": [1, 2, 3], "who": [1, 2, 2], "at": [day(0), day(1), day(2)]})
+    assert store.materialize(view, at=day(2)).entities == 2
+    if not retained:
+        store.delete(table, {"id": [1]})
+    done = store.materialize(view, at=day(3) + MICROSECOND)
+    assert (done.runs_full, done.entities, done.rows) == (1, 1, 2)
+    assert kept(store, [1, 2, 3], [day(4)] * 3)["s__status"] == [NOT_FOUND, PRESENT, NOT_FOUND]
+    assert kept(store, [1, 2, 3], [day(2)] * 3)["s__status"] == [PRESENT, PRESENT, NOT_FOUND]
+
+
+def test_who_there_is_lies_in_columns_or_not(store: libfeat.Store) -> None:
+    """The same entities where the key is columns, expressions, under a WHERE or enriched; deleted and later rows apart."""
+    store.append("people", {"who": [w for w in range(9)], "country": ["de"] * 9, "since": [day(-9)] * 9})
+    pay(store, *[(i, i % 7 if i % 11 else None, i / 10, 1) for i in range(100)])
+    store.delete("paid", {"id": [i for i in range(100) if i % 7 == 3]})
+    views = {
+        "plain": "SELECT who, count(*) AS n FROM paid GROUP BY who",
+        "filtered": "SELECT who, count(*) AS n FROM paid WHERE amount > 0 GROUP BY who",
+        "made": "SELECT who + 0 AS who, count(*) AS n FROM paid GROUP BY who + 0",
+        "more": "SELECT e.who, count(*) OVER w AS n FROM paid e LEFT JOIN people p ON p.who = e.who WHERE p.country = 'de' "
+        "WINDOW w AS (PARTITION BY e.who ORDER BY e.at RANGE UNBOUNDED PRECEDING)",
+    }
+    found = {}
+    for name, sql in views.items():
+        store.define(f"CREATE FEATURE VIEW {name} AS {sql};")
+        store.materialize(name, at=day(0.15))  # 0 and 1
+        assert sorted(rows_at(store, name, day(0.15))) == [1]
+        store.materialize(name, at=day(5), full=True)
+        found[name] = rows_at(store, name, day(5))
+    assert all(f == found["plain"] for f in found.values()) and sorted(found["plain"]) == [0, 1, 2, 4, 5, 6]
+
+
+def test_decay_computes_all_that_is_known(store: libfeat.Store) -> None:
+    store.define("CREATE FEATURE VIEW fading AS SELECT who, decayed_sum(amount, INTERVAL '1 day') AS s FROM paid GROUP BY who;")
+    pay(store, (1, 1, 0, 1), (2, 2, 1, 2), (3, 3, 9, 4))
+    assert store.materialize("fading", at=[day(2), day(3), day(9)])[:4] == (3, 3, 0, 2 + 2 + 3)
+    assert "a materialisation computes every entity: an aggregate in it depends on now()" in store.explain("fading")
 
 
 # ---- runs among runs ---------------------------------------------------------------------------------------------
@@ -380,7 +481,109 @@ def test_errors_in_values(store: libfeat.Store) -> None:
         store.materialize("risky", at=day(1))
     assert store.version == version  # nothing is left of the failed run
     assert store.materialize("risky", at=day(1), on_error="null").entities == 2
-    assert kept(store, [1, 2], [day(1)] * 2) == {"n": [7, None], "n__status": [PRESENT, NULL]}
+    with pytest.raises(libfeat.DataError, match="n"):
+        kept(store, [1, 2], [day(1)] * 2)
+    spine = {"who": [1, 2, 2], "t": [day(1), day(1), day(2)]}
+    trained = store.training_set("kept", spine, "t", status=True, on_error="null").to_dict()
+    assert trained["n"] == [7, None, None] and trained["n__status"] == [PRESENT, ERROR, ERROR]
+    store.deploy("kept")
+    with store.reader("kept") as reader:
+        got = reader.get({"who": spine["who"]}, now=spine["t"])
+        assert list(got.status["n"]) == trained["n__status"]
+
+
+def both_ways(store: libfeat.Store, spine: Dict[str, Any]) -> Dict[str, Any]:
+    """The answers of kept and live, where each has a value the other has, from training sets and readers."""
+    answers = []
+    for service in ("kept", "live"):
+        trained = store.training_set(service, spine, "t", status=True, on_error="null").to_numpy()
+        store.deploy(service)
+        with store.reader(service) as reader:
+            got = reader.get({"who": spine["who"]}, now=spine["t"])
+            for name in got.status:
+                assert list(got.status[name]) == list(trained[name + "__status"]), name
+                assert got.to_numpy()[name].tolist() == trained[name].tolist(), name
+        answers.append({n: v.tolist() for n, v in trained.items() if n not in spine})
+    assert answers[0] == answers[1]
+    return answers[0]
+
+
+def test_errors_are_kept_of_any_feature_and_type(store: libfeat.Store) -> None:
+    """More features than one field has bits for; errors of every class, beside values and NULLs."""
+    types = ["BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP", "DECIMAL(10, 2)", "UBIGINT", "INTERVAL", "TINYINT", "REAL"]
+    fine = ", ".join(f"last(amount) + {i} AS a{i}" for i in range(60))
+    risky = ", ".join(f"CAST(last(note) AS {kind}) AS b{i}" for i, kind in enumerate(types))
+    more = ", ".join(f"last(amount) + {i} AS c{i}" for i in range(60))
+    store.define(
+        f"""CREATE FEATURE VIEW risky AS SELECT who, {fine}, {risky}, {more}, CAST(last(note) AS BIGINT) + 1 AS z FROM paid GROUP BY who;
+            CREATE FEATURE SERVICE kept AS SELECT k.*, k.z - 1 AS less, coalesce(k.b0, 7) AS other, k.a1 + 1 AS well
+            FROM REQUEST (who BIGINT) AS r LEFT JOIN MATERIALIZED risky k USING (who);
+            CREATE FEATURE SERVICE live AS SELECT k.*, k.z - 1 AS less, coalesce(k.b0, 7) AS other, k.a1 + 1 AS well
+            FROM REQUEST (who BIGINT) AS r LEFT JOIN risky k USING (who);"""
+    )
+    notes = {1: "12", 2: "none", 3: None, 4: "2024-02-29", 5: "true", 6: "9223372036854775807", 7: "1 day", 8: "-3"}
+    store.append("paid", {"id": list(notes), "who": list(notes), "note": list(notes.values()), "at": [day(0)] * 8, "amount": [1.5] * 8})
+    assert store.materialize("risky", at=day(1), on_error="null").entities == 8
+    got = both_ways(store, {"who": list(notes), "t": [day(1)] * 8})
+    assert got["z"] == [13, None, None, None, None, None, None, -2]
+    assert got["z__status"] == [PRESENT, ERROR, NULL, ERROR, ERROR, ERROR, ERROR, PRESENT]
+    assert got["less__status"] == got["z__status"] and got["other__status"][1] == ERROR and got["other"][2] == 7
+    assert got["well__status"] == got["a0__status"] == got["c59__status"] == [PRESENT] * 8
+    for i in range(len(types)):
+        assert got[f"b{i}__status"].count(ERROR) >= 2
+    with pytest.raises(libfeat.DataError, match="row 1"):
+        store.training_set("kept", {"who": list(notes), "t": [day(1)] * 8}, "t")
+
+
+def test_errors_end_and_grow_old(store: libfeat.Store) -> None:
+    store.define(
+        """CREATE FEATURE VIEW risky WITH (ttl = INTERVAL '3 days') AS SELECT who, sum(CAST(note AS BIGINT)) OVER w AS n FROM paid
+           GROUP BY who WINDOW w AS (RANGE INTERVAL '2 days' PRECEDING);"""
+        + SERVICE.format(view="risky")
+    )
+    store.append("paid", {"id": [1, 2], "who": [1, 2], "note": ["7", "seven"], "at": [day(0), day(0)]})
+    store.materialize("risky", at=day(1), on_error="null")
+
+    def status(*at: float) -> List[int]:
+        spine = {"who": [2] * len(at), "t": [day(t) for t in at]}
+        return list(store.training_set("kept", spine, "t", status=True, on_error="null").to_dict()["n__status"])
+
+    assert status(0.5, 1, 4, 4.1) == [NOT_FOUND, ERROR, ERROR, EXPIRED]
+    done = store.materialize("risky", at=day(1.5))  # as it was, so nothing is computed that could fail
+    assert (done.runs, done.entities) == (1, 0) and status(4.1) == [ERROR]
+    assert store.materialize("risky", at=day(2.5)).entities == 2  # the window has passed it
+    assert status(1, 2.4, 2.5) == [ERROR, ERROR, NOT_FOUND]
+    store.upsert("paid", {"id": [2], "who": [2], "note": ["8"], "at": [day(0)]})
+    assert store.materialize("risky", at=day(1)).entities == 1
+    assert kept(store, [1, 2], [day(1)] * 2) == {"n": [7, 8], "n__status": [PRESENT, PRESENT]}
+    before = store.version
+    store.upsert("paid", {"id": [2], "who": [2], "note": ["eight"], "at": [day(0)]})
+    with pytest.raises(libfeat.DataError, match=r"entity \(2\)"):
+        store.materialize("risky", at=day(1))
+    assert store.version == before + 1
+
+
+def test_what_was_served_is_found_again(store: libfeat.Store) -> None:
+    """As served, a row reads the layer as the version of its position had it."""
+    spent(store)
+    pay(store, (1, 1, 0, 1), (2, 2, 0, 2))
+    store.materialize("spent", at=day(1))
+    store.deploy("kept")
+    served: Dict[str, List[Any]] = {"who": [], "t": [], "version": [], "total": []}
+    with store.reader("kept") as reader:
+        for step in range(4):
+            got = reader.get({"who": [1, 2, 3]}, now=[day(2)] * 3)
+            served["who"] += [1, 2, 3]
+            served["t"] += [day(2)] * 3
+            served["version"] += [got.position.version] * 3
+            served["total"] += got.to_numpy()["total"].tolist()
+            pay(store, (10 + step, 1 + step, 0.5, 8))
+            if step != 1:
+                store.materialize("spent", at=day(1) + step * MICROSECOND)
+    assert len(set(map(str, zip(served["who"], served["total"])))) > 3
+    spine = {n: served[n] for n in ("who", "t", "version")}
+    again = store.training_set("kept", spine, "t", as_served=True, position="version").to_dict()
+    assert again["total"] == served["total"]
 
 
 def test_refusals(store: libfeat.Store) -> None:
@@ -415,17 +618,24 @@ def test_progress_and_cancelling(store: libfeat.Store) -> None:
     pay(store, *[(i, i, 0.5, i) for i in range(50)])
     seen: List[Any] = []
     store.materialize("spent", at=day(1), entities_at_once=10, progress=lambda done, total: seen.append((done, total)))
-    assert seen[-1] == (50, 50) and (10, 50) in seen
+    assert seen[-1] == (1000, 1000) and (200, 1000) in seen
+    version = store.version
+    seen.clear()
+    store.materialize("spent", start=day(1), end=day(3), every=DAY, entities_at_once=10, progress=lambda done, total: seen.append((done, total)))
+    assert seen == sorted(seen) and {total for _, total in seen} == {3000} and seen[-1][0] >= 2000
     version = store.version
 
     def cancel(done: int, total: int) -> None:
-        if done >= 20:
+        if done >= 400:
             raise InterruptedError("enough")
 
     pay(store, *[(100 + i, i, 1.5, i) for i in range(50)])
     with pytest.raises(InterruptedError):
         store.materialize("spent", at=[day(2)], entities_at_once=10, progress=cancel)
     assert store.version == version + 1  # the append
+    assert store.materialize("spent", at=[day(2)]).entities == 50
+    version = store.version
+    pay(store, *[(200 + i, i, 1.7, i) for i in range(50)])
 
     def fail(done: int, total: int) -> None:
         raise KeyError("mine")
@@ -433,6 +643,94 @@ def test_progress_and_cancelling(store: libfeat.Store) -> None:
     with pytest.raises(KeyError):
         store.materialize("spent", at=[day(2)], progress=fail)
     assert store.materialize("spent", at=[day(2)]).entities == 50
+
+
+def files(store: libfeat.Store) -> Dict[str, int]:
+    return {str(p): p.stat().st_size for p in Path(store.path).rglob("*") if p.is_file() and "online" not in p.name and "lock" not in p.name}
+
+
+def test_a_cancelled_run_leaves_nothing(store: libfeat.Store) -> None:
+    """Whatever call of progress stops it."""
+    spent(store)
+    pay(store, *[(i, i % 60, i / 200, i) for i in range(500)])
+    store.materialize("spent", at=day(0.5))
+    before, stops = files(store), 0
+    for stop in range(1000):
+        calls = iter(range(stop + 1))
+
+        def cancel(done: int, total: int) -> None:
+            if next(calls) == stop:
+                raise InterruptedError
+
+        try:
+            store.materialize("spent", at=day(2), entities_at_once=7, progress=cancel, threads=1)
+            break
+        except (InterruptedError, StopIteration):
+            stops += 1
+            assert files(store) == before
+    assert stops > 10
+    assert store.materialize("spent", at=day(2)).runs_present == 1
+
+
+def test_values_are_the_same_for_all_options(tmp_path: Any) -> None:
+    rng = random.Random(5)
+    people = [rng.randint(0, 3000) for _ in range(20000)]
+    rows = [(i, who, rng.uniform(0, 9), rng.uniform(-9, 9)) for i, who in enumerate(people)]
+    options: List[Dict[str, Any]] = [
+        {},
+        {"threads": 1},
+        {"threads": 3, "entities_at_once": 100},
+        {"memory": 1 << 20},
+        {"memory": 1 << 16, "threads": 2, "entities_at_once": 999},
+        {"memory": 1 << 16, "spill_directory": tmp_path},
+    ]
+    digests = []
+    for n, chosen in enumerate(options):
+        with libfeat.open(tmp_path / str(n)) as store:
+            store.define(TABLES + VIEW.format(options=""))
+            store.define("CREATE FEATURE VIEW shops AS SELECT shop, sum(amount) AS total, count(*) AS n FROM paid GROUP BY shop;")
+            pay(store, *rows)
+            store.upsert("paid", {"id": [i for i in range(300)], "shop": [f"shop {i % 40}" for i in range(300)], "at": [day(1)] * 300})
+            for view in ("spent", "shops"):
+                done = store.materialize(view, start=day(2), end=day(6), every=2 * DAY, **chosen)
+                assert done.stats["entities"] == done.entities and done.stats["rows_written"] == done.rows and done.stats["runs"] == 3
+                assert done.stats["rows_read"] > 0 and done.stats["elapsed_ns"] > done.stats["write_ns"] > 0
+                assert f"{done.entities} entities" in done.explain() and "windows and aggregates" in done.explain()
+                if "entities_at_once" in chosen and view == "spent":
+                    assert done.stats["lots"] > 3
+            digests.append([store.snapshot().digest(store.layer(view)) for view in ("spent", "shops")])
+    assert all(d == digests[0] for d in digests)
+    for wrong in ({"threads": -1}, {"memory": -1}, {"memory": "much"}):
+        with libfeat.open(tmp_path / "0") as store, pytest.raises(libfeat.ArgumentError):
+            store.materialize("spent", **wrong)
+
+
+def test_a_cancelled_backfill_goes_on_where_it_stopped(tmp_path: Any) -> None:
+    grid: Dict[str, Any] = {"start": day(0), "end": day(8), "every": DAY}
+    digests = []
+    for name in ("whole", "parts"):
+        with libfeat.open(tmp_path / name) as store:
+            store.define(TABLES)
+            spent(store)
+            pay(store, *[(i, i % 50, i / 70, i) for i in range(600)])
+            stop, runs = 2500, 0
+
+            def cancel(done: int, total: int) -> None:
+                assert total == 9000
+                if done >= stop:
+                    raise InterruptedError
+
+            while name == "parts" and stop < 9000:
+                before = store.version
+                with pytest.raises(InterruptedError):
+                    store.materialize("spent", entities_at_once=10, progress=cancel, **grid)
+                assert store.version - before == stop // 1000 - runs
+                runs, stop = stop // 1000, stop + 1700
+            done = store.materialize("spent", **grid)
+            assert (done.runs, done.runs_present) == (9 - runs, runs)
+            assert (done.runs_full > 0) == (runs == 0)
+            digests.append(store.snapshot().digest(store.layer("spent")))
+    assert digests[0] == digests[1]
 
 
 CRASH = """

@@ -169,6 +169,16 @@ class TrainingOptions(Structure):
     ]
 
 
+class MaterializeStats(Structure):
+    _fields_ = [("size", c_size_t)] + [
+        (name, c_uint64)
+        for name in (
+            "runs", "entities", "lots", "rows_read", "segments_read", "segments_pruned", "bytes_read", "bytes_spilled", "rows_written",
+            "threads", "choose_ns", "group_ns", "read_ns", "sweep_ns", "output_ns", "write_ns", "elapsed_ns",
+        )
+    ]
+
+
 class MaterializeOptions(Structure):
     _fields_ = [
         ("size", c_size_t),
@@ -185,6 +195,9 @@ class MaterializeOptions(Structure):
         ("entities_at_once", c_size_t),
         ("progress", PROGRESS),
         ("progress_context", c_void_p),
+        ("memory", c_uint64),
+        ("spill_directory", c_char_p),
+        ("stats", POINTER(MaterializeStats)),
     ]
 
 
@@ -268,6 +281,7 @@ STRUCTS: Dict[str, type] = {
     "feat_training_options": TrainingOptions,
     "feat_training_stats": TrainingStats,
     "feat_materialize_options": MaterializeOptions,
+    "feat_materialize_stats": MaterializeStats,
     "feat_materialized": Materialized,
     "feat_value": Value,
     "feat_field_info": FieldInfo,
@@ -313,6 +327,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "feat_training_set": (_status, [_handle, c_char_p, _stream, POINTER(TrainingOptions), _stream, _err]),
     # materialize.h
     "feat_materialize": (_status, [_handle, c_char_p, POINTER(MaterializeOptions), POINTER(Materialized), _err]),
+    "feat_materialize_explain": (_status, [POINTER(MaterializeStats), POINTER(c_void_p), _err]),
     "feat_layer": (_status, [_handle, c_char_p, POINTER(MaterializeOptions), POINTER(c_void_p), _err]),
     # online.h
     "feat_type_name": (c_char_p, [c_uint64]),

@@ -118,6 +118,17 @@ class Materialized(NamedTuple):
     input: int  #: store version that was read: the newest one that changed what the view reads
     version: int  #: newest version of the store
     online: str  #: "OK", or the code that says why deployed services lag behind
+    stats: Dict[str, int]  #: what it has cost: rows and segments read, lots, threads, and nanoseconds by stage
+
+    def explain(self) -> str:
+        """The statistics as text, a line for each stage."""
+        stats = c.MaterializeStats(size=ctypes.sizeof(c.MaterializeStats), **self.stats)
+        out, err = c_void_p(), c.Error()
+        c.check(c.lib.feat_materialize_explain(byref(stats), byref(out), byref(err)), err)
+        try:
+            return ctypes.string_at(out.value or 0).decode()
+        finally:
+            c.lib.feat_text_free(out)
 
 
 def _step(every: Any) -> int:
@@ -442,6 +453,8 @@ class Store(Handle):
         threads: int = 0,
         entities_at_once: int = 0,
         progress: Optional[Callable[[int, int], Any]] = None,
+        memory: Optional[int] = None,
+        spill_directory: Union[str, "os.PathLike[str]", None] = None,
     ) -> Materialized:
         """Computes a feature view for all entities at a time, or at several, and keeps the values in the view's layer: what
         services read that join it ``MATERIALIZED``.
@@ -451,10 +464,14 @@ class Store(Handle):
         unless ``full``; what is read is the same. Repeating a call over unchanged data does nothing, and a time before
         existing runs leaves what these say.
 
-        A feature value that is an error fails the call, or becomes NULL with ``on_error="null"``. The newest definition of the
-        view is taken, or the one of ``view_version`` or ``fingerprint``. ``entities_at_once`` bounds the memory. ``threads``: how
-        many may work at the same time (0: one for each processor); the values are the same for any number.
-        ``progress(done, total)`` is called now and then (total 0: not known yet); an exception in it ends the call. Runs that were committed before stay.
+        A feature value that is an error fails the call, or is kept as one with ``on_error="null"``: services read it as NULL
+        with status error. The newest definition of the view is taken, or the one of ``view_version`` or ``fingerprint``.
+
+        ``threads``: how many may work at the same time (0: one for each processor). ``memory`` bounds, in bytes, what the call
+        uses besides about 200 bytes for each entity that it computes: these are worked through in lots, of at most
+        ``entities_at_once``, and events that do not fit wait in a temporary file in ``spill_directory`` (default: the store's).
+        The values are the same for any of these. ``progress(done, total)`` is called now and then; what it raises stops the
+        work. Runs that were committed before stay.
         """
         opt = self._materialize_options(view_version, fingerprint)
         times: Optional[List[int]] = None
@@ -482,6 +499,10 @@ class Store(Handle):
         if isinstance(entities_at_once, bool) or not hasattr(entities_at_once, "__index__") or int(entities_at_once) < 0:
             raise ArgumentError(f"entities_at_once={entities_at_once!r}: a whole number")
         opt.entities_at_once = int(entities_at_once)
+        opt.memory = _memory(memory)
+        opt.spill_directory = None if spill_directory is None else os.fsencode(spill_directory)
+        stats = c.MaterializeStats(size=ctypes.sizeof(c.MaterializeStats))
+        opt.stats = ctypes.pointer(stats)
         watch = Watch(progress)
         opt.progress = watch.callback
         made, err = c.Materialized(), c.Error()
@@ -497,6 +518,7 @@ class Store(Handle):
             made.input,
             made.version,
             CODES.get(made.online, "UNKNOWN"),
+            {name: getattr(stats, name) for name, _ in c.MaterializeStats._fields_[1:]},
         )
 
     def layer(self, view: str, view_version: Optional[int] = None, fingerprint: Optional[str] = None) -> str:
