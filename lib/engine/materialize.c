@@ -593,7 +593,7 @@ feat_status feat_materialize_run(feat_db *db, feat_catalog *catalog, const feat_
              .affecting = {.db = db,
                            .view = view,
                            .threads = feat_thread_count(opt->threads),
-                           .memory = opt->memory / 2,
+                           .memory = opt->memory / 2 + (opt->memory > 0), /* 0 would be no bound */
                            .spill_directory = opt->spill_directory}};
     feat_work_init(&r.choosing, watch, &r, UINT64_MAX);
     feat_work_init(&r.computing, watch, &r, UINT64_MAX);
