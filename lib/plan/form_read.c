@@ -412,8 +412,7 @@ static bool function_valid(const feat_block *block, const feat_aggregate *a, con
     bool two = info->takes[1] != FEAT_AGG_TAKES_N, none = info->takes[0] == FEAT_AGG_TAKES_N;
     feat_type types[2] = {block->slots[a->slot], two ? block->slots[a->second] : 0};
     if (!none && (bare[a->slot] || !feat_agg_accepts(info->takes[0], types[0]))) return false;
-    if (two && (bare[a->second] || a->otherwise != FEAT_NO_NODE || !feat_agg_accepts(info->takes[1], types[1])))
-        return false;
+    if (two && (bare[a->second] || !feat_agg_accepts(info->takes[1], types[1]))) return false;
     return feat_agg_parameter_valid(info->parameter, &a->parameter) &&
            feat_agg_result(a->agg, types, a->parameter.type) == a->type;
 }

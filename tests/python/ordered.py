@@ -76,7 +76,7 @@ class Ordered(Aggregate):
         for event in events:
             passes = self.filter.value(event) if self.filter else True
             if event.get("failed") or passes is ERROR:
-                rows.append((ERROR, None, (ERROR,) * len(self.by), 0))
+                rows.append((ERROR, True, (ERROR,) * len(self.by), 0))
             elif passes is True:
                 pair = [e.value(event) if e is not None else True for e in (self.arg, self.second)]
                 rows.append((*pair, tuple(e.value(event) for e, _, _ in self.by), event["@time"]))

@@ -4,6 +4,7 @@ rows of the window, where it has the function, else what plain Python gives. The
 from __future__ import annotations
 
 import math
+import datetime as dt
 import random
 from datetime import date
 from decimal import Decimal
@@ -339,3 +340,21 @@ def test_the_clock_in_a_case(tmp_path: Any) -> None:
         store.append("e", pa.table({**rows, **{c: pa.nulls(4, t) for c, (_, t, _) in COLUMNS.items() if c != "x"}}))
         got = store.training_set("s", {"k": [1], "t": np.array([4]).view("datetime64[us]")}, "t").to_dict()
         assert {n: got[n][0] for n in "abcdef"} == {"a": 2, "b": 2, "c": [None, 2, 3, 4], "d": 2, "e": None, "f": 3}
+
+
+def test_two_arguments_under_the_clock_and_a_where_that_fails(tmp_path: Any) -> None:
+    """A row whose WHERE is an error counts outside the clock's bounds too; the definition is read again as it was written."""
+    path = tmp_path / "s"
+    with libfeat.open(path) as store:
+        store.define(
+            "CREATE TABLE e (k BIGINT NOT NULL, s TEXT, x BIGINT, y DOUBLE, t TIMESTAMP NOT NULL, ENTITY KEY (k), EVENT TIME (t));"
+            "CREATE FEATURE VIEW v AS SELECT k, sum_map(s, y) FILTER (WHERE t >= date_trunc('day', now())) AS today, arg_min(s, y) FILTER (WHERE t >= date_trunc('day', now())) AS least "
+            "FROM e WHERE x * x > 0 GROUP BY k; CREATE FEATURE SERVICE sv AS v;"
+        )
+        at = [dt.datetime(2024, 1, 1, h) for h in (1, 2)] + [dt.datetime(2024, 1, 2, h) for h in (1, 2)]
+        store.append("e", {"k": [1, 2, 1, 2], "s": ["a", "b", "c", "d"], "x": [2**62, 1, 3, 4], "y": [1.0, 2.0, 3.0, 4.0], "t": at})
+    with libfeat.open(path) as store:
+        spine = {"k": [1, 2, 2], "t": [dt.datetime(2024, 1, 2, 12), dt.datetime(2024, 1, 2, 12), dt.datetime(2024, 1, 3)]}
+        got = store.training_set("sv", spine, "t", status=True, on_error="null").to_dict()
+        assert got["least"] == [None, "d", None] and got["least__status"] == [libfeat.STATUS.index(s) for s in ("error", "present", "null")]
+        assert got["today__status"][0] == libfeat.STATUS.index("error") and len(got["today"][1]) == 1
