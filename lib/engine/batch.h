@@ -9,8 +9,8 @@ typedef struct feat_row_batch {
     feat_sweep *sweep; /* owned */
     feat_sweep_entity *entities;
     const feat_grouping *groups; /* borrowed from the first addition to the run */
-    size_t n, n_rows, first;     /* entities; their rows, which stand in the groups from `first` on, one after the other */
-    bool apart;                  /* or they do not, and are copied: */
+    size_t n, n_rows, first; /* entities; their rows, which stand in the groups from `first` on, one after the other */
+    bool apart;              /* or they do not, and are copied: */
     int64_t *times;
     uint32_t *numbers;
     size_t entities_capacity, times_capacity, numbers_capacity;

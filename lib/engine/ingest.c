@@ -18,9 +18,9 @@ typedef struct ingest {
     feat_checks *checks;
     feat_unique unique;
     size_t part_rows, part_room; /* most rows, and bytes, of a part */
-    char *what;         /* "table 'purchases'" */
-    feat_field *fields; /* the columns that come from the stream */
-    uint32_t *from;     /* from[k]: the table's field that is fields[k] */
+    char *what;                  /* "table 'purchases'" */
+    feat_field *fields;          /* the columns that come from the stream */
+    uint32_t *from;              /* from[k]: the table's field that is fields[k] */
     bool *optional, *comes;
     size_t n_from;
     feat_batch pulled; /* the stream's current batch: those columns */

@@ -38,7 +38,7 @@ def history(store: Any, seed: int, each: Any) -> None:
         store.append("events", {"id": [r[0] for r in rows], "user_id": [r[1] for r in rows], "x": [r[2] for r in rows], "ts": [r[3] for r in rows]})
         ids += [r[0] for r in rows]
         if rng.random() < 0.6:
-            store.append("users", {"user_id": [rng.randrange(4)], "country": [f"c{rng.randrange(3)}"], "ts": [now - rng.randrange(99) * HOUR]})
+            store.append("users", {"user_id": [rng.randrange(4)], "country": [f"c{rng.randrange(3)}"], "ts": [now - rng.randrange(99) * HOUR + dt.timedelta(seconds=step)]})
         if rng.random() < 0.3:
             store.end("users", {"user_id": [rng.randrange(4)], "ts": [now - rng.randrange(9) * HOUR - dt.timedelta(minutes=1)]})
         if rng.random() < 0.5:
@@ -114,3 +114,64 @@ def test_refusals(tmp_path: Path) -> None:
     refused(libfeat.SchemaError, "no column 'w'", spine, as_served=True, position="w")
     refused(libfeat.ConstraintError, "NULL", {**spine, "v": pa.array([None], pa.int64())}, **both)
     refused(libfeat.ArgumentError, "position= belongs to as_served", spine, position="v")
+
+
+MORE = """
+CREATE FEATURE VIEW frames AS SELECT user_id, sum(x) OVER rows3 AS last_rows, count(*) OVER since AS of_month, avg(x) OVER others AS others, lag(x, 1) OVER whole AS before,
+    first(id) OVER whole AS oldest, median(x) OVER week AS middle, count(*) FILTER (WHERE x > 0.5) OVER lagged AS lagged
+FROM events GROUP BY user_id WINDOW rows3 AS (ROWS 3 PRECEDING), since AS (SINCE month), others AS (RANGE INTERVAL '5 days' PRECEDING EXCLUDE CURRENT ROW),
+    whole AS (RANGE UNBOUNDED PRECEDING), week AS (RANGE INTERVAL '7 days' PRECEDING), lagged AS (RANGE BETWEEN INTERVAL '9 days' PRECEDING AND INTERVAL '2 days' PRECEDING);
+CREATE FEATURE VIEW everything AS SELECT user_id, count(*) OVER w AS rows_of_both, last(v) OVER w AS newest_of_both
+FROM (SELECT user_id, x AS v, ts FROM events UNION ALL SELECT user_id, 1.0, ts FROM users) AS u GROUP BY user_id WINDOW w AS (RANGE INTERVAL '20 days' PRECEDING);
+CREATE FEATURE SERVICE plain AS SELECT s.total, s.n, s.newest, s.all_of_them, p.country, f.*, e.* FROM REQUEST (user_id BIGINT) AS r LEFT JOIN spending s USING (user_id)
+LEFT JOIN profile p USING (user_id) LEFT JOIN frames f USING (user_id) LEFT JOIN everything e USING (user_id);
+"""
+
+
+def fill(store: Any, seed: int, steps: int) -> List[int]:
+    """Commits of a few rows each, and the versions that they made."""
+    rng, ids, versions = random.Random(seed), [0], []
+    store.append("events", {"id": [0], "user_id": [1], "x": [0.25], "ts": [START]})
+    for step in range(1, steps):
+        now = START + HOUR * step
+        pick = rng.random()
+        if pick < 0.55:
+            rows = [(step * 10 + i, rng.choice([1, 1, 1, 2, 3]), rng.random(), now - rng.choice([0, 0, 1, 30, 300]) * HOUR) for i in range(rng.randrange(1, 4))]
+            store.append("events", {"id": [r[0] for r in rows], "user_id": [r[1] for r in rows], "x": [r[2] for r in rows], "ts": [r[3] for r in rows]})
+            ids += [r[0] for r in rows]
+        elif pick < 0.7 and len(ids) > 1:
+            store.delete("events", {"id": [ids.pop(rng.randrange(len(ids)))]})
+        elif pick < 0.85:
+            store.upsert("events", {"id": [rng.choice(ids)], "user_id": [rng.randrange(1, 4)], "x": [9.5], "ts": [now - 5 * HOUR]})
+        elif pick < 0.95:
+            store.append("users", {"user_id": [rng.randrange(4)], "country": [f"c{rng.randrange(3)}"], "ts": [now - rng.randrange(99) * HOUR + dt.timedelta(seconds=step)]})
+        else:
+            store.end("users", {"user_id": [rng.randrange(4)], "ts": [now - rng.randrange(9) * HOUR - dt.timedelta(minutes=step)]})
+        versions.append(store.snapshot().version)
+    return sorted(set(versions))
+
+
+@pytest.mark.parametrize("service", ["plain", "service"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_many_versions(tmp_path: Path, seed: int, service: str) -> None:
+    """Beside the training set of each version alone."""
+    rng = random.Random(seed)
+    with libfeat.open(tmp_path / "store") as store:
+        store.define(DEFINITIONS + MORE)
+        versions = fill(store, seed, 150)
+        rows = [(rng.choice([1, 1, 2, 3, 7, None]), START + HOUR * rng.randrange(-5, 170), rng.choice(versions[rng.choice([0, 100]) :])) for _ in range(600)]
+        rows.sort(key=lambda r: r[2])
+        spine = pa.table({"user_id": pa.array([r[0] for r in rows], pa.int64()), "t": [r[1] for r in rows], "version": [r[2] for r in rows]})
+        parts = []
+        for version in sorted({r[2] for r in rows}):
+            first = next(i for i, r in enumerate(rows) if r[2] == version)
+            n = sum(r[2] == version for r in rows)
+            parts.append(store.training_set(service, spine.slice(first, n), "t", version=version, status=True).to_arrow())
+        want = pa.concat_tables([p.replace_schema_metadata(None) for p in parts]).combine_chunks()
+        back = list(range(len(rows)))
+        random.Random(seed + 5).shuffle(back)
+        for options in ({}, {"threads": 3}, {"memory": 1}):
+            got = store.training_set(service, spine.take(pa.array(back)), "t", status=True, as_served=True, position="version", **options)
+            assert got.to_arrow().replace_schema_metadata(None).combine_chunks().equals(want.take(pa.array(back)).combine_chunks()), options
+            if service == "plain" and not options:
+                assert got.stats["rows_read"] < 4000, got.stats  # of about 300 rows in five blocks, at 100 versions
