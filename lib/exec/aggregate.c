@@ -7,7 +7,7 @@
 #include "exec/exec.h"
 #include "exec/frame.h"
 #include "exec/gather.h"
-#include "math/decimal.h"
+#include "exec/wide.h"
 #include "math/exact.h"
 #include "math/number.h"
 
@@ -33,36 +33,13 @@ static feat_cell scan_int_sum(const feat_event_slot *slot, feat_range range, con
     return sum < INT64_MIN || sum > INT64_MAX ? feat_cell_of_state(FEAT_STATE_ERROR) : feat_cell_of_int((int64_t)sum);
 }
 
-/* A sum of 128-bit integers in three words: only the result need fit. */
-typedef struct wide_sum {
-    feat_uint128 low;
-    int64_t high;
-} wide_sum;
-
-static void wide_add(wide_sum *sum, feat_int128 v) {
-    feat_uint128 before = sum->low;
-    sum->low += (feat_uint128)v;
-    sum->high += (v < 0 ? -1 : 0) + (sum->low < before);
-}
-
-static bool wide_fits(const wide_sum *sum) { return sum->high == ((feat_int128)sum->low < 0 ? -1 : 0); }
-
 static feat_cell scan_wide_sum(const feat_event_slot *slot, feat_range range, const tally *counts, feat_agg agg,
                                int scale) {
     const feat_int128 *values = slot->values;
-    wide_sum sum = {0, 0};
+    feat_wide_sum sum = {0, 0};
     for (size_t i = range.from; i < range.to; i++)
-        if (slot->state[i] == FEAT_STATE_VALUE) wide_add(&sum, values[i]);
-    feat_int128 whole = (feat_int128)sum.low;
-    if (agg == FEAT_AGG_AVG_WIDE) return feat_cell_of_double(feat_wide_mean(sum.low, sum.high, counts->values, scale));
-    feat_cell cell = feat_cell_of_state(FEAT_STATE_VALUE);
-    if (agg == FEAT_AGG_SUM_UNSIGNED) {
-        if (!wide_fits(&sum) || whole > INT64_MAX) return feat_cell_of_state(FEAT_STATE_ERROR);
-        return feat_cell_of_int((int64_t)whole);
-    }
-    if (!wide_fits(&sum) || !feat_decimal_fits(whole, FEAT_DECIMAL_DIGITS)) return feat_cell_of_state(FEAT_STATE_ERROR);
-    cell.v.w = whole;
-    return cell;
+        if (slot->state[i] == FEAT_STATE_VALUE) feat_wide_add(&sum, values[i]);
+    return feat_wide_answer(&sum, agg, counts->values, scale);
 }
 
 /* The values of a window that are there, at most BLOCK at a time and without copying when all are. */

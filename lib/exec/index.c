@@ -44,8 +44,9 @@ feat_status feat_window_index_new(const feat_block *block, feat_window_index **i
     made->statistics = feat_alloc_zero(block->n_aggregates, sizeof *made->statistics);
     made->slides = feat_alloc_zero(block->n_aggregates, sizeof *made->slides);
     made->slide_of = feat_alloc_array(block->n_aggregates, sizeof *made->slide_of);
-    bool good =
-        made->slides && made->slide_of && made->summaries && made->moments && made->moments_of && made->statistics;
+    made->bests = feat_alloc_zero(block->n_aggregates, sizeof *made->bests);
+    bool good = made->bests && made->slides && made->slide_of && made->summaries && made->moments && made->moments_of &&
+                made->statistics;
     feat_status status = good ? feat_scanner_new(block, &made->scanner, err) : feat_fail_memory(err);
     if (status != FEAT_OK) {
         feat_window_index_free(made);
@@ -54,12 +55,16 @@ feat_status feat_window_index_new(const feat_block *block, feat_window_index **i
     for (size_t s = 0; s < block->n_slots; s++) {
         feat_summary_clear(&made->summaries[s]);
         made->summaries[s].slot.class = feat_class_of(block->slots[s]);
+        made->summaries[s].scale =
+            FEAT_TYPE_BASE(block->slots[s]) == FEAT_TYPE_DECIMAL ? FEAT_TYPE_SCALE(block->slots[s]) : 0;
     }
     for (size_t a = 0; a < block->n_aggregates; a++)
         if (feat_summary_serves(block, &block->aggregates[a]))
             feat_summary_want(&made->summaries[block->aggregates[a].slot], block->aggregates[a].agg);
     plan_moments(made);
     plan_slides(made);
+    for (size_t a = 0; a < block->n_aggregates; a++)
+        if (feat_best_serves(&block->aggregates[a])) made->bests[a].aggregate = &block->aggregates[a];
     *index = made;
     return FEAT_OK;
 }
@@ -69,7 +74,9 @@ void feat_window_index_free(feat_window_index *index) {
     for (size_t s = 0; index->summaries && s < index->block->n_slots; s++) feat_summary_done(&index->summaries[s]);
     for (size_t m = 0; m < index->n_moments; m++) feat_window_moments_done(&index->moments[m]);
     for (size_t i = 0; i < index->n_slides; i++) feat_slide_done(&index->slides[i]);
+    for (size_t a = 0; index->bests && a < index->block->n_aggregates; a++) feat_best_done(&index->bests[a]);
     feat_scanner_free(index->scanner);
+    feat_free(index->bests);
     feat_free(index->slides);
     feat_free(index->slide_of);
     feat_free(index->summaries);
@@ -111,6 +118,8 @@ feat_status feat_window_index_build(feat_window_index *index, const feat_events 
         }
         feat_slide_build(&index->slides[i], &slot, n);
     }
+    for (size_t a = 0; a < index->block->n_aggregates && feat_scanner_frames(index->scanner)->uniform; a++)
+        if (feat_window_index_best(index, a)) feat_best_build(&index->bests[a], events, first, n);
     index->n = n;
     return FEAT_OK;
 }
@@ -129,7 +138,8 @@ feat_status feat_window_index_query(feat_window_index *index, size_t from, size_
         feat_range range = ranges->first;
         feat_window_moments *moments = feat_window_index_moments(index, a);
         feat_slide *slide = feat_window_index_slide(index, a);
-        bool served = moments || slide || feat_summary_serves(block, aggregate);
+        feat_best *best = feat_window_index_best(index, a);
+        bool served = moments || slide || best || feat_summary_serves(block, aggregate);
         if (!frames->uniform || !served || feat_range_length(ranges->second) ||
             frames->window_failed[aggregate->window] ||
             !feat_frames_narrow(frames, aggregate->low, aggregate->high, events->time + first, &range)) {
@@ -138,8 +148,9 @@ feat_status feat_window_index_query(feat_window_index *index, size_t from, size_
         }
         if (range.to < range.from) range.to = range.from;
         range = (feat_range){range.from + from, range.to + from};
-        if (slide) {
-            if (feat_slide_pays(range)) FEAT_TRY(feat_slide_query(slide, aggregate, range, &out[a], err));
+        if (slide || best) {
+            if (best && feat_slide_pays(range)) FEAT_TRY(feat_best_query(best, range, &out[a], err));
+            else if (feat_slide_pays(range)) FEAT_TRY(feat_slide_query(slide, aggregate, range, &out[a], err));
             else FEAT_TRY(feat_scanner_aggregate(index->scanner, a, events, first, &out[a], err));
             out[a] = feat_cell_canonical(out[a], feat_class_of(aggregate->type));
             continue;

@@ -2,6 +2,7 @@
 #ifndef FEAT_LIB_EXEC_INDEX_H
 #define FEAT_LIB_EXEC_INDEX_H
 
+#include "exec/best.h"
 #include "exec/slide.h"
 #include "exec/summary.h"
 #include "exec/window_moments.h"
@@ -16,6 +17,7 @@ struct feat_window_index {
     feat_slide *slides;         /* those that aggregates ask for: one for each slot and window */
     size_t n_slides;
     uint32_t *slide_of;    /* by aggregate: one of them, or FEAT_NO_NODE */
+    feat_best *bests;      /* by aggregate: those that it serves */
     feat_scanner *scanner; /* finds the windows, and walks those that the index has no structure for */
     const feat_events *events;
     size_t first, n;
@@ -25,6 +27,11 @@ struct feat_window_index {
 static inline feat_window_moments *feat_window_index_moments(const feat_window_index *index, size_t aggregate) {
     uint32_t at = index->moments_of[aggregate];
     return at != FEAT_NO_NODE && index->moments[at].served ? &index->moments[at] : NULL;
+}
+
+/* The best events that an aggregate asks for, or NULL. */
+static inline feat_best *feat_window_index_best(const feat_window_index *index, size_t aggregate) {
+    return index->bests[aggregate].aggregate ? &index->bests[aggregate] : NULL;
 }
 
 /* The values counted by value that an aggregate asks for, or NULL. */

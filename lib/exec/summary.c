@@ -10,23 +10,6 @@
 
 /* ---- trees ---- */
 
-/* Entry i of a level stands for entries [16 i, 16 i + 16) of the level below; what is left over at the end of a level
- * has no entry above, as no query would use it. */
-#define FANOUT 16
-#define DIRECT 32 /* a range this short is scanned where it is */
-
-/* `first`: entries of the lowest level; `stored`: whether it is one of those kept. */
-static feat_levels plan_levels(size_t n, bool stored) {
-    feat_levels l;
-    memset(&l, 0, sizeof l);
-    for (size_t length = n; l.count < FEAT_SUMMARY_LEVELS; length /= FANOUT) {
-        l.start[l.count++] = l.total;
-        if (stored || l.count > 1) l.total += length;
-        if (length <= DIRECT) break;
-    }
-    return l;
-}
-
 static inline uint64_t least_key(const uint64_t *keys, size_t from, size_t to) {
     uint64_t least = UINT64_MAX;
     for (size_t i = from; i < to; i++) least = keys[i] < least ? keys[i] : least;
@@ -84,7 +67,7 @@ static inline uint64_t least_of_few(const uint64_t *keys, size_t from, size_t to
 }
 
 static int key_tree_build(feat_key_tree *tree, const feat_event_slot *slot, size_t n, uint64_t flip) {
-    feat_levels l = plan_levels(n, true);
+    feat_levels l = feat_levels_of(n, true);
     if (FEAT_GROW(tree->keys, tree->capacity, l.total + BLOCK) != 0) return -1;
     tree->levels = l;
     fill_keys(tree->keys, slot, n, flip);
@@ -92,9 +75,9 @@ static int key_tree_build(feat_key_tree *tree, const feat_event_slot *slot, size
     size_t length = n;
     for (size_t level = 1; level < l.count; level++) {
         const uint64_t *below = tree->keys + l.start[level - 1];
-        length /= FANOUT;
+        length /= FEAT_TREE_FANOUT;
         for (size_t i = 0; i < length; i++)
-            tree->keys[l.start[level] + i] = least_key(below, i * FANOUT, (i + 1) * FANOUT);
+            tree->keys[l.start[level] + i] = least_key(below, i * FEAT_TREE_FANOUT, (i + 1) * FEAT_TREE_FANOUT);
     }
     return 0;
 }
@@ -104,66 +87,16 @@ static uint64_t key_tree_query(const feat_key_tree *tree, feat_range range) {
     for (size_t level = 0;; level++) {
         const uint64_t *keys = tree->keys + tree->levels.start[level];
         size_t from = range.from, to = range.to;
-        if (to - from <= DIRECT) {
+        if (to - from <= FEAT_TREE_DIRECT) {
             uint64_t rest = least_of_few(keys, from, to);
             return rest < least ? rest : least;
         }
-        range.from = (from + FANOUT - 1) / FANOUT;
-        range.to = to / FANOUT;
-        uint64_t left = least_key(keys, from, range.from * FANOUT), right = least_key(keys, range.to * FANOUT, to);
+        range.from = (from + FEAT_TREE_FANOUT - 1) / FEAT_TREE_FANOUT;
+        range.to = to / FEAT_TREE_FANOUT;
+        uint64_t left = least_key(keys, from, range.from * FEAT_TREE_FANOUT),
+                 right = least_key(keys, range.to * FEAT_TREE_FANOUT, to);
         least = left < least ? left : least;
         least = right < least ? right : least;
-    }
-}
-
-#define NO_EVENT UINT32_MAX
-
-typedef struct text_events {
-    const feat_text *values;
-    const uint8_t *state;
-    bool greatest;
-} text_events;
-
-static inline uint32_t better(const text_events *e, uint32_t a, uint32_t b) {
-    if (a == NO_EVENT) return b;
-    if (b == NO_EVENT) return a;
-    int order = feat_text_order(e->values[a], e->values[b]);
-    return (e->greatest ? order < 0 : order > 0) ? b : a;
-}
-
-static uint32_t best_of(const feat_text_tree *tree, const text_events *e, size_t level, size_t from, size_t to) {
-    uint32_t best = NO_EVENT;
-    for (size_t i = from; i < to; i++) {
-        uint32_t event;
-        if (level) event = tree->events[tree->levels.start[level] + i];
-        else event = e->state[i] == FEAT_STATE_VALUE ? (uint32_t)i : NO_EVENT;
-        best = better(e, best, event);
-    }
-    return best;
-}
-
-static int text_tree_build(feat_text_tree *tree, const text_events *e, size_t n) {
-    feat_levels l = plan_levels(n, false);
-    if (FEAT_GROW(tree->events, tree->capacity, l.total) != 0) return -1;
-    tree->levels = l;
-    size_t length = n;
-    for (size_t level = 1; level < l.count; level++) {
-        length /= FANOUT;
-        for (size_t i = 0; i < length; i++)
-            tree->events[l.start[level] + i] = best_of(tree, e, level - 1, i * FANOUT, (i + 1) * FANOUT);
-    }
-    return 0;
-}
-
-static uint32_t text_tree_query(const feat_text_tree *tree, const text_events *e, feat_range range) {
-    uint32_t best = NO_EVENT;
-    for (size_t level = 0;; level++) {
-        size_t from = range.from, to = range.to;
-        if (to - from <= DIRECT) return better(e, best, best_of(tree, e, level, from, to));
-        range.from = (from + FANOUT - 1) / FANOUT;
-        range.to = to / FANOUT;
-        best = better(e, best, best_of(tree, e, level, from, range.from * FANOUT));
-        best = better(e, best, best_of(tree, e, level, range.to * FANOUT, to));
     }
 }
 
@@ -250,6 +183,18 @@ static int build_dense_sums(feat_summary *p, size_t n) {
     return 0;
 }
 
+static int build_wide_sums(feat_summary *p, size_t n) {
+    if (FEAT_GROW(p->wide_prefix, p->wide_capacity, n + 1) != 0) return -1;
+    const feat_int128 *values = p->slot.values;
+    feat_wide_sum sum = {0, 0};
+    for (size_t i = 0; i < n; i++) {
+        p->wide_prefix[i] = sum;
+        if (p->slot.state[i] == FEAT_STATE_VALUE) feat_wide_add(&sum, values[i]);
+    }
+    p->wide_prefix[n] = sum;
+    return 0;
+}
+
 static int build_double_sums(feat_summary *p, size_t n) {
     p->doubles = p->slot.values;
     if (!p->all_values) {
@@ -279,24 +224,38 @@ static int build_links(feat_summary *p, size_t n) {
     return 0;
 }
 
-static text_events texts_of(const feat_summary *p, bool greatest) {
-    return (text_events){p->slot.values, p->slot.state, greatest};
+/* Whether values have 64-bit keys; else the trees hold numbers of events. */
+static bool has_keys(feat_class class) {
+    return class == FEAT_CLASS_B || class == FEAT_CLASS_I || class == FEAT_CLASS_F;
+}
+
+static int build_event_tree(feat_summary *p, bool greatest, size_t n) {
+    feat_slot_order of = {&p->slot, greatest};
+    feat_event_order order = feat_order_of_slot(&of);
+    return feat_event_tree_build(greatest ? &p->greatest_events : &p->least_events, &order, n);
 }
 
 static int build_trees(feat_summary *p, size_t n) {
-    if (p->slot.class == FEAT_CLASS_T) {
-        text_events least = texts_of(p, false), greatest = texts_of(p, true);
-        if (p->least && text_tree_build(&p->least_texts, &least, n) != 0) return -1;
-        return p->greatest ? text_tree_build(&p->greatest_texts, &greatest, n) : 0;
+    if (!has_keys(p->slot.class)) {
+        if (p->least && build_event_tree(p, false, n) != 0) return -1;
+        return p->greatest ? build_event_tree(p, true, n) : 0;
     }
     if (p->least && key_tree_build(&p->least_keys, &p->slot, n, 0) != 0) return -1;
     return p->greatest ? key_tree_build(&p->greatest_keys, &p->slot, n, UINT64_MAX) : 0;
 }
 
+static int build_sums(feat_summary *p, size_t n) {
+    switch (p->slot.class) {
+    case FEAT_CLASS_F: return build_double_sums(p, n);
+    case FEAT_CLASS_W: return build_wide_sums(p, n);
+    default: return build_int_sums(p, n);
+    }
+}
+
 int feat_summary_build(feat_summary *p, size_t n) {
     feat_summary_clear(p);
     if (build_counts(p, n) != 0) return -1;
-    if (p->sums && (p->slot.class == FEAT_CLASS_F ? build_double_sums(p, n) : build_int_sums(p, n)) != 0) return -1;
+    if (p->sums && build_sums(p, n) != 0) return -1;
     if ((p->least || p->greatest) && build_trees(p, n) != 0) return -1;
     return p->any_skipped ? build_links(p, n) : 0;
 }
@@ -345,10 +304,11 @@ uint64_t feat_summary_extreme_key(const feat_summary *p, feat_range range, bool 
 }
 
 static feat_cell query_extreme(const feat_summary *p, feat_range range, bool greatest) {
-    if (p->slot.class == FEAT_CLASS_T) {
-        text_events texts = texts_of(p, greatest);
-        return feat_cell_of_event(&p->slot,
-                                  text_tree_query(greatest ? &p->greatest_texts : &p->least_texts, &texts, range));
+    if (!has_keys(p->slot.class)) {
+        feat_slot_order of = {&p->slot, greatest};
+        feat_event_order order = feat_order_of_slot(&of);
+        return feat_cell_of_event(
+            &p->slot, feat_event_tree_query(greatest ? &p->greatest_events : &p->least_events, &order, range));
     }
     uint64_t key = feat_summary_extreme_key(p, range, greatest);
     return cell_of_key(p->slot.class, greatest ? ~key : key);
@@ -380,17 +340,28 @@ feat_cell feat_summary_query(const feat_summary *p, feat_agg agg, feat_range ran
     case FEAT_AGG_AVG_INT: return query_int_sum(p, range, values, true);
     case FEAT_AGG_SUM_DOUBLE: return feat_cell_of_double(feat_summary_double_sum(p, range, values, false));
     case FEAT_AGG_AVG_DOUBLE: return feat_cell_of_double(feat_summary_double_sum(p, range, values, true));
+    case FEAT_AGG_SUM_DECIMAL:
+    case FEAT_AGG_SUM_UNSIGNED:
+    case FEAT_AGG_AVG_WIDE: {
+        feat_wide_sum sum = feat_wide_between(&p->wide_prefix[range.from], &p->wide_prefix[range.to]);
+        return feat_wide_answer(&sum, agg, (size_t)values, p->scale);
+    }
+    case FEAT_AGG_BOOL_AND:
     case FEAT_AGG_MIN: return query_extreme(p, range, false);
+    case FEAT_AGG_BOOL_OR:
     case FEAT_AGG_MAX: return query_extreme(p, range, true);
     default: return feat_cell_of_state(FEAT_STATE_NULL);
     }
 }
 
+static bool is_truth(feat_agg agg) { return agg == FEAT_AGG_BOOL_AND || agg == FEAT_AGG_BOOL_OR; }
+
 bool feat_summary_serves(const feat_block *block, const feat_aggregate *a) {
-    if (feat_agg_of_distinct(a->agg) != a->agg || a->n_order || feat_agg_table[a->agg].function) return false;
-    feat_class class = feat_class_of(block->slots[a->slot]);
-    if (a->agg == FEAT_AGG_LAG || a->otherwise != FEAT_NO_NODE) return false;
-    return a->agg == FEAT_AGG_COUNT || (class != FEAT_CLASS_W && class != FEAT_CLASS_V);
+    (void)block;
+    /* Truths are the least and the greatest, of different ones as of all. */
+    if (feat_agg_of_distinct(a->agg) != a->agg || a->n_order) return false;
+    if (feat_agg_table[a->agg].function && !is_truth(a->agg)) return false;
+    return a->agg != FEAT_AGG_LAG && a->otherwise == FEAT_NO_NODE;
 }
 
 void feat_summary_want(feat_summary *p, feat_agg agg) {
@@ -399,8 +370,13 @@ void feat_summary_want(feat_summary *p, feat_agg agg) {
     case FEAT_AGG_SUM_INT:
     case FEAT_AGG_SUM_DOUBLE:
     case FEAT_AGG_AVG_INT:
-    case FEAT_AGG_AVG_DOUBLE: p->sums = true; break;
+    case FEAT_AGG_AVG_DOUBLE:
+    case FEAT_AGG_SUM_DECIMAL:
+    case FEAT_AGG_SUM_UNSIGNED:
+    case FEAT_AGG_AVG_WIDE: p->sums = true; break;
+    case FEAT_AGG_BOOL_AND:
     case FEAT_AGG_MIN: p->least = true; break;
+    case FEAT_AGG_BOOL_OR:
     case FEAT_AGG_MAX: p->greatest = true; break;
     case FEAT_AGG_FIRST: p->next = true; break;
     case FEAT_AGG_LAST: p->previous = true; break;
@@ -422,8 +398,9 @@ void feat_summary_done(feat_summary *p) {
     feat_free(p->masked);
     feat_free(p->least_keys.keys);
     feat_free(p->greatest_keys.keys);
-    feat_free(p->least_texts.events);
-    feat_free(p->greatest_texts.events);
+    feat_free(p->wide_prefix);
+    feat_free(p->least_events.events);
+    feat_free(p->greatest_events.events);
     feat_free(p->next_passing);
     feat_free(p->previous_passing);
 }

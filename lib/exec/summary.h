@@ -5,16 +5,11 @@
 #ifndef FEAT_LIB_EXEC_SUMMARY_H
 #define FEAT_LIB_EXEC_SUMMARY_H
 
-#include "exec/frame.h"
+#include "exec/best.h"
+#include "exec/wide.h"
 #include "math/exact.h"
 
-#define FEAT_SUMMARY_LEVELS 16 /* of a tree whose entries stand for 16 of the level below: 16^16 events */
-#define FEAT_SUMMARY_GROUP  64 /* events between two dense accumulators */
-
-typedef struct feat_levels {
-    size_t start[FEAT_SUMMARY_LEVELS], count;
-    size_t total; /* entries of all levels */
-} feat_levels;
+#define FEAT_SUMMARY_GROUP 64 /* events between two dense accumulators */
 
 /* Values as unsigned numbers whose order is that of min, or flipped that of max; no value: the greatest number, which
  * does no harm where it is also that of a value. */
@@ -23,13 +18,6 @@ typedef struct feat_key_tree {
     size_t capacity;
     feat_levels levels;
 } feat_key_tree;
-
-/* Texts have no such numbers: the tree holds the number of the event that has the best one. */
-typedef struct feat_text_tree {
-    uint32_t *events;
-    size_t capacity;
-    feat_levels levels; /* the lowest level is the events themselves */
-} feat_text_tree;
 
 /* Infinities and NaN before an event: the fixed-point sums leave them out. */
 typedef struct feat_specials {
@@ -50,11 +38,13 @@ typedef struct feat_summary {
     feat_exact *accumulators; /* of the events before each group */
     double *masked;           /* owns `doubles` when some events have no value */
     feat_key_tree least_keys, greatest_keys;
-    feat_text_tree least_texts, greatest_texts;
-    uint32_t *next_passing;     /* the first event from each on that is not skipped, or n */
+    feat_event_tree least_events, greatest_events; /* of values that have no such numbers */
+    feat_wide_sum *wide_prefix;                    /* of 128-bit integers */
+    int scale;                                     /* of DECIMALs */
+    uint32_t *next_passing;                        /* the first event from each on that is not skipped, or n */
     uint32_t *previous_passing; /* one more than the last event before each that is not skipped, or 0 */
     size_t value_counts_capacity, error_counts_capacity, prefix_capacity, special_counts_capacity,
-        accumulators_capacity, masked_capacity, next_capacity, previous_capacity;
+        accumulators_capacity, wide_capacity, masked_capacity, next_capacity, previous_capacity;
 } feat_summary;
 
 /* Whether there is a structure for an aggregate: for one range of rows of a class that has sums and trees. */

@@ -472,7 +472,8 @@ static bool is_counted(const task *t) {
     case FEAT_AGG_AVG_DOUBLE: return true;
     default:
         return (t->aggregate->agg == FEAT_AGG_MIN || t->aggregate->agg == FEAT_AGG_MAX) &&
-               t->part->slot.class != FEAT_CLASS_T;
+               (t->part->slot.class == FEAT_CLASS_B || t->part->slot.class == FEAT_CLASS_I ||
+                t->part->slot.class == FEAT_CLASS_F);
     }
 }
 
@@ -536,17 +537,19 @@ static feat_status answer_moments(feat_sweep *s, const feat_sweep_rows *rows, co
     return FEAT_OK;
 }
 
-/* Values counted by value, where the window is long enough; *done says whether it was. */
+/* Values counted by value, or the best event, where the window is long enough; *done says whether it was. */
 static feat_status answer_slid(feat_sweep *s, const feat_sweep_rows *rows, bool movable, size_t a, size_t r, bool *done,
                                feat_answers *answers, feat_error *err) {
     const feat_aggregate *aggregate = &s->block->aggregates[a];
     feat_slide *slide = feat_window_index_slide(s->index, a);
+    feat_best *best = feat_window_index_best(s->index, a);
     feat_range range = {s->low[aggregate->window][r], ends_of(s, aggregate->window, movable)[r]};
-    *done = slide && aggregate->low == FEAT_NO_BOUND && aggregate->high == FEAT_NO_BOUND && feat_slide_pays(range);
+    *done = (slide || best) && aggregate->low == FEAT_NO_BOUND && aggregate->high == FEAT_NO_BOUND &&
+            feat_slide_pays(range);
     if (!*done) return FEAT_OK;
     feat_cell cell;
-    feat_slide_forget(slide);
-    FEAT_TRY(feat_slide_query(slide, aggregate, range, &cell, err));
+    if (slide) feat_slide_forget(slide);
+    FEAT_TRY(best ? feat_best_query(best, range, &cell, err) : feat_slide_query(slide, aggregate, range, &cell, err));
     cell = feat_cell_canonical(cell, feat_class_of(aggregate->type));
     return feat_answers_put_one(answers, a, place_of(rows, r), &cell) ? FEAT_OK : feat_fail_memory(err);
 }

@@ -1,4 +1,4 @@
-"""Values that are counted in and out of sliding windows: for many rows of an entity with many events the same bytes as for each row
+"""Values that are counted in and out of sliding windows, and best events of them: for many rows of an entity with many events the same bytes as for each row
 alone, whose window is looked at whole."""
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ def calls() -> List[str]:
         out += [f"list_distinct({c})", f"quantile_disc({c}, 0.3)", f"median({c})"]
     for c in ("x", "i", "m"):
         out += [f"quantile_cont({c}, [0.1, 0.5, 1.0])", f"approx_quantile({c}, 0.8)", f"sum(DISTINCT {c})", f"avg(DISTINCT {c})"]
+    out += ["bool_and(b)", "bool_or(b)", "arg_min(s, i)", "arg_max(x, s)", "arg_max(m, x)", "first(x ORDER BY i)", "last(s ORDER BY x DESC NULLS FIRST, id)", "first(m ORDER BY d, s DESC)"]
+    out += ["min(m)", "max(u)", "sum(m)", "avg(m)", "sum(u)", "avg(u)", "first(u)", "last(m)", "arg_min(i, i * 4611686018427387904)", "first(i ORDER BY i * 4611686018427387904)"]
     out += ["histogram(s)", "histogram(i)", "median(t)", "approx_count_distinct(id)", "approx_count_distinct(wide)", "mode(DISTINCT i)", "median(i / (i - 3))", "mode(i * 4611686018427387904)"]
     return out
 
@@ -70,7 +72,7 @@ def events(rng: random.Random, n: int) -> pa.Table:
 @pytest.mark.parametrize("frame", FRAMES)
 def test_as_row_by_row(frame: str, seed: int, tmp_path: Path) -> None:
     rng = random.Random(f"{frame} {seed}")
-    chosen = rng.sample(calls(), 30)
+    chosen = rng.sample(calls(), 40)
     items = ", ".join(f"{call}{rng.choice(['', '', ' FILTER (WHERE i > 2)'])} OVER w AS f{n}" for n, call in enumerate(chosen))
     with libfeat.open(tmp_path / "s") as store:
         table = ", ".join(f"{name} {kind}" for name, kind in SQL.items())
