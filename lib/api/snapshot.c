@@ -121,3 +121,18 @@ feat_status feat_tag(feat_store *store, const char *name, const feat_at *at, fea
     feat_db_unlock(store->db);
     return status;
 }
+
+feat_status feat_untag(feat_store *store, const char *name, feat_error *err) {
+    if (!store || !name) return feat_fail(err, FEAT_ARGUMENT, "feat_untag: store and name must not be NULL");
+    FEAT_TRY(feat_db_check(store->db, err));
+    FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
+    feat_status status = feat_tag_remove(store->db, name, err);
+    feat_db_unlock(store->db);
+    return status;
+}
+
+feat_status feat_tags(feat_store *store, struct ArrowArrayStream *out, feat_error *err) {
+    if (!store || !out) return feat_fail(err, FEAT_ARGUMENT, "feat_tags: store and out must not be NULL");
+    FEAT_TRY(feat_db_check(store->db, err));
+    return feat_tags_stream(store->db, out, err);
+}

@@ -72,6 +72,9 @@ feat_status feat_table_at(feat_db *db, feat_catalog *catalog, const feat_schema 
 feat_status feat_history_stream(feat_db *db, feat_catalog *catalog, const feat_schema *table,
                                 struct ArrowArrayStream *out, feat_error *err);
 
+/* Names of versions. */
+feat_status feat_tags_stream(feat_db *db, struct ArrowArrayStream *out, feat_error *err);
+
 /* ---- Training sets. The spine is released in every case. ---- */
 feat_status feat_training_build(feat_db *db, feat_catalog *catalog, const feat_service *service, uint64_t version,
                                 struct ArrowArrayStream *spine, const feat_training_options *opt,

@@ -49,5 +49,8 @@ feat_status feat_catalog_floor(feat_db *db, MDB_txn *txn, const feat_catalog_key
                                feat_catalog_key *at, feat_error *err);
 feat_status feat_commit_read(feat_db *db, MDB_txn *txn, uint64_t version, feat_commit_record *record, feat_error *err);
 feat_status feat_commit_newest(feat_db *db, MDB_txn *txn, feat_commit_record *record, feat_error *err);
+feat_status feat_tag_find(feat_db *db, MDB_txn *txn, const char *name, bool *found, uint64_t *version, feat_error *err);
+/* FEAT_NOT_FOUND for a name, with some that there are. */
+feat_status feat_tag_unknown(feat_db *db, MDB_txn *txn, const char *name, feat_error *err);
 
 #endif

@@ -103,6 +103,8 @@ typedef struct feat_version_info {
 feat_status feat_version_newest(feat_db *db, uint64_t *version, feat_error *err);
 /* Version 0 is the empty store. FEAT_NOT_FOUND says what exists. */
 feat_status feat_version_resolve(feat_db *db, const feat_at *at, uint64_t *version, feat_error *err);
+/* The commit that made a version above 0. */
+feat_status feat_version_read(feat_db *db, uint64_t version, feat_version_info *info, feat_error *err);
 /* Commits in order, all of them (table_id 0) or one table's. Memory from `arena`. */
 feat_status feat_version_list(feat_db *db, uint32_t table_id, feat_arena *arena, feat_version_info **infos, size_t *n,
                               feat_error *err);
@@ -110,8 +112,18 @@ feat_status feat_version_list(feat_db *db, uint32_t table_id, feat_arena *arena,
  * If that is the table's newest commit, or there is none, then UINT32_MAX: the newest revision there is. */
 feat_status feat_version_revision(feat_db *db, uint32_t table_id, uint64_t version, uint32_t *revision,
                                   feat_error *err);
+
+typedef struct feat_tag_info {
+    const char *name;
+    uint64_t version;
+} feat_tag_info;
+
 /* Tags never move. The lock must be held. */
 feat_status feat_tag_put(feat_db *db, const char *name, uint64_t version, feat_error *err);
+/* FEAT_NOT_FOUND when there is none of this name. The lock must be held. */
+feat_status feat_tag_remove(feat_db *db, const char *name, feat_error *err);
+/* By version, then by the bytes of the name. Memory from `arena`. */
+feat_status feat_tag_list(feat_db *db, feat_arena *arena, feat_tag_info **tags, size_t *n, feat_error *err);
 
 /* ---- Reading a table at a version. A handle is used by one thread at a time and holds no transaction between calls:
  * each call has a read transaction of its own, which costs less than a microsecond. Threads that read one version

@@ -322,6 +322,8 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "feat_snapshot_digest": (_status, [_handle, c_char_p, c_char * DIGEST_SIZE, POINTER(c_int64), _err]),
     "feat_history": (_status, [_handle, c_char_p, _stream, _err]),
     "feat_tag": (_status, [_handle, c_char_p, POINTER(At), _err]),
+    "feat_untag": (_status, [_handle, c_char_p, _err]),
+    "feat_tags": (_status, [_handle, _stream, _err]),
     # training.h
     "feat_training_explain": (_status, [POINTER(TrainingStats), POINTER(c_void_p), _err]),
     "feat_training_set": (_status, [_handle, c_char_p, _stream, POINTER(TrainingOptions), _stream, _err]),

@@ -415,6 +415,22 @@ class Store(Handle):
         where, err = self._at(version, None, None), c.Error()
         c.check(c.lib.feat_tag(self._open_pointer, text(name, "name"), byref(where), byref(err)), err)
 
+    def untag(self, name: str) -> None:
+        """Takes a tag away; its version stays, and the name can be given again."""
+        err = c.Error()
+        c.check(c.lib.feat_untag(self._open_pointer, text(name, "name"), byref(err)), err)
+
+    def tags(self) -> Result:
+        """The tags by version and name, with the known times of their versions."""
+
+        def fill(stream: Any) -> None:
+            err = c.Error()
+            c.check(c.lib.feat_tags(self._open_pointer, stream, byref(err)), err)
+
+        result = Result(fill)
+        result._head()
+        return result
+
     # ---- features ----
 
     def training_set(
@@ -433,10 +449,12 @@ class Store(Handle):
         as_served: bool = False,
         position: Union[str, Sequence[str], None] = None,
         spill_directory: Union[str, "os.PathLike[str]", None] = None,
+        at: Any = None,
+        tag: Optional[str] = None,
     ) -> TrainingSet:
-        """The features of a service for every row of ``spine``, from a version of the data (default: the newest).
-        See ``Snapshot.training_set``."""
-        with self.snapshot(version=version) as snap:
+        """The features of a service for every row of ``spine``, from a version of the data: by number, by known time ``at``
+        or by ``tag`` (default: the newest). See ``Snapshot.training_set``."""
+        with self.snapshot(version=version, at=at, tag=tag) as snap:
             return snap.training_set(service, spine, timestamp, status, on_error, service_version, fingerprint, threads, memory, progress, as_served, position, spill_directory)
 
     def materialize(
