@@ -135,6 +135,10 @@ class ScanOptions(Structure):
     _fields_ = [("size", c_size_t), ("columns", POINTER(c_char_p)), ("n_columns", c_size_t), ("ended", c_bool)]
 
 
+class ChangesOptions(Structure):
+    _fields_ = [("size", c_size_t), ("net", c_bool)]
+
+
 #: Returns other than 0 to stop the work. The object lives only as long as something refers to it: the caller keeps it.
 PROGRESS = CFUNCTYPE(c_int, c_void_p, c_uint64, c_uint64)
 
@@ -278,6 +282,7 @@ STRUCTS: Dict[str, type] = {
     "feat_commit": Commit,
     "feat_at": At,
     "feat_scan_options": ScanOptions,
+    "feat_changes_options": ChangesOptions,
     "feat_training_options": TrainingOptions,
     "feat_training_stats": TrainingStats,
     "feat_materialize_options": MaterializeOptions,
@@ -324,6 +329,9 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "feat_tag": (_status, [_handle, c_char_p, POINTER(At), _err]),
     "feat_untag": (_status, [_handle, c_char_p, _err]),
     "feat_tags": (_status, [_handle, _stream, _err]),
+    # changes.h
+    "feat_changes": (_status, [_handle, c_char_p, POINTER(At), POINTER(At), POINTER(ChangesOptions), _stream, _err]),
+    "feat_diff": (_status, [_handle, POINTER(At), POINTER(At), _stream, _err]),
     # training.h
     "feat_training_explain": (_status, [POINTER(TrainingStats), POINTER(c_void_p), _err]),
     "feat_training_set": (_status, [_handle, c_char_p, _stream, POINTER(TrainingOptions), _stream, _err]),

@@ -410,6 +410,49 @@ class Store(Handle):
         result._head()
         return result
 
+    def changes(self, table: str, since: Any = None, until: Any = None, net: bool = False) -> Result:
+        """The rows of a table that changed behind a version, up to another: commit by commit, or with ``net`` each row once.
+
+        ``since`` (default: the empty store) and ``until`` (default: the newest version) are numbers of versions, tags or
+        known times. Columns: ``$change`` (``"insert"``, ``"update_before"``, ``"update_after"``, ``"delete"``), ``$version``,
+        ``$known_time``, then those of the table. An update is a row that took the place of one with the same UNIQUE key; a row
+        that took the place of an equal one did not change. Each read of the result is a fresh one.
+        """
+        name = text(table, "table")
+        first, last = self._point(since, "since"), self._point(until, "until")
+        opt = c.ChangesOptions(size=ctypes.sizeof(c.ChangesOptions), net=bool(net))
+
+        def fill(stream: Any) -> None:
+            err = c.Error()
+            c.check(c.lib.feat_changes(self._open_pointer, name, first, last, byref(opt), stream, byref(err)), err)
+
+        result = Result(fill)
+        result._head()
+        return result
+
+    def diff(self, since: Any = None, until: Any = None) -> Result:
+        """The tables that two versions differ in, with the numbers of their rows, of rows inserted, updated and deleted, and
+        their digests. ``since`` and ``until`` as in ``changes``."""
+        first, last = self._point(since, "since"), self._point(until, "until")
+
+        def fill(stream: Any) -> None:
+            err = c.Error()
+            c.check(c.lib.feat_diff(self._open_pointer, first, last, stream, byref(err)), err)
+
+        result = Result(fill)
+        result._head()
+        return result
+
+    def _point(self, where: Any, what: str) -> Optional[c.At]:
+        """A version by number, by tag (a str), or by known time."""
+        if where is None:
+            return None
+        if isinstance(where, str):
+            return self._at(None, None, where)
+        if hasattr(where, "__index__"):
+            return self._at(where, None, None)
+        return self._at(None, where, None)
+
     def tag(self, name: str, version: Optional[int] = None) -> None:
         """Names a version (default: the newest) for good."""
         where, err = self._at(version, None, None), c.Error()

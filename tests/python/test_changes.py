@@ -1,0 +1,322 @@
+"""Changes of tables and differences of versions, beside contents that are kept in plain Python."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+import pytest
+
+import libfeat
+from shop import ROWS, T0, row
+
+LONG = bool(os.environ.get("FEAT_TEST_LONG"))
+
+SQL = """
+CREATE TABLE keyed (id BIGINT NOT NULL, k BIGINT, x DOUBLE, s TEXT, at TIMESTAMP NOT NULL, ENTITY KEY (k), EVENT TIME (at), UNIQUE (id));
+CREATE TABLE parts (id BIGINT, part TEXT, x DOUBLE, at TIMESTAMP NOT NULL, ENTITY KEY (id), EVENT TIME (at), UNIQUE (id, part));
+CREATE TABLE plain (k BIGINT, x DOUBLE, at TIMESTAMP NOT NULL, ENTITY KEY (k), EVENT TIME (at));
+"""
+#: Columns of each table, and how many of them, the first ones, are its UNIQUE key.
+TABLES: Dict[str, Tuple[List[str], int]] = {
+    "keyed": (["id", "k", "x", "s", "at"], 1),
+    "parts": (["id", "part", "x", "at"], 2),
+    "plain": (["k", "x", "at"], 0),
+}
+Row = Tuple[Any, ...]
+
+
+def exact(value: Any) -> Any:
+    """Equal exactly for equal values: -0.0 is not 0.0, and NaN is NaN."""
+    return value.hex() if isinstance(value, float) else value
+
+
+def rows_of(result: Any, columns: List[str]) -> List[Row]:
+    got = result.to_dict()
+    return [tuple(exact(v) for v in r) for r in zip(*(got[c] for c in columns))]
+
+
+class Model:
+    """The contents of the tables at every version."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.versions: List[Dict[str, Counter]] = [{name: Counter() for name in TABLES}]
+        self.commits: List[Tuple[str, Any]] = [("", None)]
+
+    @property
+    def now(self) -> Dict[str, Counter]:
+        return self.versions[-1]
+
+    def key(self, table: str, r: Row) -> Optional[Row]:
+        n = TABLES[table][1]
+        return r[:n] if n and None not in r[:n] else None
+
+    def some_row(self, table: str) -> Row:
+        rng = self.rng
+        at = T0 + dt.timedelta(hours=rng.randrange(5))
+        x = rng.choice([0.0, -0.0, float("nan"), 1.5, None])
+        if table == "keyed":
+            return (rng.randrange(40), rng.choice([None, 1, 2, 3]), x, rng.choice([None, "", "a", "bb"]), at)
+        if table == "parts":
+            return (rng.choice([None, 1, 2, 3, 4]), rng.choice([None, "", "p", "q"]), x, at)
+        return (rng.choice([None, 1, 2]), x, at)
+
+    def some_rows(self, table: str) -> List[Row]:
+        """Each key once."""
+        out: Dict[Any, Row] = {}
+        for i in range(self.rng.choice([1, 1, 3, 10, 30])):
+            r = self.some_row(table)
+            out[self.key(table, r) or i] = r
+        return list(out.values())
+
+    def step(self, store: Any) -> None:
+        rng = self.rng
+        table = rng.choice(list(TABLES))
+        columns, n_key = TABLES[table]
+        before = self.now[table]
+        after = Counter(before)
+        rows = self.some_rows(table)
+        stored = {self.key(table, r): r for r in before if self.key(table, r)} if n_key else {}
+        what = rng.choice(["append", "upsert", "delete", "overwrite", "rewrite"] if n_key else ["append", "append", "overwrite", "rewrite"])
+        if what == "rewrite":  # what is there already, with a change or two
+            rows = [r for r in before.elements()]
+            rng.shuffle(rows)
+            if rows and rng.random() < 0.7:
+                rows.pop()
+            what = "overwrite"
+        rows = [tuple(float.fromhex(v) if c == "x" and isinstance(v, str) else v for c, v in zip(columns, r)) for r in rows]
+        written = [tuple(exact(v) for v in r) for r in rows]
+        if what == "overwrite":
+            after = Counter(written)
+        elif what == "delete":
+            for r in written:
+                if self.key(table, r) in stored:
+                    after[stored[self.key(table, r)]] -= 1
+        else:
+            for r in written:
+                old = stored.get(self.key(table, r)) if self.key(table, r) else None
+                if old:
+                    after[old] -= 1
+                after[r] += 1
+        data = {c: [r[i] for r in rows] for i, c in enumerate(columns)}
+        if what == "delete":
+            data = {c: data[c] for c in columns[:n_key]}
+        if not rows and what != "overwrite":
+            return
+        options = {"on_conflict": "replace"} if what == "append" and n_key else {}
+        done = getattr(store, what)(table, with_types(data), **options)
+        if done.version == len(self.versions):
+            self.versions.append({**self.now, table: +after})
+            self.commits.append((table, done.known_time))
+        else:
+            assert +after == before and done.version == len(self.versions) - 1
+
+    def changes(self, table: str, since: int, until: int) -> List[Tuple[str, Row]]:
+        """What changed, in no order but that an update_before is followed by its update_after."""
+        gone = self.versions[since][table] - self.versions[until][table]
+        come = self.versions[until][table] - self.versions[since][table]
+        out: List[Tuple[str, Row]] = []
+        by_key = {self.key(table, r): r for r in come if self.key(table, r)}
+        for r in gone.elements():
+            other = by_key.get(self.key(table, r)) if self.key(table, r) else None
+            if other:
+                out += [("update_before", r), ("update_after", other)]
+                come[other] -= 1
+            else:
+                out.append(("delete", r))
+        return out + [("insert", r) for r in (+come).elements()]
+
+
+def with_types(data: Dict[str, List[Any]]) -> Any:
+    """A column of NULLs alone has no type of its own."""
+    import pyarrow as pa
+
+    types = {"id": pa.int64(), "k": pa.int64(), "x": pa.float64(), "s": pa.string(), "part": pa.string(), "at": pa.timestamp("us")}
+    return pa.table({c: pa.array(v, types[c]) for c, v in data.items()})
+
+
+def steps_of(result: Any, columns: List[str]) -> List[Tuple[int, Any, str, Row]]:
+    got = result.to_dict()
+    assert list(got) == ["$change", "$version", "$known_time", *columns]
+    return list(zip(got["$version"], got["$known_time"], got["$change"], rows_of(result, columns)))
+
+
+def updates_of(changes: List[Tuple[str, Row]]) -> Counter:
+    """Pairs of before and after, and all else."""
+    out: Counter = Counter()
+    i = 0
+    while i < len(changes):
+        if changes[i][0] == "update_before":
+            assert changes[i + 1][0] == "update_after"
+            out[(changes[i][1], changes[i + 1][1])] += 1
+            i += 2
+        else:
+            assert changes[i][0] in ("insert", "delete")
+            out[changes[i]] += 1
+            i += 1
+    return out
+
+
+def check_order(changes: List[Tuple[str, Row]]) -> None:
+    phases = [{"delete": 0, "update_before": 1, "update_after": 1, "insert": 2}[word] for word, _ in changes]
+    assert phases == sorted(phases)
+
+
+def check(store: Any, model: Model, table: str, since: int, until: int) -> None:
+    columns = TABLES[table][0]
+    net = steps_of(store.changes(table, since=since, until=until, net=True), columns)
+    assert updates_of([(w, r) for _, _, w, r in net]) == updates_of(model.changes(table, since, until))
+    check_order([(w, r) for _, _, w, r in net])
+    assert all((v, t) == (until, model.commits[until][1]) for v, t, _, _ in net)
+    if since > until:
+        with pytest.raises(libfeat.ArgumentError, match="net"):
+            store.changes(table, since=since, until=until)
+        return
+    each = steps_of(store.changes(table, since=since, until=until), columns)
+    assert [v for v, _, _, _ in each] == sorted(v for v, _, _, _ in each)
+    for version in range(since + 1, until + 1):
+        of_commit = [(w, r) for v, t, w, r in each if v == version]
+        assert {t for v, t, _, _ in each if v == version} <= {model.commits[version][1]}
+        want = model.changes(table, version - 1, version) if model.commits[version][0] == table else []
+        assert updates_of(of_commit) == updates_of(want), version
+        check_order(of_commit)
+
+
+def check_diff(store: Any, model: Model, since: int, until: int) -> None:
+    got = store.diff(since, until).to_dict()
+    want: Dict[str, List[Any]] = {name: [] for name in got}
+    for table in TABLES:
+        words = Counter(word for word, _ in model.changes(table, since, until))
+        if not words:
+            continue
+        want["table"].append(table)
+        want["rows_before"].append(sum(model.versions[since][table].values()))
+        want["rows_after"].append(sum(model.versions[until][table].values()))
+        want["inserted"].append(words["insert"])
+        want["updated"].append(words["update_after"])
+        want["deleted"].append(words["delete"])
+        for column, version in (("digest_before", since), ("digest_after", until)):
+            with store.snapshot(version=version) as snap:
+                want[column].append(snap.digest(table))
+    assert got == want
+
+
+@pytest.mark.parametrize("seed", range(40 if LONG else 4))
+def test_random_histories(path: Path, seed: int) -> None:
+    model = Model(seed)
+    store = libfeat.open(path)
+    store.define(SQL)
+    for step in range(120):
+        model.step(store)
+        if step % 50 == 49:
+            store.close()
+            store = libfeat.open(path, mode="r+")
+    newest = store.version
+    assert newest == len(model.versions) - 1 > 60
+    for table, (columns, _) in TABLES.items():
+        for version in (newest, newest // 2):
+            with store.snapshot(version=version) as snap:
+                assert Counter(rows_of(snap.table(table), columns)) == model.versions[version][table]
+        for since, until in [(0, newest), (newest, 0)] + [
+            (model.rng.randrange(newest + 1), model.rng.randrange(newest + 1)) for _ in range(12)
+        ]:
+            check(store, model, table, since, until)
+    for _ in range(12):
+        check_diff(store, model, model.rng.randrange(newest + 1), model.rng.randrange(newest + 1))
+    check_diff(store, model, 0, newest)
+    store.close()
+
+
+def test_points(filled: Any) -> None:
+    """Versions, tags, times; the defaults are all that there is."""
+    filled.tag("first")
+    done = filled.upsert("purchases", row(amount=5.5))
+    filled.delete("purchases", {"purchase_id": [2]})
+    every = filled.changes("purchases").to_dict()
+    assert every["$change"] == ["insert"] * 4 + ["update_before", "update_after", "delete"]
+    assert every["$version"] == [1] * 4 + [2, 2, 3]
+    assert every["purchase_id"][4:] == [1, 1, 2] and every["amount"][4:] == [1.5, 5.5, 2.25]
+    assert every["$known_time"] == [filled.history().to_dict()["known_time"][v - 1] for v in every["$version"]]
+    since_tag = filled.changes("purchases", since="first").to_dict()
+    assert since_tag["$change"] == ["update_before", "update_after", "delete"]
+    assert filled.changes("purchases", since="first", until=done.known_time).to_dict()["$change"] == ["update_before", "update_after"]
+    assert filled.changes("purchases", since=3).to_dict()["$change"] == []
+    assert filled.diff("first").to_dict()["updated"] == [1]
+    assert filled.diff(done.known_time, 2).to_dict()["table"] == []
+    for bad in (4, "none", T0):
+        with pytest.raises(libfeat.NotFoundError):
+            filled.changes("purchases", since=bad)
+        with pytest.raises(libfeat.NotFoundError):
+            filled.diff(until=bad)
+    with pytest.raises(libfeat.NotFoundError, match="purchase"):
+        filled.changes("purchase")
+    with pytest.raises(libfeat.ArgumentError):
+        filled.changes("purchases", since=-1)
+
+
+def test_rewriting_the_same_rows_is_no_change(filled: Any) -> None:
+    filled.overwrite("purchases", {name: values[::-1] for name, values in ROWS.items()})
+    assert filled.version == 2
+    assert filled.changes("purchases", since=1).to_dict()["$change"] == []
+    assert filled.diff(1).to_dict()["table"] == []
+
+
+def test_altered_tables_are_shown_as_the_newer_version_has_them(filled: Any) -> None:
+    filled.upsert("purchases", row(amount=2.0))
+    filled.define("ALTER TABLE purchases ADD COLUMN note TEXT DEFAULT 'old'; ALTER TABLE purchases RENAME COLUMN amount TO paid;")
+    filled.upsert("purchases", {("paid" if n == "amount" else n): v for n, v in row(purchase_id=2, note="new").items()})
+    got = filled.changes("purchases", since=1).to_dict()
+    assert list(got)[3:] == ["purchase_id", "user_id", "paid", "status", "vip", "day", "purchased_at", "note"]
+    assert got["note"] == ["old", "old", "old", "new"] and got["paid"] == [1.5, 2.0, 2.25, 1.5]
+    assert list(filled.changes("purchases", since=1, until=2).to_dict())[3:] == list(ROWS)
+    undo = filled.changes("purchases", since=3, until=1, net=True).to_dict()
+    assert undo["$change"] == ["update_before", "update_after"] * 2
+    assert sorted(zip(undo["purchase_id"], undo["note"], undo["paid"])) == [(1, "old", 1.5), (1, "old", 2.0), (2, "new", 1.5), (2, "old", 2.25)]
+
+
+def test_dimensions_show_their_ends(store: Any) -> None:
+    store.define("CREATE DIMENSION users (k BIGINT NOT NULL, name TEXT NOT NULL, at TIMESTAMP NOT NULL, ENTITY KEY (k), EVENT TIME (at));")
+    store.append("users", {"k": [1, 2], "name": ["a", "b"], "at": [T0, T0]})
+    store.end("users", {"k": [1], "at": [T0 + dt.timedelta(days=1)]})
+    got = store.changes("users", since=1).to_dict()
+    assert got["$change"] == ["insert"] and got["$ended"] == [True] and got["name"] == [None] and got["k"] == [1]
+
+
+def test_names_that_collide(store: Any) -> None:
+    store.define('CREATE TABLE odd (k BIGINT, "$change" TEXT, at TIMESTAMP NOT NULL, ENTITY KEY (k), EVENT TIME (at));')
+    with pytest.raises(libfeat.ExistsError, match="change"):
+        store.changes("odd")
+
+
+def test_tables_that_are_gone_and_many_rows(store: Any) -> None:
+    n = 50_000
+    store.define(SQL)
+    ids = list(range(n))
+    store.append("keyed", {"id": ids, "k": [i % 7 for i in ids], "x": [i / 4 for i in ids], "s": [str(i) for i in ids], "at": [T0] * n})
+    store.upsert("keyed", {"id": ids[::2], "k": [1] * (n // 2), "x": [-1.0] * (n // 2), "s": ["new"] * (n // 2), "at": [T0] * (n // 2)})
+    got = store.changes("keyed", since=1).to_dict()
+    assert len(got["id"]) == n and got["$change"] == ["update_before", "update_after"] * (n // 2)
+    assert got["id"][::2] == got["id"][1::2] and sorted(got["id"][::2]) == ids[::2]
+    assert all(x == i / 4 for i, x in zip(got["id"][::2], got["x"][::2])) and set(got["x"][1::2]) == {-1.0}
+    assert store.changes("keyed").to_dict()["$change"][:n] == ["insert"] * n
+    store.define("DROP TABLE keyed;")
+    assert store.diff(1, 2).to_dict()["table"] == ["keyed"] and store.diff(1, 2).to_dict()["updated"] == [n // 2]
+    with pytest.raises(libfeat.NotFoundError):
+        store.changes("keyed")
+
+
+def test_equal_rows_by_the_thousand(store: Any) -> None:
+    """Rows without a key are told apart by nothing but how often they are there."""
+    store.define(SQL)
+    n = 20_000
+    same = {"k": [1] * n, "x": [float("nan")] * n, "at": [T0] * n}
+    store.append("plain", same)
+    store.overwrite("plain", {name: values[: n - 5] + [values[0]] * 2 for name, values in same.items()})
+    got = store.changes("plain", since=1).to_dict()
+    assert got["$change"] == ["delete"] * 3
+    assert store.diff(1).to_dict()["deleted"] == [3]
