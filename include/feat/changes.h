@@ -1,4 +1,4 @@
-/* What changed: between two versions of a store, and in the rows of a table. */
+/* What changed: between two versions of a store, and in the rows of a table; and taking it back. */
 #ifndef FEAT_CHANGES_H
 #define FEAT_CHANGES_H
 
@@ -8,6 +8,7 @@
 #include "feat/base.h"
 #include "feat/snapshot.h"
 #include "feat/store.h"
+#include "feat/write.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -44,6 +45,18 @@ FEAT_API feat_status feat_changes(feat_store *store, const char *table, const fe
  *  `out` is owned by the caller; on failure it is untouched. Errors: FEAT_NOT_FOUND, FEAT_CORRUPT, FEAT_IO. */
 FEAT_API feat_status feat_diff(feat_store *store, const feat_at *from, const feat_at *to, struct ArrowArrayStream *out,
                                feat_error *err);
+
+/** Gives a table the rows again that it had at version `at` (NULL is the newest, which changes nothing), as a new
+ *  commit: every version stays. No row is written; the new version refers to what is stored. The columns are those of
+ *  now: rows from before a column was added hold its DEFAULT of then, and what was in a dropped one stays hidden.
+ *
+ *  `known_at` is the known time of the commit in µs, above that of the previous one; 0: now. `done` may be NULL; its
+ *  rows_added, rows_replaced and rows_removed are what feat_changes with `net` calls inserts, updates and deletes.
+ * Where nothing differs, no version is made. Deployed services follow, as after a write. Errors: FEAT_NOT_FOUND (table,
+ * version, tag), FEAT_ARGUMENT (the layer of a view, a `known_at` that is not above), FEAT_BUSY, FEAT_READ_ONLY,
+ * FEAT_CORRUPT, FEAT_IO. */
+FEAT_API feat_status feat_restore(feat_store *store, const char *table, const feat_at *at, int64_t known_at,
+                                  feat_commit *done, feat_error *err);
 
 #ifdef __cplusplus
 }

@@ -60,6 +60,10 @@ feat_status feat_explain_run(feat_db *db, const char *name, feat_buffer *out, fe
 feat_status feat_ingest(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
                         const feat_write_options *opt, feat_commit *done, feat_error *err);
 
+/* Puts what a table held at a version in the place of what it holds. The lock must be held. */
+feat_status feat_restore_table(feat_db *db, const feat_schema *table, uint64_t version, int64_t known_at,
+                               feat_commit *done, feat_error *err);
+
 /* ---- Reading. The streams hold references to what they need. ---- */
 feat_status feat_scan(feat_db *db, feat_catalog *catalog, const feat_schema *table, uint64_t version,
                       const char *const *columns, size_t n_columns, bool ended, struct ArrowArrayStream *out,

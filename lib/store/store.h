@@ -87,7 +87,8 @@ typedef enum feat_operation {
     FEAT_OPERATION_UPSERT = 2,
     FEAT_OPERATION_DELETE = 3,
     FEAT_OPERATION_END = 4,
-    FEAT_OPERATION_OVERWRITE = 5
+    FEAT_OPERATION_OVERWRITE = 5,
+    FEAT_OPERATION_RESTORE = 6
 } feat_operation;
 
 typedef struct feat_version_info {
@@ -195,6 +196,11 @@ feat_status feat_table_writer_add(feat_table_writer *w, const feat_batch *rows, 
 feat_status feat_table_writer_delete(feat_table_writer *w, const feat_row_address *rows, size_t n, feat_error *err);
 /* Removes all rows that are there, and says how many; nothing may have been added or deleted before. */
 feat_status feat_table_writer_clear(feat_table_writer *w, int64_t *removed, feat_error *err);
+
+/* Puts what the table held at an earlier version in the place of what it holds, by reference: no row is written. The
+ * caller says how many rows come and go; nothing else may have been done or be done. */
+feat_status feat_table_writer_restore(feat_table_writer *w, uint64_t version, int64_t added, int64_t removed,
+                                      feat_error *err);
 
 /* Hash of the unique key of a row; false when a part of it is NULL (such a row never conflicts). `key` receives the key
  * encoding. */

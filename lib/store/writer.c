@@ -69,20 +69,24 @@ static feat_status digest_schema(feat_table_writer *w, feat_error *err) {
     return FEAT_OK;
 }
 
-static feat_status load_base(feat_table_writer *w, feat_error *err) {
-    feat_commit_record newest;
+/* What the table holds at a version, into an initialised manifest. */
+static feat_status load_version(feat_table_writer *w, uint64_t version, feat_manifest *manifest, feat_error *err) {
     bool found = false;
     feat_digest root = {{0}};
+    MDB_txn *txn;
+    FEAT_TRY(feat_catalog_manifest(w->db, w->schema->table_id, version, &found, &root, err));
+    if (!found) return FEAT_OK;
+    FEAT_TRY(feat_env_begin(feat_db_blocks(w->db), false, &txn, err));
+    feat_status status = feat_manifest_load(manifest, feat_db_blocks(w->db), txn, &root, err);
+    feat_env_abort(txn);
+    return status;
+}
+
+static feat_status load_base(feat_table_writer *w, feat_error *err) {
+    feat_commit_record newest;
     FEAT_TRY(feat_catalog_newest(w->db, &newest, err));
     w->version = newest.info.version + 1;
-    FEAT_TRY(feat_catalog_manifest(w->db, w->schema->table_id, newest.info.version, &found, &root, err));
-    if (found) {
-        MDB_txn *txn;
-        FEAT_TRY(feat_env_begin(feat_db_blocks(w->db), false, &txn, err));
-        feat_status status = feat_manifest_load(&w->manifest, feat_db_blocks(w->db), txn, &root, err);
-        feat_env_abort(txn);
-        FEAT_TRY(status);
-    }
+    FEAT_TRY(load_version(w, newest.info.version, &w->manifest, err));
     w->first_pending = w->manifest.next_segment;
     return FEAT_OK;
 }
@@ -514,6 +518,32 @@ feat_status feat_table_writer_clear(feat_table_writer *w, int64_t *removed, feat
     m->n_segments = m->n_leaves = m->n_runs = 0;
     m->rows = 0;
     m->content = (feat_digest){{0}};
+    return FEAT_OK;
+}
+
+/* ---- Restoring. ---- */
+
+feat_status feat_table_writer_restore(feat_table_writer *w, uint64_t version, int64_t added, int64_t removed,
+                                      feat_error *err) {
+    feat_manifest then;
+    FEAT_TRY(usable(w, err));
+    if (w->added || w->removed)
+        return feat_fail(err, FEAT_INTERNAL, "a table is restored before anything else is done");
+    feat_manifest_init(&then, w->schema->table_id);
+    feat_status status = load_version(w, version, &then, err);
+    if (status == FEAT_OK && then.rows != w->manifest.rows + added - removed)
+        status = feat_fail(err, FEAT_INTERNAL, "restoring version %llu does not give the rows that it should",
+                           (unsigned long long)version);
+    if (status != FEAT_OK) {
+        feat_manifest_done(&then);
+        return status;
+    }
+    /* Numbers of segments only rise: one that a later version used must never name other rows. */
+    then.next_segment = w->manifest.next_segment;
+    feat_manifest_done(&w->manifest);
+    w->manifest = then;
+    w->added = added;
+    w->removed = removed;
     return FEAT_OK;
 }
 

@@ -102,6 +102,34 @@ START_TEST(test_without_memory) {
 }
 END_TEST
 
+/* A restore that fails leaves the store as it was, wherever memory ends. */
+START_TEST(test_restoring_without_memory) {
+    shop s;
+    fill(&s);
+    shop_state before = shop_state_of(&s);
+    check_ok(&s, feat_db_lock(s.db, 0, &s.err));
+    for (int64_t at = 1;; at++) {
+        feat_commit done = {.rows_read = -7};
+        feat_alloc_fail_after(at);
+        feat_status status = feat_restore_table(s.db, s.table, 1, 0, &done, &s.err);
+        feat_alloc_fail_after(0);
+        if (status == FEAT_OK) {
+            ck_assert_uint_eq(done.version, 5);
+            ck_assert(done.rows_added == 1 && done.rows_replaced == 2 && done.rows_removed == 1);
+            break;
+        }
+        ck_assert_int_eq(status, FEAT_MEMORY);
+        ck_assert_int_eq(done.rows_read, -7);
+        check_unchanged(&s, &before, "restore");
+    }
+    feat_db_unlock(s.db);
+    char *text = shop_rows(&s);
+    ck_assert_str_eq(text, "id BIGINT, x TEXT, at TIMESTAMP\n1, a, 10\n2, b, 20\n3, c, 30\n4, d, 40\n");
+    feat_free(text);
+    shop_close(&s);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("changes");
     TCase *tests = tcase_create("changes");
@@ -109,6 +137,7 @@ int main(void) {
     tcase_add_test(tests, test_net_changes);
     tcase_add_test(tests, test_a_stream_outlives_its_handles);
     tcase_add_test(tests, test_without_memory);
+    tcase_add_test(tests, test_restoring_without_memory);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);

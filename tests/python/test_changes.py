@@ -1,4 +1,4 @@
-"""Changes of tables and differences of versions, beside contents that are kept in plain Python."""
+"""Changes of tables, differences of versions and restoring, beside contents that are kept in plain Python."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import pytest
 
 import libfeat
-from shop import ROWS, T0, row
+from shop import ROWS, SPINE, T0, WANT, content, expected, row
 
 LONG = bool(os.environ.get("FEAT_TEST_LONG"))
 
@@ -74,9 +74,30 @@ class Model:
             out[self.key(table, r) or i] = r
         return list(out.values())
 
+    def keep(self, done: Any, table: str, after: Counter) -> None:
+        before = self.now[table]
+        if done.version == len(self.versions):
+            assert after != before or done.rows_added
+            self.versions.append({**self.now, table: after})
+            self.commits.append((table, done.known_time))
+        else:
+            assert after == before and done.version == len(self.versions) - 1
+
+    def restore(self, store: Any, table: str) -> None:
+        version = self.rng.randrange(len(self.versions))
+        newest = len(self.versions) - 1
+        words = Counter(word for word, _ in self.changes(table, newest, version))
+        done = store.restore(table, version)
+        counts = (words["insert"], words["update_after"], words["delete"])
+        assert (done.rows_added, done.rows_replaced, done.rows_removed) == counts
+        assert (done.version > newest) == any(counts)
+        self.keep(done, table, self.versions[version][table])
+
     def step(self, store: Any) -> None:
         rng = self.rng
         table = rng.choice(list(TABLES))
+        if rng.random() < 0.15:
+            return self.restore(store, table)
         columns, n_key = TABLES[table]
         before = self.now[table]
         after = Counter(before)
@@ -110,11 +131,7 @@ class Model:
             return
         options = {"on_conflict": "replace"} if what == "append" and n_key else {}
         done = getattr(store, what)(table, with_types(data), **options)
-        if done.version == len(self.versions):
-            self.versions.append({**self.now, table: +after})
-            self.commits.append((table, done.known_time))
-        else:
-            assert +after == before and done.version == len(self.versions) - 1
+        self.keep(done, table, +after)
 
     def changes(self, table: str, since: int, until: int) -> List[Tuple[str, Row]]:
         """What changed, in no order but that an update_before is followed by its update_after."""
@@ -320,3 +337,82 @@ def test_equal_rows_by_the_thousand(store: Any) -> None:
     got = store.changes("plain", since=1).to_dict()
     assert got["$change"] == ["delete"] * 3
     assert store.diff(1).to_dict()["deleted"] == [3]
+
+
+# ---- restoring -------------------------------------------------------------------------------------------------------
+
+
+def test_restore(filled: Any) -> None:
+    filled.tag("good")
+    with filled.snapshot() as snap:
+        digest = snap.digest("purchases")
+    bad = filled.upsert("purchases", row(amount=-1.0))
+    filled.delete("purchases", {"purchase_id": [2, 3]})
+    filled.append("purchases", row(purchase_id=9))
+    done = filled.restore("purchases", tag="good")
+    assert (done.version, done.rows_added, done.rows_replaced, done.rows_removed, done.online) == (5, 2, 1, 1, "OK")
+    assert content(filled) == expected()
+    with filled.snapshot() as snap:
+        assert snap.digest("purchases") == digest
+    history = filled.history("purchases").to_dict()
+    assert history["operation"][-1] == "restore" and history["rows"][-1] == 4
+    assert (history["rows_added"][-1], history["rows_removed"][-1]) == (3, 2)
+    again = filled.restore("purchases", version=1)
+    assert again.version == 5 and (again.rows_added, again.rows_replaced, again.rows_removed) == (0, 0, 0)
+    # The keys of what came back are known, those of what went are not.
+    with pytest.raises(libfeat.ConstraintError):
+        filled.append("purchases", row(purchase_id=2))
+    assert filled.append("purchases", row(purchase_id=9)).rows_added == 1
+    assert filled.restore("purchases", at=bad.known_time).rows_replaced == 1
+    assert [r[2] for r in content(filled)] == [-1.0, 2.25, None, 10.0]
+    filled.restore("purchases", version=0)
+    assert content(filled) == []
+    with pytest.raises(libfeat.NotFoundError):
+        filled.restore("purchases", version=99)
+    with pytest.raises(libfeat.NotFoundError):
+        filled.restore("nothing", version=1)
+    with pytest.raises(libfeat.ArgumentError):
+        filled.restore("purchases")
+    with pytest.raises(libfeat.ArgumentError, match="known"):
+        filled.restore("purchases", version=1, known_at=T0)
+    with libfeat.open(filled.path, mode="r") as reader, pytest.raises(libfeat.ReadOnlyError):
+        reader.restore("purchases", version=1)
+
+
+def test_restored_tables_serve_and_train_alike(filled: Any) -> None:
+    filled.deploy("churn")
+    before = filled.training_set("churn", SPINE, timestamp="at").to_dict()
+    filled.upsert("purchases", row(amount=1000.0))
+    filled.delete("purchases", {"purchase_id": [3]})
+    assert filled.training_set("churn", SPINE, timestamp="at").to_dict() != before
+    assert filled.restore("purchases", version=1).online == "OK"
+    assert filled.training_set("churn", SPINE, timestamp="at").to_dict() == before
+    assert {n: v for n, v in before.items() if n in WANT} == WANT
+    with filled.reader("churn") as reader:
+        got = reader.get(user_id=SPINE["user_id"], amount=SPINE["amount"], now=SPINE["at"])
+        assert got.position.version == filled.version == 4
+        assert got.to_dict() == WANT
+
+
+def test_restore_over_altered_columns(filled: Any) -> None:
+    filled.define("ALTER TABLE purchases ADD COLUMN note TEXT DEFAULT 'old';")
+    wide = row(purchase_id=9, note="new")
+    filled.append("purchases", wide)
+    filled.define("DROP FEATURE SERVICE churn; DROP FEATURE VIEW spending; ALTER TABLE purchases DROP COLUMN vip;")
+    assert filled.restore("purchases", version=1).rows_removed == 1
+    with filled.snapshot() as snap:
+        rows = snap.table("purchases").to_dict()
+        assert "vip" not in rows and rows["note"] == ["old"] * 4
+    assert filled.delete("purchases", {"purchase_id": [1, 2, 3, 4]}).rows_removed == 4
+    with filled.snapshot() as snap:
+        assert snap.digest("purchases") == "0" * 32
+    with filled.snapshot(version=1) as snap:
+        assert Counter(snap.table("purchases").to_dict()["vip"]) == Counter(ROWS["vip"])
+
+
+def test_layers_are_not_restored(filled: Any) -> None:
+    filled.materialize("spending", at=T0)
+    with pytest.raises(libfeat.ArgumentError, match="materialise"):
+        filled.restore(filled.layer("spending"), version=1)
+    view_changes = filled.changes(filled.layer("spending")).to_dict()
+    assert set(view_changes["$change"]) == {"insert"}

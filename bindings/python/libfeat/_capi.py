@@ -332,6 +332,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     # changes.h
     "feat_changes": (_status, [_handle, c_char_p, POINTER(At), POINTER(At), POINTER(ChangesOptions), _stream, _err]),
     "feat_diff": (_status, [_handle, POINTER(At), POINTER(At), _stream, _err]),
+    "feat_restore": (_status, [_handle, c_char_p, POINTER(At), c_int64, POINTER(Commit), _err]),
     # training.h
     "feat_training_explain": (_status, [POINTER(TrainingStats), POINTER(c_void_p), _err]),
     "feat_training_set": (_status, [_handle, c_char_p, _stream, POINTER(TrainingOptions), _stream, _err]),

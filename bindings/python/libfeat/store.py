@@ -106,6 +106,19 @@ class Commit(NamedTuple):
     online: str  #: "OK", or the code that says why deployed services lag behind
 
 
+def _commit(done: c.Commit) -> Commit:
+    return Commit(
+        done.version,
+        _time.to_datetime(done.known_time),
+        done.rows_read,
+        done.rows_added,
+        done.rows_replaced,
+        done.rows_removed,
+        done.rows_skipped,
+        CODES.get(done.online, "UNKNOWN"),
+    )
+
+
 class Materialized(NamedTuple):
     """What a call of ``Store.materialize`` did, over all of its runs."""
 
@@ -357,16 +370,7 @@ class Store(Handle):
         rows = _arrow.source(data)
         done, err = c.Commit(), c.Error()
         c.check(c.lib.feat_write(handle, name, rows.pointer, byref(opt), byref(done), byref(err)), err)
-        return Commit(
-            done.version,
-            _time.to_datetime(done.known_time),
-            done.rows_read,
-            done.rows_added,
-            done.rows_replaced,
-            done.rows_removed,
-            done.rows_skipped,
-            CODES.get(done.online, "UNKNOWN"),
-        )
+        return _commit(done)
 
     # ---- versions ----
 
@@ -442,6 +446,18 @@ class Store(Handle):
         result = Result(fill)
         result._head()
         return result
+
+    def restore(self, table: str, version: Optional[int] = None, at: Any = None, tag: Optional[str] = None, known_at: Any = None) -> Commit:
+        """Gives a table the rows again that it had at a version, in a new commit: by number, by known time ``at`` or by ``tag``.
+        No row is written anew, and every version stays. Where nothing differs, no version is made."""
+        if version is None and at is None and tag is None:
+            raise ArgumentError("give one of version, at and tag")
+        where = self._at(version, at, tag)
+        known = 0 if known_at is None else _time.instant(known_at, "known_at")
+        done, err = c.Commit(), c.Error()
+        status = c.lib.feat_restore(self._open_pointer, text(table, "table"), byref(where), known, byref(done), byref(err))
+        c.check(status, err)
+        return _commit(done)
 
     def _point(self, where: Any, what: str) -> Optional[c.At]:
         """A version by number, by tag (a str), or by known time."""
