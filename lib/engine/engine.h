@@ -76,8 +76,14 @@ feat_status feat_table_at(feat_db *db, feat_catalog *catalog, const feat_schema 
 feat_status feat_history_stream(feat_db *db, feat_catalog *catalog, const feat_schema *table,
                                 struct ArrowArrayStream *out, feat_error *err);
 
-/* Names of versions. */
+/* Names of versions, and those that are pinned. */
 feat_status feat_tags_stream(feat_db *db, struct ArrowArrayStream *out, feat_error *err);
+feat_status feat_pins_stream(feat_db *db, struct ArrowArrayStream *out, feat_error *err);
+
+/* Removes the versions that nothing needs of those below both the newest `keep_versions` and what was the newest at
+ * `keep_from`. The lock must be held. */
+feat_status feat_vacuum_run(feat_db *db, feat_catalog *catalog, uint64_t keep_versions, int64_t keep_from, bool dry_run,
+                            feat_retained *done, feat_error *err);
 
 /* ---- Training sets. The spine is released in every case. ---- */
 feat_status feat_training_build(feat_db *db, feat_catalog *catalog, const feat_service *service, uint64_t version,

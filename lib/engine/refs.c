@@ -1,4 +1,4 @@
-/* Names of versions, as rows. */
+/* Names of versions and pins, as rows. */
 #include "engine/engine.h"
 #include "engine/rows.h"
 
@@ -33,6 +33,39 @@ feat_status feat_tags_stream(feat_db *db, struct ArrowArrayStream *out, feat_err
     FEAT_TRY(feat_rows_new(tag_fields, sizeof tag_fields / sizeof *tag_fields, &rows, err));
     feat_arena_init(&arena);
     feat_status status = append_tags(db, rows, &arena, err);
+    feat_arena_done(&arena);
+    if (status == FEAT_OK) return feat_rows_stream(rows, out, err);
+    feat_rows_free(rows);
+    return status;
+}
+
+static const feat_field pin_fields[] = {
+    {"pin", FEAT_TYPE_BIGINT, 1, true},
+    {"version", FEAT_TYPE_BIGINT, 2, true},
+    {"expires", FEAT_TYPE_TIMESTAMP, 3, true},
+    {"note", FEAT_TYPE_TEXT, 4, true},
+};
+
+static feat_status append_pins(feat_db *db, feat_rows *rows, feat_arena *arena, feat_error *err) {
+    feat_pin_info *pins = NULL;
+    size_t n = 0;
+    FEAT_TRY(feat_pin_list(db, arena, &pins, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        feat_rows_int(rows, 0, (int64_t)pins[i].number);
+        feat_rows_int(rows, 1, (int64_t)pins[i].version);
+        feat_rows_int(rows, 2, pins[i].expires);
+        feat_rows_text(rows, 3, pins[i].note);
+        feat_rows_end_row(rows);
+    }
+    return FEAT_OK;
+}
+
+feat_status feat_pins_stream(feat_db *db, struct ArrowArrayStream *out, feat_error *err) {
+    feat_rows *rows;
+    feat_arena arena;
+    FEAT_TRY(feat_rows_new(pin_fields, sizeof pin_fields / sizeof *pin_fields, &rows, err));
+    feat_arena_init(&arena);
+    feat_status status = append_pins(db, rows, &arena, err);
     feat_arena_done(&arena);
     if (status == FEAT_OK) return feat_rows_stream(rows, out, err);
     feat_rows_free(rows);

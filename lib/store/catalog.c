@@ -158,6 +158,7 @@ static feat_status find_manifest(feat_db *db, MDB_txn *txn, uint32_t table_id, u
     if (version > newest.info.version)
         return feat_fail(err, FEAT_NOT_FOUND, "there is no version %llu; the newest is %llu",
                          (unsigned long long)version, (unsigned long long)newest.info.version);
+    FEAT_TRY(feat_version_check_kept(db, txn, version, err));
     feat_catalog_key key = feat_catalog_key2(FEAT_KEY_MANIFEST, table_id, 4, version, 8), at;
     FEAT_TRY(feat_catalog_floor(db, txn, &key, 5, found, &at, err));
     if (!*found) return FEAT_OK;

@@ -29,6 +29,9 @@ feat_status feat_catalog_commit(feat_db *db, feat_commit_record *record, feat_er
 #define FEAT_KEY_TIME        'K' /* u64 known time with the sign bit turned */
 #define FEAT_KEY_MANIFEST    'M' /* u32 table, u64 version */
 #define FEAT_KEY_COUNTER     'N' /* u8 number */
+#define FEAT_KEY_PIN         'P' /* u64 number */
+#define FEAT_KEY_OLDEST      'R' /* u64 0 */
+#define FEAT_KEY_KEPT        'V' /* u64 version */
 #define FEAT_KEY_TAG         'T' /* digest of the name; the next free one on a collision */
 #define FEAT_CATALOG_KEY_MAX 17
 
@@ -49,6 +52,8 @@ feat_status feat_catalog_floor(feat_db *db, MDB_txn *txn, const feat_catalog_key
                                feat_catalog_key *at, feat_error *err);
 feat_status feat_commit_read(feat_db *db, MDB_txn *txn, uint64_t version, feat_commit_record *record, feat_error *err);
 feat_status feat_commit_newest(feat_db *db, MDB_txn *txn, feat_commit_record *record, feat_error *err);
+/* FEAT_NOT_FOUND when a vacuum has removed the version. */
+feat_status feat_version_check_kept(feat_db *db, MDB_txn *txn, uint64_t version, feat_error *err);
 feat_status feat_tag_find(feat_db *db, MDB_txn *txn, const char *name, bool *found, uint64_t *version, feat_error *err);
 /* FEAT_NOT_FOUND for a name, with some that there are. */
 feat_status feat_tag_unknown(feat_db *db, MDB_txn *txn, const char *name, feat_error *err);

@@ -24,6 +24,8 @@ void feat_db_end_writing(feat_db *db);
 #define FEAT_KIND_MANIFEST   UINT32_C(0x5453464d) /* "MFST" */
 #define FEAT_KIND_TIME       UINT32_C(0x454d4954) /* "TIME" */
 #define FEAT_KIND_TAG        UINT32_C(0x53474154) /* "TAGS" */
+#define FEAT_KIND_PIN        UINT32_C(0x534e4950) /* "PINS" */
+#define FEAT_KIND_KEPT       UINT32_C(0x5450454b) /* "KEPT" */
 #define FEAT_KIND_DATA       UINT32_C(0x41544144) /* "DATA" */
 #define FEAT_KIND_CHUNKS     UINT32_C(0x53544c43) /* "CLTS" */
 

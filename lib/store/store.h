@@ -126,6 +126,38 @@ feat_status feat_tag_remove(feat_db *db, const char *name, feat_error *err);
 /* By version, then by the bytes of the name. Memory from `arena`. */
 feat_status feat_tag_list(feat_db *db, feat_arena *arena, feat_tag_info **tags, size_t *n, feat_error *err);
 
+/* ---- Which versions stay. ---- */
+
+typedef struct feat_pin_info {
+    uint64_t number; /* given once */
+    uint64_t version;
+    int64_t expires; /* µs since 1970 UTC */
+    const char *note;
+} feat_pin_info;
+
+/* The version can be read until the pin expires or is removed. The lock must be held. */
+feat_status feat_pin_put(feat_db *db, uint64_t version, int64_t expires, const char *note, uint64_t *number,
+                         feat_error *err);
+/* FEAT_NOT_FOUND when there is no pin of this number. The lock must be held. */
+feat_status feat_pin_remove(feat_db *db, uint64_t number, feat_error *err);
+/* By number, expired ones too. Memory from `arena`. */
+feat_status feat_pin_list(feat_db *db, feat_arena *arena, feat_pin_info **pins, size_t *n, feat_error *err);
+
+/* What a vacuum did, or with `dry_run` would do. Bytes are those of values in blocks.mdb. */
+typedef struct feat_retained {
+    uint64_t oldest; /* this version and all behind it can be read */
+    uint64_t versions, versions_removed;
+    uint64_t objects, objects_removed;
+    uint64_t bytes, bytes_removed;
+} feat_retained;
+
+/* Removes the versions below `oldest` but for those in `kept` (in any order), and all objects that no version is made
+ * of any more. What was removed before stays so. The lock must be held. */
+feat_status feat_retain(feat_db *db, uint64_t oldest, const uint64_t *kept, size_t n_kept, bool dry_run,
+                        feat_retained *done, feat_error *err);
+/* The version that was the newest at a known time; 0: that was before the first commit. */
+feat_status feat_version_at_time(feat_db *db, int64_t time, uint64_t *version, feat_error *err);
+
 /* ---- Reading a table at a version. A handle is used by one thread at a time and holds no transaction between calls:
  * each call has a read transaction of its own, which costs less than a microsecond. Threads that read one version
  * together each have a clone; clones know nothing of each other and are closed in any order. ---- */

@@ -191,6 +191,7 @@ static feat_status put(feat_db *db, MDB_txn *txn, const char *name, uint64_t ver
     if (version > newest.info.version)
         return feat_fail(err, FEAT_NOT_FOUND, "there is no version %llu to tag; the newest is %llu",
                          (unsigned long long)version, (unsigned long long)newest.info.version);
+    FEAT_TRY(feat_version_check_kept(db, txn, version, err));
     bool found;
     uint64_t tagged = 0;
     feat_catalog_key key;

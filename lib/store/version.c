@@ -54,6 +54,24 @@ static feat_status at_time(feat_db *db, MDB_txn *txn, int64_t time, uint64_t *ve
     return FEAT_OK;
 }
 
+static feat_status floor_time(feat_db *db, MDB_txn *txn, int64_t time, uint64_t *version, feat_error *err) {
+    feat_catalog_key key = feat_catalog_key1(FEAT_KEY_TIME, (uint64_t)time ^ UINT64_C(1) << 63), at;
+    bool found;
+    *version = 0;
+    FEAT_TRY(feat_catalog_floor(db, txn, &key, 1, &found, &at, err));
+    return found ? at_time(db, txn, time, version, err) : FEAT_OK;
+}
+
+feat_status feat_version_at_time(feat_db *db, int64_t time, uint64_t *version, feat_error *err) {
+    MDB_txn *txn;
+    uint64_t found;
+    FEAT_TRY(begin(db, &txn, err));
+    feat_status status = floor_time(db, txn, time, &found, err);
+    feat_env_abort(txn);
+    if (status == FEAT_OK) *version = found;
+    return status;
+}
+
 static feat_status resolve(feat_db *db, MDB_txn *txn, const feat_at *at, uint64_t *version, feat_error *err) {
     feat_commit_record newest;
     FEAT_TRY(feat_commit_newest(db, txn, &newest, err));
@@ -76,6 +94,7 @@ static feat_status resolve(feat_db *db, MDB_txn *txn, const feat_at *at, uint64_
     }
     default: return feat_fail(err, FEAT_ARGUMENT, "%d is no way to name a version", (int)at->kind);
     }
+    FEAT_TRY(feat_version_check_kept(db, txn, v, err));
     *version = v;
     return FEAT_OK;
 }

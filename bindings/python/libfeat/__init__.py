@@ -41,7 +41,7 @@ from ._loader import VERSION
 from ._types import Interval
 from .reader import STATUS, Position, Reader, Vector, Vectors
 from .result import Result, TrainingSet
-from .store import Commit, Materialized, Snapshot, Store, open
+from .store import Commit, Materialized, Snapshot, Store, Vacuumed, open
 
 __version__ = VERSION
 
@@ -82,6 +82,7 @@ __all__ = [
     "UnsupportedError",
     "Store",
     "TrainingSet",
+    "Vacuumed",
     "Vector",
     "Vectors",
     "library_path",

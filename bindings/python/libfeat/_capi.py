@@ -139,6 +139,22 @@ class ChangesOptions(Structure):
     _fields_ = [("size", c_size_t), ("net", c_bool)]
 
 
+class VacuumOptions(Structure):
+    _fields_ = [("size", c_size_t), ("keep_versions", c_uint64), ("keep_us", c_int64), ("dry_run", c_bool)]
+
+
+class Vacuumed(Structure):
+    _fields_ = [
+        ("oldest", c_uint64),
+        ("versions", c_uint64),
+        ("versions_removed", c_uint64),
+        ("objects", c_uint64),
+        ("objects_removed", c_uint64),
+        ("bytes", c_uint64),
+        ("bytes_removed", c_uint64),
+    ]
+
+
 #: Returns other than 0 to stop the work. The object lives only as long as something refers to it: the caller keeps it.
 PROGRESS = CFUNCTYPE(c_int, c_void_p, c_uint64, c_uint64)
 
@@ -283,6 +299,8 @@ STRUCTS: Dict[str, type] = {
     "feat_at": At,
     "feat_scan_options": ScanOptions,
     "feat_changes_options": ChangesOptions,
+    "feat_vacuum_options": VacuumOptions,
+    "feat_vacuumed": Vacuumed,
     "feat_training_options": TrainingOptions,
     "feat_training_stats": TrainingStats,
     "feat_materialize_options": MaterializeOptions,
@@ -333,6 +351,11 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "feat_changes": (_status, [_handle, c_char_p, POINTER(At), POINTER(At), POINTER(ChangesOptions), _stream, _err]),
     "feat_diff": (_status, [_handle, POINTER(At), POINTER(At), _stream, _err]),
     "feat_restore": (_status, [_handle, c_char_p, POINTER(At), c_int64, POINTER(Commit), _err]),
+    # retention.h
+    "feat_pin": (_status, [_handle, POINTER(At), c_int64, c_char_p, POINTER(c_uint64), _err]),
+    "feat_unpin": (_status, [_handle, c_uint64, _err]),
+    "feat_pins": (_status, [_handle, _stream, _err]),
+    "feat_vacuum": (_status, [_handle, POINTER(VacuumOptions), POINTER(Vacuumed), _err]),
     # training.h
     "feat_training_explain": (_status, [POINTER(TrainingStats), POINTER(c_void_p), _err]),
     "feat_training_set": (_status, [_handle, c_char_p, _stream, POINTER(TrainingOptions), _stream, _err]),

@@ -6,6 +6,7 @@ import ctypes
 import datetime
 import os
 import re
+import time
 from ctypes import byref, c_char_p, c_int64, c_void_p
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -117,6 +118,18 @@ def _commit(done: c.Commit) -> Commit:
         done.rows_skipped,
         CODES.get(done.online, "UNKNOWN"),
     )
+
+
+class Vacuumed(NamedTuple):
+    """What ``Store.vacuum`` did, or would do."""
+
+    oldest: int  #: this version and all behind it can be read
+    versions: int  #: versions that can be read
+    versions_removed: int  #: versions that could be read before
+    objects: int  #: pieces of data that are in use
+    objects_removed: int  #: removed, those that aborted writes left among them
+    bytes: int  #: of the pieces in use
+    bytes_removed: int
 
 
 class Materialized(NamedTuple):
@@ -489,6 +502,59 @@ class Store(Handle):
         result = Result(fill)
         result._head()
         return result
+
+    # ---- which versions stay ----
+
+    def pin(self, seconds: float, version: Optional[int] = None, at: Any = None, tag: Optional[str] = None, note: str = "") -> int:
+        """Keeps a version (default: the newest) from being removed for so many seconds, while a training job reads it for
+        instance. Returns the number of the pin. A tag keeps a version without end."""
+        where, number, err = self._at(version, at, tag), ctypes.c_uint64(), c.Error()
+        try:
+            expires = int(time.time() * 1e6) + int(seconds * 1e6)
+        except (TypeError, ValueError, OverflowError):
+            raise ArgumentError(f"seconds={seconds!r}: a number") from None
+        if not 0 < expires < 2**63:
+            raise ArgumentError(f"seconds={seconds!r}: too many")
+        status = c.lib.feat_pin(self._open_pointer, byref(where), expires, text(note, "note"), byref(number), byref(err))
+        c.check(status, err)
+        return number.value
+
+    def unpin(self, pin: int) -> None:
+        """Ends a pin before it expires."""
+        if isinstance(pin, bool) or not hasattr(pin, "__index__") or not 0 <= int(pin) < 2**64:
+            raise ArgumentError(f"pin={pin!r}: the number that pin() gave")
+        err = c.Error()
+        c.check(c.lib.feat_unpin(self._open_pointer, int(pin), byref(err)), err)
+
+    def pins(self) -> Result:
+        """The pins: number, version, time of expiry, note."""
+
+        def fill(stream: Any) -> None:
+            err = c.Error()
+            c.check(c.lib.feat_pins(self._open_pointer, stream, byref(err)), err)
+
+        result = Result(fill)
+        result._head()
+        return result
+
+    def vacuum(
+        self, keep_for: datetime.timedelta = datetime.timedelta(days=7), keep_versions: int = 1, dry_run: bool = False
+    ) -> Vacuumed:
+        """Removes versions that nothing needs, and the data that is in no other version.
+
+        What stays: versions that were the newest at some time within ``keep_for`` before now (by known times), the newest
+        ``keep_versions``, tagged and pinned ones, those that materialisations have read and deployed services have applied.
+        Opening a removed version is a ``NotFoundError``, also where a snapshot of it was open. Removed space is used again by
+        later writes; files do not shrink. ``dry_run`` only says what would be done.
+        """
+        if isinstance(keep_versions, bool) or not hasattr(keep_versions, "__index__") or not 1 <= int(keep_versions) < 2**64:
+            raise ArgumentError(f"keep_versions={keep_versions!r}: a whole number from 1")
+        if not isinstance(keep_for, datetime.timedelta) or keep_for < datetime.timedelta(0):
+            raise ArgumentError(f"keep_for={keep_for!r}: a timedelta from 0")
+        opt = c.VacuumOptions(ctypes.sizeof(c.VacuumOptions), int(keep_versions), keep_for // datetime.timedelta(microseconds=1), bool(dry_run))
+        done, err = c.Vacuumed(), c.Error()
+        c.check(c.lib.feat_vacuum(self._open_pointer, byref(opt), byref(done), byref(err)), err)
+        return Vacuumed(*(getattr(done, name) for name in Vacuumed._fields))
 
     # ---- features ----
 
