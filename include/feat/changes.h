@@ -58,6 +58,15 @@ FEAT_API feat_status feat_diff(feat_store *store, const feat_at *from, const fea
 FEAT_API feat_status feat_restore(feat_store *store, const char *table, const feat_at *at, int64_t known_at,
                                   feat_commit *done, feat_error *err);
 
+/** Creates a table called `name` with the columns, keys and rows that `table` had at version `at` (NULL is the newest),
+ * in one commit. No row is written: both refer to what is stored, and from then on each goes its own way. Description,
+ *  owner and comments are not taken over; views that read `table` go on to do so.
+ *  `known_at` and `done` (may be NULL) as in feat_restore; rows_added is the number of rows.
+ *  Errors: FEAT_EXISTS (a table or view has this name), FEAT_NOT_FOUND (table, version, tag), FEAT_ARGUMENT (`name` can
+ * be no table's, or `table` is the layer of a view), FEAT_BUSY, FEAT_READ_ONLY, FEAT_CORRUPT, FEAT_IO. */
+FEAT_API feat_status feat_clone(feat_store *store, const char *table, const feat_at *at, const char *name,
+                                int64_t known_at, feat_commit *done, feat_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -64,6 +64,10 @@ feat_status feat_ingest(feat_db *db, const feat_schema *table, struct ArrowArray
 feat_status feat_restore_table(feat_db *db, const feat_schema *table, uint64_t version, int64_t known_at,
                                feat_commit *done, feat_error *err);
 
+/* Creates a table called `name` with the columns and rows that another had at a version. The lock must be held. */
+feat_status feat_clone_table(feat_db *db, feat_catalog *catalog, const feat_schema *source, uint64_t version,
+                             const char *name, int64_t known_at, feat_commit *done, feat_error *err);
+
 /* ---- Reading. The streams hold references to what they need. ---- */
 feat_status feat_scan(feat_db *db, feat_catalog *catalog, const feat_schema *table, uint64_t version,
                       const char *const *columns, size_t n_columns, bool ended, struct ArrowArrayStream *out,

@@ -125,8 +125,7 @@ feat_status feat_commit_read(feat_db *db, MDB_txn *txn, uint64_t version, feat_c
     r.manifest = take_digest(&in);
     r.previous = take_digest(&in);
     r.info.revision = feat_cursor_u32(&in);
-    if (in.failed || r.info.version != version || operation < FEAT_OPERATION_APPEND ||
-        operation > FEAT_OPERATION_RESTORE)
+    if (in.failed || r.info.version != version || operation < FEAT_OPERATION_APPEND || operation > FEAT_OPERATION_CLONE)
         return malformed(err, "a commit record");
     r.info.operation = (feat_operation)operation;
     *record = r;
@@ -272,7 +271,7 @@ static feat_status put_commit(feat_db *db, MDB_txn *txn, const feat_commit_recor
     return feat_catalog_put(db, txn, &key, FEAT_KIND_TIME, version, sizeof version, err);
 }
 
-feat_status feat_catalog_commit(feat_db *db, feat_commit_record *record, feat_error *err) {
+feat_status feat_catalog_commit(feat_db *db, feat_commit_record *record, const feat_def *def, feat_error *err) {
     MDB_txn *txn;
     feat_commit_record before, r = *record;
     FEAT_TRY(feat_db_check_locked(db, err));
@@ -280,6 +279,7 @@ feat_status feat_catalog_commit(feat_db *db, feat_commit_record *record, feat_er
     feat_status status = feat_commit_newest(db, txn, &before, err);
     if (status == FEAT_OK) status = chain(&before, &r, err);
     if (status == FEAT_OK) status = put_commit(db, txn, &r, err);
+    if (status == FEAT_OK && def) status = feat_defs_put(db, txn, def, 1, err);
     if (status != FEAT_OK) {
         feat_env_abort(txn);
         return status;

@@ -19,8 +19,10 @@ feat_status feat_catalog_manifest(feat_db *db, uint32_t table_id, uint64_t versi
 /* FEAT_ARGUMENT when a commit after `newest` cannot have this known time (0: the clock). */
 feat_status feat_commit_check_time(const feat_version_info *newest, int64_t known_at, feat_error *err);
 /* Makes `record` the newest commit in one synced transaction; it fills in version, parent, known time (0: the clock)
- * and the chain. */
-feat_status feat_catalog_commit(feat_db *db, feat_commit_record *record, feat_error *err);
+ * and the chain. `def`, unless NULL, becomes an entry of the log of definitions with it. */
+feat_status feat_catalog_commit(feat_db *db, feat_commit_record *record, const feat_def *def, feat_error *err);
+/* Adds entries to the log of definitions within a transaction. */
+feat_status feat_defs_put(feat_db *db, MDB_txn *txn, const feat_def *defs, size_t n, feat_error *err);
 
 /* Shared by the files of the catalog. Keys are a letter and big-endian numbers, so that their order is that of the
  * numbers. */

@@ -88,7 +88,8 @@ typedef enum feat_operation {
     FEAT_OPERATION_DELETE = 3,
     FEAT_OPERATION_END = 4,
     FEAT_OPERATION_OVERWRITE = 5,
-    FEAT_OPERATION_RESTORE = 6
+    FEAT_OPERATION_RESTORE = 6,
+    FEAT_OPERATION_CLONE = 7
 } feat_operation;
 
 typedef struct feat_version_info {
@@ -229,10 +230,11 @@ feat_status feat_table_writer_delete(feat_table_writer *w, const feat_row_addres
 /* Removes all rows that are there, and says how many; nothing may have been added or deleted before. */
 feat_status feat_table_writer_clear(feat_table_writer *w, int64_t *removed, feat_error *err);
 
-/* Puts what the table held at an earlier version in the place of what it holds, by reference: no row is written. The
- * caller says how many rows come and go; nothing else may have been done or be done. */
-feat_status feat_table_writer_restore(feat_table_writer *w, uint64_t version, int64_t added, int64_t removed,
-                                      feat_error *err);
+/* Puts what a table (this one, or another of its fields) held at a version in the place of what this one holds, by
+ * reference: no row is written. The caller says how many rows come and go; nothing else may have been done or be done.
+ */
+feat_status feat_table_writer_take(feat_table_writer *w, uint32_t table_id, uint64_t version, int64_t added,
+                                   int64_t removed, feat_error *err);
 
 /* Hash of the unique key of a row; false when a part of it is NULL (such a row never conflicts). `key` receives the key
  * encoding. */
@@ -255,5 +257,9 @@ bool feat_table_writer_pending(const feat_table_writer *w, feat_row_address row)
  * deleted no version is made and `done` describes the newest. */
 feat_status feat_table_writer_commit(feat_table_writer *w, feat_operation operation, int64_t known_at,
                                      feat_version_info *done, feat_error *err);
+/* The same, and adds an entry to the log of definitions in that transaction, which must be the table's: both are there,
+ * or none. With nothing added or deleted the entry alone is added. */
+feat_status feat_table_writer_commit_created(feat_table_writer *w, const feat_def *def, feat_operation operation,
+                                             int64_t known_at, feat_version_info *done, feat_error *err);
 
 #endif

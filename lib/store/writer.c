@@ -69,12 +69,12 @@ static feat_status digest_schema(feat_table_writer *w, feat_error *err) {
     return FEAT_OK;
 }
 
-/* What the table holds at a version, into an initialised manifest. */
+/* What a table holds at a version, into a manifest that was initialised with the table's number. */
 static feat_status load_version(feat_table_writer *w, uint64_t version, feat_manifest *manifest, feat_error *err) {
     bool found = false;
     feat_digest root = {{0}};
     MDB_txn *txn;
-    FEAT_TRY(feat_catalog_manifest(w->db, w->schema->table_id, version, &found, &root, err));
+    FEAT_TRY(feat_catalog_manifest(w->db, manifest->table_id, version, &found, &root, err));
     if (!found) return FEAT_OK;
     FEAT_TRY(feat_env_begin(feat_db_blocks(w->db), false, &txn, err));
     feat_status status = feat_manifest_load(manifest, feat_db_blocks(w->db), txn, &root, err);
@@ -521,25 +521,26 @@ feat_status feat_table_writer_clear(feat_table_writer *w, int64_t *removed, feat
     return FEAT_OK;
 }
 
-/* ---- Restoring. ---- */
+/* ---- Taking what is stored already. ---- */
 
-feat_status feat_table_writer_restore(feat_table_writer *w, uint64_t version, int64_t added, int64_t removed,
-                                      feat_error *err) {
+feat_status feat_table_writer_take(feat_table_writer *w, uint32_t table_id, uint64_t version, int64_t added,
+                                   int64_t removed, feat_error *err) {
     feat_manifest then;
     FEAT_TRY(usable(w, err));
     if (w->added || w->removed)
-        return feat_fail(err, FEAT_INTERNAL, "a table is restored before anything else is done");
-    feat_manifest_init(&then, w->schema->table_id);
+        return feat_fail(err, FEAT_INTERNAL, "a table takes a version over before anything else is done");
+    feat_manifest_init(&then, table_id);
     feat_status status = load_version(w, version, &then, err);
     if (status == FEAT_OK && then.rows != w->manifest.rows + added - removed)
-        status = feat_fail(err, FEAT_INTERNAL, "restoring version %llu does not give the rows that it should",
+        status = feat_fail(err, FEAT_INTERNAL, "version %llu does not have the rows that it should",
                            (unsigned long long)version);
     if (status != FEAT_OK) {
         feat_manifest_done(&then);
         return status;
     }
     /* Numbers of segments only rise: one that a later version used must never name other rows. */
-    then.next_segment = w->manifest.next_segment;
+    if (then.next_segment < w->manifest.next_segment) then.next_segment = w->manifest.next_segment;
+    then.table_id = w->schema->table_id; /* its root names it; nodes and what is below them are shared */
     feat_manifest_done(&w->manifest);
     w->manifest = then;
     w->added = added;
@@ -560,8 +561,8 @@ static feat_status load_bitmaps(feat_table_writer *w, feat_error *err) {
     return status;
 }
 
-static feat_status commit(feat_table_writer *w, feat_operation operation, int64_t known_at, feat_version_info *done,
-                          feat_error *err) {
+static feat_status commit(feat_table_writer *w, const feat_def *def, feat_operation operation, int64_t known_at,
+                          feat_version_info *done, feat_error *err) {
     feat_commit_record record;
     FEAT_TRY(usable(w, err));
     FEAT_TRY(feat_catalog_newest(w->db, &record, err));
@@ -569,7 +570,7 @@ static feat_status commit(feat_table_writer *w, feat_operation operation, int64_
         return feat_fail(err, FEAT_INTERNAL, "another commit was made while this one was written");
     if (w->added == 0 && w->removed == 0) {
         *done = record.info;
-        return FEAT_OK;
+        return def ? feat_defs_commit(w->db, def, 1, err) : FEAT_OK;
     }
     FEAT_TRY(feat_commit_check_time(&record.info, known_at, err)); /* before anything is written */
     FEAT_TRY(close_segment(w, err));
@@ -585,16 +586,21 @@ static feat_status commit(feat_table_writer *w, feat_operation operation, int64_
                                            .content = w->manifest.content}};
     FEAT_TRY(feat_manifest_store(&w->manifest, &w->objects, &record.manifest, err));
     FEAT_TRY(feat_object_writer_commit(&w->objects, err));
-    FEAT_TRY(feat_catalog_commit(w->db, &record, err));
+    FEAT_TRY(feat_catalog_commit(w->db, &record, def, err));
     *done = record.info;
     return FEAT_OK;
 }
 
-feat_status feat_table_writer_commit(feat_table_writer *w, feat_operation operation, int64_t known_at,
-                                     feat_version_info *done, feat_error *err) {
+feat_status feat_table_writer_commit_created(feat_table_writer *w, const feat_def *def, feat_operation operation,
+                                             int64_t known_at, feat_version_info *done, feat_error *err) {
     feat_version_info info;
-    feat_status status = commit(w, operation, known_at, &info, err);
+    feat_status status = commit(w, def, operation, known_at, &info, err);
     feat_table_writer_abort(w);
     if (status == FEAT_OK) *done = info;
     return status;
+}
+
+feat_status feat_table_writer_commit(feat_table_writer *w, feat_operation operation, int64_t known_at,
+                                     feat_version_info *done, feat_error *err) {
+    return feat_table_writer_commit_created(w, NULL, operation, known_at, done, err);
 }

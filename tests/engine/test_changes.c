@@ -130,6 +130,41 @@ START_TEST(test_restoring_without_memory) {
 }
 END_TEST
 
+/* Of a clone the definition and the rows are there, or none. */
+START_TEST(test_cloning_without_memory) {
+    shop s;
+    fill(&s);
+    shop_state before = shop_state_of(&s);
+    check_ok(&s, feat_db_lock(s.db, 0, &s.err));
+    for (int64_t at = 1;; at++) {
+        feat_commit done = {.rows_read = -7};
+        feat_catalog *now = NULL;
+        const feat_schema *copy = NULL;
+        feat_alloc_fail_after(at);
+        feat_status status = feat_clone_table(s.db, s.catalog, s.table, 1, "copy", 0, &done, &s.err);
+        feat_alloc_fail_after(0);
+        check_ok(&s, feat_catalog_load(s.db, &now, &s.err));
+        feat_status found = feat_catalog_table(now, "copy", &copy, NULL);
+        ck_assert_int_eq(found, status == FEAT_OK ? FEAT_OK : FEAT_NOT_FOUND);
+        if (status == FEAT_OK) {
+            feat_table_version *tv = NULL;
+            ck_assert(done.version == 5 && done.rows_added == 4);
+            check_ok(&s, feat_table_open(s.db, copy, 5, &tv, &s.err));
+            ck_assert_int_eq(feat_table_rows(tv), 4);
+            feat_table_close(tv);
+            feat_catalog_unref(now);
+            break;
+        }
+        feat_catalog_unref(now);
+        ck_assert_int_eq(status, FEAT_MEMORY);
+        ck_assert_int_eq(done.rows_read, -7);
+        check_unchanged(&s, &before, "clone");
+    }
+    feat_db_unlock(s.db);
+    shop_close(&s);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("changes");
     TCase *tests = tcase_create("changes");
@@ -138,6 +173,7 @@ int main(void) {
     tcase_add_test(tests, test_a_stream_outlives_its_handles);
     tcase_add_test(tests, test_without_memory);
     tcase_add_test(tests, test_restoring_without_memory);
+    tcase_add_test(tests, test_cloning_without_memory);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);

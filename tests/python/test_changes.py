@@ -1,4 +1,4 @@
-"""Changes of tables, differences of versions and restoring, beside contents that are kept in plain Python."""
+"""Changes of tables, differences of versions, restoring and cloning, beside contents that are kept in plain Python."""
 
 from __future__ import annotations
 
@@ -275,3 +275,89 @@ def test_layers_are_not_restored(filled: Any) -> None:
         filled.restore(filled.layer("spending"), version=1)
     view_changes = filled.changes(filled.layer("spending")).to_dict()
     assert set(view_changes["$change"]) == {"insert"}
+
+
+# ---- clones ----------------------------------------------------------------------------------------------------------
+
+
+def test_clone(filled: Any) -> None:
+    filled.upsert("purchases", row(amount=9.0))
+    size = (Path(filled.path) / "blocks.mdb").stat().st_size
+    done = filled.clone("purchases", "copy", version=1)
+    assert (done.version, done.rows_added, done.online) == (3, 4, "OK")
+    assert (Path(filled.path) / "blocks.mdb").stat().st_size - size <= 3 * 4096 * 4
+    with filled.snapshot() as snap:
+        assert sorted(zip(*(snap.table("copy").to_dict()[n] for n in ROWS))) == expected()
+        digest = snap.digest("copy")
+    with filled.snapshot(version=1) as snap:
+        assert snap.digest("purchases") == digest and snap.table("copy").to_dict()["amount"] == []
+    assert filled.history().to_dict()["operation"] == ["append", "upsert", "clone"]
+    assert filled.history("copy").to_dict()["rows_added"] == [4]
+    assert filled.changes("copy").to_dict()["$change"] == ["insert"] * 4
+    # Each goes its own way, with keys of its own.
+    with pytest.raises(libfeat.ConstraintError):
+        filled.append("copy", row(amount=9.0))
+    assert filled.upsert("copy", row(amount=8.0)).rows_replaced == 1
+    assert filled.delete("purchases", {"purchase_id": [1]}).rows_removed == 1
+    assert filled.append("copy", row(purchase_id=5)).rows_added == 1
+    with filled.snapshot() as snap:
+        assert snap.count("purchases") == 3 and snap.count("copy") == 5
+    filled.restore("copy", version=3)
+    with filled.snapshot() as snap:
+        assert snap.digest("copy") == digest
+    filled.clone("copy", "again")
+    filled.vacuum(dt.timedelta(0))
+    with libfeat.open(filled.path, mode="r") as reader, reader.snapshot() as snap:
+        assert snap.digest("copy") == snap.digest("again") == digest
+        assert snap.count("purchases") == 3
+    filled.define("DROP TABLE copy;")
+    filled.define("CREATE FEATURE VIEW v2 AS SELECT user_id, count(*) OVER () AS n FROM again GROUP BY user_id;")
+    assert filled.upsert("again", row(amount=1.0)).version > done.version
+
+
+def test_clones_of_altered_tables(filled: Any) -> None:
+    filled.define("DROP FEATURE SERVICE churn; DROP FEATURE VIEW spending;")
+    filled.define("ALTER TABLE purchases ADD COLUMN note TEXT DEFAULT 'old'; ALTER TABLE purchases DROP COLUMN vip;")
+    filled.append("purchases", {n: v for n, v in row(purchase_id=9, note="new").items() if n != "vip"})
+    filled.clone("purchases", "before", version=1)
+    filled.clone("purchases", "after")
+    for table in ("before", "after"):
+        filled.append(table, {n: v for n, v in row(purchase_id=10).items() if n != "vip"})
+    filled.define("ALTER TABLE before ADD COLUMN more BIGINT; ALTER TABLE after ADD COLUMN more BIGINT DEFAULT 3;")
+    with filled.snapshot() as snap:
+        before, after = snap.table("before").to_dict(), snap.table("after").to_dict()
+    assert "note" not in before and Counter(before["vip"]) == Counter([*ROWS["vip"], None]) and before["more"] == [None] * 5
+    assert "vip" not in after and Counter(after["note"]) == Counter(["old"] * 5 + ["new"]) and after["more"] == [3] * 6
+    for table, n in (("before", 5), ("after", 6)):
+        assert filled.delete(table, {"purchase_id": [1, 2, 3, 4, 9, 10]}).rows_removed == n
+        with filled.snapshot() as snap:
+            assert snap.digest(table) == "0" * 32
+    for version in range(filled.version + 1):
+        with filled.snapshot(version=version) as snap:
+            for table in ("before", "after", "purchases"):
+                assert snap.count(table) == len(snap.table(table).to_dict()["purchase_id"])
+
+
+def test_clones_that_cannot_be(filled: Any) -> None:
+    version = filled.version
+    for name in ("purchases", "PURCHASES", "spending"):
+        with pytest.raises(libfeat.ExistsError):
+            filled.clone("purchases", name)
+    with pytest.raises(libfeat.ArgumentError):
+        filled.clone("purchases", "")
+    with pytest.raises(libfeat.NotFoundError):
+        filled.clone("nothing", "copy")
+    with pytest.raises(libfeat.NotFoundError):
+        filled.clone("purchases", "copy", version=99)
+    with pytest.raises(libfeat.ArgumentError, match="known"):
+        filled.clone("purchases", "copy", known_at=T0)
+    with libfeat.open(filled.path, mode="r") as reader, pytest.raises(libfeat.ReadOnlyError):
+        reader.clone("purchases", "copy")
+    assert filled.version == version and filled.show("SHOW TABLES").to_dict()["name"] == ["purchases"]
+    # A table without rows is copied without a commit.
+    assert filled.clone("purchases", "empty", version=0).version == version
+    assert filled.show("SHOW TABLES").to_dict()["name"] == ["empty", "purchases"]
+    filled.append("empty", ROWS)
+    filled.materialize("spending", at=T0)
+    with pytest.raises(libfeat.ArgumentError, match="layer"):
+        filled.clone(filled.layer("spending"), "copy")

@@ -350,6 +350,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     # changes.h
     "feat_changes": (_status, [_handle, c_char_p, POINTER(At), POINTER(At), POINTER(ChangesOptions), _stream, _err]),
     "feat_diff": (_status, [_handle, POINTER(At), POINTER(At), _stream, _err]),
+    "feat_clone": (_status, [_handle, c_char_p, POINTER(At), c_char_p, c_int64, POINTER(Commit), _err]),
     "feat_restore": (_status, [_handle, c_char_p, POINTER(At), c_int64, POINTER(Commit), _err]),
     # retention.h
     "feat_pin": (_status, [_handle, POINTER(At), c_int64, c_char_p, POINTER(c_uint64), _err]),

@@ -472,6 +472,20 @@ class Store(Handle):
         c.check(status, err)
         return _commit(done)
 
+    def clone(
+        self, table: str, name: str, version: Optional[int] = None, at: Any = None, tag: Optional[str] = None, known_at: Any = None
+    ) -> Commit:
+        """Creates a table ``name`` with the columns, keys and rows that ``table`` had at a version (default: the newest). No row
+        is written: both refer to what is stored, and from then on each goes its own way."""
+        where = self._at(version, at, tag)
+        known = 0 if known_at is None else _time.instant(known_at, "known_at")
+        done, err = c.Commit(), c.Error()
+        status = c.lib.feat_clone(
+            self._open_pointer, text(table, "table"), byref(where), text(name, "name"), known, byref(done), byref(err)
+        )
+        c.check(status, err)
+        return _commit(done)
+
     def _point(self, where: Any, what: str) -> Optional[c.At]:
         """A version by number, by tag (a str), or by known time."""
         if where is None:
