@@ -321,6 +321,7 @@ static feat_status walk_node(walker *w, const feat_digest *key, unsigned level, 
                                : walk_node(w, &child, level - 1, left < each ? left : each, err);
         }
     }
+    if (status == FEAT_OK && (in.failed || in.at != in.end)) status = malformed(err, "a manifest");
     feat_buffer_done(&scratch);
     return status;
 }

@@ -142,6 +142,55 @@ START_TEST(test_damage) {
 }
 END_TEST
 
+/* Objects whose checksums are right and whose bytes are not: there is an error, or there is none, and nothing else. */
+START_TEST(test_hostile_objects) {
+    shop s;
+    fill(&s);
+    feat_env *env = feat_db_blocks(s.db);
+    size_t n = count_objects(&s), refused = 0;
+    uint64_t state = 7;
+    for (size_t round = 0; round < 40 * n; round++) {
+        MDB_txn *txn;
+        MDB_cursor *cursor;
+        MDB_val k, v;
+        uint8_t key[16], old[4096], changed[4096];
+        check_ok(&s, feat_env_begin(env, true, &txn, &s.err));
+        ck_assert_int_eq(mdb_cursor_open(txn, feat_env_dbi(env), &cursor), 0);
+        ck_assert_int_eq(mdb_cursor_get(cursor, &k, &v, MDB_FIRST), 0);
+        for (size_t skip = 0; skip < round % n; skip++) ck_assert_int_eq(mdb_cursor_get(cursor, &k, &v, MDB_NEXT), 0);
+        mdb_cursor_close(cursor);
+        ck_assert(v.mv_size > FEAT_ENVELOPE_SIZE && v.mv_size <= sizeof old);
+        memcpy(key, k.mv_data, sizeof key);
+        memcpy(old, v.mv_data, v.mv_size);
+        memcpy(changed, old, v.mv_size);
+        size_t all = v.mv_size, size = all - FEAT_ENVELOPE_SIZE;
+        for (int i = 0; i < 3; i++) {
+            state = state * UINT64_C(6364136223846793005) + 1442695040888963407u;
+            size_t place = (size_t)(state >> 33) % size, near = (size_t)(state >> 45) % 48;
+            changed[FEAT_ENVELOPE_SIZE + (i && near < size ? near : place)] = (uint8_t)(state >> 25);
+        }
+        if (state >> 62 == 0) size -= size / 3;
+        uint32_t kind = state >> 59 == 9 ? FEAT_KIND_CHUNKS : FEAT_KIND_DATA;
+        feat_envelope_seal(changed, kind, key, sizeof key, changed + FEAT_ENVELOPE_SIZE, size);
+        k = (MDB_val){sizeof key, key};
+        v = (MDB_val){size + FEAT_ENVELOPE_SIZE, changed};
+        ck_assert_int_eq(mdb_put(txn, feat_env_dbi(env), &k, &v, 0), 0);
+        check_ok(&s, feat_env_commit(env, txn, &s.err));
+        feat_retained done;
+        feat_status status = vacuum(&s, true, &done);
+        refused += status != FEAT_OK;
+        if (status != FEAT_OK) ck_assert_int_eq(status, FEAT_CORRUPT);
+        check_ok(&s, feat_env_begin(env, true, &txn, &s.err));
+        v = (MDB_val){all, old};
+        ck_assert_int_eq(mdb_put(txn, feat_env_dbi(env), &k, &v, 0), 0);
+        check_ok(&s, feat_env_commit(env, txn, &s.err));
+    }
+    ck_assert_uint_gt(refused, n);
+    check_rows(&s);
+    shop_close(&s);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("vacuum");
     TCase *tests = tcase_create("vacuum");
@@ -149,6 +198,7 @@ int main(void) {
     tcase_add_test(tests, test_counts);
     tcase_add_test(tests, test_without_memory);
     tcase_add_test(tests, test_damage);
+    tcase_add_test(tests, test_hostile_objects);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);
