@@ -99,7 +99,8 @@ static feat_status clone(feat_db *db, feat_catalog *catalog, const feat_schema *
     if (status == FEAT_OK) status = feat_table_writer_begin(db, &table, &writer, err);
     if (status == FEAT_OK) status = feat_table_writer_take(writer, source->table_id, version, rows, 0, err);
     if (status == FEAT_OK)
-        status = feat_table_writer_commit_created(writer, &def, FEAT_OPERATION_CLONE, known_at, &info, err);
+        status = feat_table_writer_commit_with(writer, &(feat_commit_extra){.def = &def}, FEAT_OPERATION_CLONE,
+                                               known_at, &info, err);
     else feat_table_writer_abort(writer);
     feat_buffer_done(&form);
     FEAT_TRY(status);

@@ -19,13 +19,19 @@ feat_status feat_catalog_manifest(feat_db *db, uint32_t table_id, uint64_t versi
 /* FEAT_ARGUMENT when a commit after `newest` cannot have this known time (0: the clock). */
 feat_status feat_commit_check_time(const feat_version_info *newest, int64_t known_at, feat_error *err);
 /* Makes `record` the newest commit in one synced transaction; it fills in version, parent, known time (0: the clock)
- * and the chain. `def`, unless NULL, becomes an entry of the log of definitions with it. */
-feat_status feat_catalog_commit(feat_db *db, feat_commit_record *record, const feat_def *def, feat_error *err);
+ * and the chain. What `extra` (may be NULL) holds is part of the
+ * transaction. */
+feat_status feat_catalog_commit(feat_db *db, feat_commit_record *record, const feat_commit_extra *extra,
+                                feat_error *err);
+/* Within a transaction: how far an application has come with a table. */
+feat_status feat_application_put(feat_db *db, MDB_txn *txn, uint32_t table_id, const feat_application *application,
+                                 uint64_t version, feat_error *err);
 /* Adds entries to the log of definitions within a transaction. */
 feat_status feat_defs_put(feat_db *db, MDB_txn *txn, const feat_def *defs, size_t n, feat_error *err);
 
 /* Shared by the files of the catalog. Keys are a letter and big-endian numbers, so that their order is that of the
  * numbers. */
+#define FEAT_KEY_APPLICATION 'A' /* digest of table and name; the next free one on a collision */
 #define FEAT_KEY_COMMIT      'C' /* u64 version */
 #define FEAT_KEY_DEFINITION  'D' /* u64 sequence, u8 section, u24 piece */
 #define FEAT_KEY_TIME        'K' /* u64 known time with the sign bit turned */

@@ -107,6 +107,8 @@ feat_status feat_version_newest(feat_db *db, uint64_t *version, feat_error *err)
 feat_status feat_version_resolve(feat_db *db, const feat_at *at, uint64_t *version, feat_error *err);
 /* The commit that made a version above 0. */
 feat_status feat_version_read(feat_db *db, uint64_t version, feat_version_info *info, feat_error *err);
+/* The last commit of a table; 0: none. */
+feat_status feat_version_of_table(feat_db *db, uint32_t table_id, uint64_t *version, feat_error *err);
 /* Commits in order, all of them (table_id 0) or one table's. Memory from `arena`. */
 feat_status feat_version_list(feat_db *db, uint32_t table_id, feat_arena *arena, feat_version_info **infos, size_t *n,
                               feat_error *err);
@@ -126,6 +128,20 @@ feat_status feat_tag_put(feat_db *db, const char *name, uint64_t version, feat_e
 feat_status feat_tag_remove(feat_db *db, const char *name, feat_error *err);
 /* By version, then by the bytes of the name. Memory from `arena`. */
 feat_status feat_tag_list(feat_db *db, feat_arena *arena, feat_tag_info **tags, size_t *n, feat_error *err);
+
+/* ---- Applications: who writes a table, and how far it has come in its own count. ---- */
+
+typedef struct feat_application {
+    const char *name; /* 1 to 1,024 bytes */
+    uint64_t sequence;
+} feat_application;
+
+/* The sequence and the version of the application's last commit of the table. FEAT_ARGUMENT: it can be no name. */
+feat_status feat_application_find(feat_db *db, uint32_t table_id, const char *name, bool *found, uint64_t *sequence,
+                                  uint64_t *version, feat_error *err);
+/* Keeps a sequence of a call that changed nothing. The lock must be held. */
+feat_status feat_application_commit(feat_db *db, uint32_t table_id, const feat_application *application,
+                                    uint64_t version, feat_error *err);
 
 /* ---- Which versions stay. ---- */
 
@@ -257,9 +273,13 @@ bool feat_table_writer_pending(const feat_table_writer *w, feat_row_address row)
  * deleted no version is made and `done` describes the newest. */
 feat_status feat_table_writer_commit(feat_table_writer *w, feat_operation operation, int64_t known_at,
                                      feat_version_info *done, feat_error *err);
-/* The same, and adds an entry to the log of definitions in that transaction, which must be the table's: both are there,
- * or none. With nothing added or deleted the entry alone is added. */
-feat_status feat_table_writer_commit_created(feat_table_writer *w, const feat_def *def, feat_operation operation,
-                                             int64_t known_at, feat_version_info *done, feat_error *err);
+/* What becomes durable with a commit, or alone where nothing was added or deleted. */
+typedef struct feat_commit_extra {
+    const feat_def *def;                 /* an entry of the log of definitions: the table's; NULL: none */
+    const feat_application *application; /* NULL: none */
+} feat_commit_extra;
+feat_status feat_table_writer_commit_with(feat_table_writer *w, const feat_commit_extra *extra,
+                                          feat_operation operation, int64_t known_at, feat_version_info *done,
+                                          feat_error *err);
 
 #endif

@@ -561,8 +561,8 @@ static feat_status load_bitmaps(feat_table_writer *w, feat_error *err) {
     return status;
 }
 
-static feat_status commit(feat_table_writer *w, const feat_def *def, feat_operation operation, int64_t known_at,
-                          feat_version_info *done, feat_error *err) {
+static feat_status commit(feat_table_writer *w, const feat_commit_extra *extra, feat_operation operation,
+                          int64_t known_at, feat_version_info *done, feat_error *err) {
     feat_commit_record record;
     FEAT_TRY(usable(w, err));
     FEAT_TRY(feat_catalog_newest(w->db, &record, err));
@@ -570,7 +570,9 @@ static feat_status commit(feat_table_writer *w, const feat_def *def, feat_operat
         return feat_fail(err, FEAT_INTERNAL, "another commit was made while this one was written");
     if (w->added == 0 && w->removed == 0) {
         *done = record.info;
-        return def ? feat_defs_commit(w->db, def, 1, err) : FEAT_OK;
+        if (extra && extra->def) FEAT_TRY(feat_defs_commit(w->db, extra->def, 1, err));
+        if (!extra || !extra->application) return FEAT_OK;
+        return feat_application_commit(w->db, w->schema->table_id, extra->application, record.info.version, err);
     }
     FEAT_TRY(feat_commit_check_time(&record.info, known_at, err)); /* before anything is written */
     FEAT_TRY(close_segment(w, err));
@@ -586,15 +588,16 @@ static feat_status commit(feat_table_writer *w, const feat_def *def, feat_operat
                                            .content = w->manifest.content}};
     FEAT_TRY(feat_manifest_store(&w->manifest, &w->objects, &record.manifest, err));
     FEAT_TRY(feat_object_writer_commit(&w->objects, err));
-    FEAT_TRY(feat_catalog_commit(w->db, &record, def, err));
+    FEAT_TRY(feat_catalog_commit(w->db, &record, extra, err));
     *done = record.info;
     return FEAT_OK;
 }
 
-feat_status feat_table_writer_commit_created(feat_table_writer *w, const feat_def *def, feat_operation operation,
-                                             int64_t known_at, feat_version_info *done, feat_error *err) {
+feat_status feat_table_writer_commit_with(feat_table_writer *w, const feat_commit_extra *extra,
+                                          feat_operation operation, int64_t known_at, feat_version_info *done,
+                                          feat_error *err) {
     feat_version_info info;
-    feat_status status = commit(w, def, operation, known_at, &info, err);
+    feat_status status = commit(w, extra, operation, known_at, &info, err);
     feat_table_writer_abort(w);
     if (status == FEAT_OK) *done = info;
     return status;
@@ -602,5 +605,5 @@ feat_status feat_table_writer_commit_created(feat_table_writer *w, const feat_de
 
 feat_status feat_table_writer_commit(feat_table_writer *w, feat_operation operation, int64_t known_at,
                                      feat_version_info *done, feat_error *err) {
-    return feat_table_writer_commit_created(w, NULL, operation, known_at, done, err);
+    return feat_table_writer_commit_with(w, NULL, operation, known_at, done, err);
 }

@@ -331,4 +331,53 @@ START_TEST(tags_of_one_digest) {
 }
 END_TEST
 
-RUN("store/catalog", definitions, versions, chain, tags, tags_come_and_go, tags_of_one_digest)
+static feat_catalog_key application_key(uint32_t table_id, const char *name) {
+    feat_buffer bytes;
+    feat_buffer_init(&bytes);
+    feat_buffer_u32(&bytes, table_id);
+    feat_buffer_text(&bytes, name);
+    feat_digest digest = feat_digest_of(bytes.data, bytes.size);
+    feat_buffer_done(&bytes);
+    feat_catalog_key key = {.size = 17, .bytes = {(uint8_t)FEAT_KEY_APPLICATION}};
+    memcpy(key.bytes + 1, digest.bytes, 16);
+    return key;
+}
+
+/* Each table and name counts for itself, also where another one stands in its place. */
+START_TEST(applications) {
+    feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
+    MDB_txn *txn;
+    feat_buffer other;
+    bool found = true;
+    uint64_t sequence = 0, version = 0;
+    feat_catalog_key taken = application_key(7, "loader");
+    OK(feat_db_lock(db, 0, err));
+    feat_buffer_init(&other);
+    feat_buffer_be64(&other, 99);
+    feat_buffer_be64(&other, 98);
+    feat_buffer_u32(&other, 8); /* another table */
+    feat_buffer_text(&other, "loader");
+    OK(feat_env_begin(feat_db_catalog(db), true, &txn, err));
+    OK(feat_catalog_put(db, txn, &taken, FEAT_KIND_APPLICATION, other.data, other.size, err));
+    OK(feat_env_commit(feat_db_catalog(db), txn, err));
+    feat_buffer_done(&other);
+    OK(feat_application_find(db, 7, "loader", &found, &sequence, &version, err));
+    ck_assert(!found);
+    for (uint64_t i = 1; i <= 3; i++) {
+        OK(feat_application_commit(db, 7, &(feat_application){"loader", 10 * i}, i, err));
+        OK(feat_application_commit(db, 7, &(feat_application){"load", 100 * i}, i + 1, err));
+        OK(feat_application_find(db, 7, "loader", &found, &sequence, &version, err));
+        ck_assert(found && sequence == 10 * i && version == i);
+        OK(feat_application_find(db, 7, "load", &found, &sequence, &version, err));
+        ck_assert(found && sequence == 100 * i && version == i + 1);
+    }
+    OK(feat_application_find(db, 8, "load", &found, &sequence, &version, err));
+    ck_assert(!found);
+    FAILS(feat_application_find(db, 8, "", &found, &sequence, &version, err), FEAT_ARGUMENT, "1 to");
+    feat_db_unlock(db);
+    FAILS(feat_application_commit(db, 7, &(feat_application){"loader", 1}, 1, err), FEAT_INTERNAL, "lock");
+    feat_db_unref(db);
+}
+END_TEST
+
+RUN("store/catalog", definitions, versions, chain, tags, tags_come_and_go, tags_of_one_digest, applications)

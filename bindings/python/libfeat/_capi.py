@@ -105,7 +105,15 @@ class OpenOptions(Structure):
 
 
 class WriteOptions(Structure):
-    _fields_ = [("size", c_size_t), ("mode", c_int), ("on_conflict", c_int), ("known_at", c_int64)]
+    _fields_ = [
+        ("size", c_size_t),
+        ("mode", c_int),
+        ("on_conflict", c_int),
+        ("known_at", c_int64),
+        ("expected_version", POINTER(c_uint64)),
+        ("application", c_char_p),
+        ("sequence", c_uint64),
+    ]
 
 
 class Commit(Structure):
@@ -118,6 +126,7 @@ class Commit(Structure):
         ("rows_removed", c_int64),
         ("rows_skipped", c_int64),
         ("online", c_int),
+        ("repeated", c_int),
     ]
 
 

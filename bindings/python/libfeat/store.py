@@ -45,6 +45,12 @@ def _service_version(number: Optional[int]) -> int:
     return int(number)
 
 
+def _count(number: Any, what: str) -> int:
+    if isinstance(number, bool) or not hasattr(number, "__index__") or not 0 <= int(number) < 2**64:
+        raise ArgumentError(f"{what}={number!r}: a whole number from 0")
+    return int(number)
+
+
 def _threads(number: int) -> int:
     if isinstance(number, bool) or not hasattr(number, "__index__") or not 0 <= int(number) <= 4096:
         raise ArgumentError(f"threads={number!r}: a whole number from 0 (one for each processor) to 4,096")
@@ -105,6 +111,7 @@ class Commit(NamedTuple):
     rows_removed: int  #: stored rows that a delete or an overwrite took away
     rows_skipped: int  #: rows equal to a stored one or to another of the call, or ignored; of a delete, rows that named none
     online: str  #: "OK", or the code that says why deployed services lag behind
+    repeated: bool  #: the application made this call, or a later one, before: nothing was done
 
 
 def _commit(done: c.Commit) -> Commit:
@@ -117,6 +124,7 @@ def _commit(done: c.Commit) -> Commit:
         done.rows_removed,
         done.rows_skipped,
         CODES.get(done.online, "UNKNOWN"),
+        bool(done.repeated),
     )
 
 
@@ -339,7 +347,7 @@ class Store(Handle):
 
     # ---- data in ----
 
-    def append(self, table: str, data: Any, on_conflict: str = "skip_identical", known_at: Any = None) -> Commit:
+    def append(self, table: str, data: Any, on_conflict: str = "skip_identical", known_at: Any = None, **options: Any) -> Commit:
         """Appends rows in one commit, durable on return.
 
         ``data`` is a pandas, polars or pyarrow table, a duckdb relation, anything with ``__arrow_c_stream__``, a dict of
@@ -348,37 +356,58 @@ class Store(Handle):
         ``on_conflict`` says what happens to a row whose UNIQUE key is stored already: ``"skip_identical"`` (an equal row is
         skipped, a different one is an error), ``"error"``, ``"ignore"``, ``"replace"``. ``known_at`` sets the known time of
         the commit, for imports and replays.
+
+        This and every other way of writing takes ``expected_version`` (the write is a ``ConflictError`` when the table has a
+        commit behind that version) and, together, ``application`` (a name) and ``sequence`` (a whole number that rises from
+        call to call of that application on that table): a call with the last sequence or one below it was made before and
+        changes nothing, so that a write whose outcome is not known can be made again.
         """
-        return self._write(table, data, c.WRITE_APPEND, choice(on_conflict, _CONFLICT, "on_conflict"), known_at)
+        return self._write(table, data, c.WRITE_APPEND, choice(on_conflict, _CONFLICT, "on_conflict"), known_at, **options)
 
-    def upsert(self, table: str, data: Any, known_at: Any = None) -> Commit:
+    def upsert(self, table: str, data: Any, known_at: Any = None, **options: Any) -> Commit:
         """Writes rows that replace those with their UNIQUE keys, for all times. ``data`` as in ``append``."""
-        return self._write(table, data, c.WRITE_UPSERT, c.CONFLICT_SKIP_IDENTICAL, known_at)
+        return self._write(table, data, c.WRITE_UPSERT, c.CONFLICT_SKIP_IDENTICAL, known_at, **options)
 
-    def delete(self, table: str, keys: Any, known_at: Any = None) -> Commit:
+    def delete(self, table: str, keys: Any, known_at: Any = None, **options: Any) -> Commit:
         """Retracts the rows with these UNIQUE keys, for all times: as if they had never been written.
 
         ``keys`` is data as in ``append`` with the columns of the table's UNIQUE key (of a dimension without one: its entity
         key and event time); other columns are passed over. A key that no row has is counted as skipped.
         """
-        return self._write(table, keys, c.WRITE_DELETE, c.CONFLICT_SKIP_IDENTICAL, known_at)
+        return self._write(table, keys, c.WRITE_DELETE, c.CONFLICT_SKIP_IDENTICAL, known_at, **options)
 
-    def end(self, table: str, keys: Any, on_conflict: str = "skip_identical", known_at: Any = None) -> Commit:
+    def end(self, table: str, keys: Any, on_conflict: str = "skip_identical", known_at: Any = None, **options: Any) -> Commit:
         """Says that keys of a dimension cease to exist from the given times on.
 
         ``keys`` is data as in ``append`` with the columns of the entity key and the event time; other columns are passed
         over. An end takes the place of a row of that key and time, so ``on_conflict`` decides when there is one.
         """
-        return self._write(table, keys, c.WRITE_END, choice(on_conflict, _CONFLICT, "on_conflict"), known_at)
+        return self._write(table, keys, c.WRITE_END, choice(on_conflict, _CONFLICT, "on_conflict"), known_at, **options)
 
-    def overwrite(self, table: str, data: Any, known_at: Any = None) -> Commit:
+    def overwrite(self, table: str, data: Any, known_at: Any = None, **options: Any) -> Commit:
         """Puts rows in the place of all that the table holds, in one commit. ``data`` as in ``append``."""
-        return self._write(table, data, c.WRITE_OVERWRITE, c.CONFLICT_SKIP_IDENTICAL, known_at)
+        return self._write(table, data, c.WRITE_OVERWRITE, c.CONFLICT_SKIP_IDENTICAL, known_at, **options)
 
-    def _write(self, table: str, data: Any, mode: int, on_conflict: int, known_at: Any) -> Commit:
+    def _write(
+        self,
+        table: str,
+        data: Any,
+        mode: int,
+        on_conflict: int,
+        known_at: Any,
+        expected_version: Optional[int] = None,
+        application: Optional[str] = None,
+        sequence: Optional[int] = None,
+    ) -> Commit:
         name = text(table, "table")
         opt = c.WriteOptions(size=ctypes.sizeof(c.WriteOptions), mode=mode, on_conflict=on_conflict)
         opt.known_at = 0 if known_at is None else _time.instant(known_at, "known_at")
+        if expected_version is not None:
+            opt.expected_version = ctypes.pointer(ctypes.c_uint64(_count(expected_version, "expected_version")))
+        if (application is None) != (sequence is None):
+            raise ArgumentError("application and sequence belong together")
+        if application is not None:
+            opt.application, opt.sequence = text(application, "application"), _count(sequence, "sequence")
         handle = self._open_pointer
         rows = _arrow.source(data)
         done, err = c.Commit(), c.Error()
