@@ -361,3 +361,22 @@ def test_clones_that_cannot_be(filled: Any) -> None:
     filled.materialize("spending", at=T0)
     with pytest.raises(libfeat.ArgumentError, match="layer"):
         filled.clone(filled.layer("spending"), "copy")
+
+
+def test_rows_that_come_back_are_served_as_they_were(filled: Any) -> None:
+    """Over restores a row is shown by stretches of versions, not from one on."""
+    filled.upsert("purchases", row(amount=100.0))
+    filled.delete("purchases", {"purchase_id": [3]})
+    filled.restore("purchases", version=1)
+    filled.upsert("purchases", row(purchase_id=2, amount=50.0))
+    filled.restore("purchases", version=3)
+    filled.restore("purchases", version=5)
+    n = len(SPINE["at"])
+    versions = range(1, filled.version + 1)
+    want = [filled.training_set("churn", SPINE, timestamp="at", version=v).to_dict() for v in versions]
+    spine = {name: [value for _ in versions for value in values] for name, values in SPINE.items()}
+    spine["served"] = [v for v in versions for _ in range(n)]
+    got = filled.training_set("churn", spine, timestamp="at", as_served=True, position="served").to_dict()
+    for name in WANT:
+        assert got[name] == [value for each in want for value in each[name]]
+    assert want[3] == want[0] != want[1] and want[5] == want[2] and want[6] == want[4]
