@@ -10,6 +10,8 @@
 #include "feat/show.h"
 #include "feat/write.h"
 #include "feat/snapshot.h"
+#include "feat/changes.h"
+#include "feat/retention.h"
 #include "feat/training.h"
 #include "feat/materialize.h"
 #include "feat/online.h"

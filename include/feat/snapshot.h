@@ -78,6 +78,13 @@ FEAT_API feat_status feat_history(feat_store *store, const char *table, struct A
  *  FEAT_EXISTS. `at` NULL is the newest. */
 FEAT_API feat_status feat_tag(feat_store *store, const char *name, const feat_at *at, feat_error *err);
 
+/** Takes a tag away; its version stays. The name can be given again, to any version.
+ *  Errors: FEAT_NOT_FOUND (no such tag), FEAT_BUSY, FEAT_READ_ONLY. */
+FEAT_API feat_status feat_untag(feat_store *store, const char *name, feat_error *err);
+
+/** Streams the tags by version, then by the bytes of their names: tag, version, known_time (NULL for version 0). */
+FEAT_API feat_status feat_tags(feat_store *store, struct ArrowArrayStream *out, feat_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -32,11 +32,16 @@ typedef struct feat_write_options {
     size_t size;
     feat_write_mode mode;
     feat_on_conflict on_conflict;
-    int64_t known_at; /**< known time of the commit in µs, above that of the previous one; 0: now */
+    int64_t known_at;                 /**< known time of the commit in µs, above that of the previous one; 0: now */
+    const uint64_t *expected_version; /**< NULL: none; else FEAT_CONFLICT when the table has a commit behind this
+                                         version, so that what was decided by reading it still holds */
+    const char *application;          /**< NULL: none; else the name of who writes, 1 to 1,024 bytes */
+    uint64_t sequence; /**< of this call, in the application's own count for this table, which only rises: a call with
+                          the last one or one below it was made before, and changes nothing */
 } feat_write_options;
 
 #define FEAT_WRITE_OPTIONS_INIT                                                                                        \
-    { sizeof(feat_write_options), FEAT_WRITE_APPEND, FEAT_CONFLICT_SKIP_IDENTICAL, 0 }
+    { sizeof(feat_write_options), FEAT_WRITE_APPEND, FEAT_CONFLICT_SKIP_IDENTICAL, 0, NULL, NULL, 0 }
 
 /** What a write did. */
 typedef struct feat_commit {
@@ -50,6 +55,8 @@ typedef struct feat_commit {
                                 named none */
     feat_status
         online; /**< FEAT_OK, or why deployed services lag behind `version`; the next write or feat_deploy catches up */
+    int repeated; /**< not 0: the application has made this call, or a later one, before; `version` is that of its last
+                   */
 } feat_commit;
 
 /** Writes the rows of `rows` to `table` in one commit. The stream is consumed: released in every case.
@@ -62,8 +69,8 @@ typedef struct feat_commit {
  * (integers into DOUBLE up to 2^53 in size, float32, utf8 / large_utf8 / utf8_view and dictionaries of them, timestamps
  * in s, ms, µs, ns, date32, date64). Naive timestamps are UTC. `opt` may be NULL; `done` may be NULL. On failure the
  * store is as it was. Errors: FEAT_SCHEMA (names the column, both types, and the row where there is one),
- * FEAT_CONSTRAINT (names the row), FEAT_NOT_FOUND, FEAT_BUSY, FEAT_READ_ONLY, FEAT_CANCELLED (the stream failed),
- * FEAT_IO. */
+ * FEAT_CONSTRAINT (names the row), FEAT_CONFLICT, FEAT_NOT_FOUND, FEAT_BUSY, FEAT_READ_ONLY, FEAT_CANCELLED (the stream
+ * failed), FEAT_IO. */
 FEAT_API feat_status feat_write(feat_store *store, const char *table, struct ArrowArrayStream *rows,
                                 const feat_write_options *opt, feat_commit *done, feat_error *err);
 

@@ -14,4 +14,7 @@ struct feat_snapshot {
     uint64_t version;
 };
 
+/* The version that a caller names; NULL: the newest. `call` stands in messages. */
+feat_status feat_at_resolve(feat_db *db, const char *call, const feat_at *at, uint64_t *version, feat_error *err);
+
 #endif

@@ -6,7 +6,7 @@
 #include "base/fpenv.h"
 #include "engine/engine.h"
 
-static feat_status resolve(feat_db *db, const char *call, const feat_at *at, uint64_t *version, feat_error *err) {
+feat_status feat_at_resolve(feat_db *db, const char *call, const feat_at *at, uint64_t *version, feat_error *err) {
     feat_at newest = FEAT_AT_INIT;
     if (!at) at = &newest;
     if (at->size != sizeof *at)
@@ -21,7 +21,7 @@ feat_status feat_snapshot_open(feat_store *store, const feat_at *at, feat_snapsh
     uint64_t version = 0;
     if (!store || !snap) return feat_fail(err, FEAT_ARGUMENT, "feat_snapshot_open: store and snap must not be NULL");
     FEAT_TRY(feat_db_check(store->db, err));
-    FEAT_TRY(resolve(store->db, "feat_snapshot_open", at, &version, err));
+    FEAT_TRY(feat_at_resolve(store->db, "feat_snapshot_open", at, &version, err));
     feat_snapshot *s = feat_alloc_zero(1, sizeof *s);
     if (!s) return feat_fail_memory(err);
     s->db = feat_db_ref(store->db);
@@ -115,9 +115,24 @@ feat_status feat_tag(feat_store *store, const char *name, const feat_at *at, fea
     uint64_t version = 0;
     if (!store || !name) return feat_fail(err, FEAT_ARGUMENT, "feat_tag: store and name must not be NULL");
     FEAT_TRY(feat_db_check(store->db, err));
-    FEAT_TRY(resolve(store->db, "feat_tag", at, &version, err));
+    FEAT_TRY(feat_at_resolve(store->db, "feat_tag", at, &version, err));
     FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
     feat_status status = feat_tag_put(store->db, name, version, err);
     feat_db_unlock(store->db);
     return status;
+}
+
+feat_status feat_untag(feat_store *store, const char *name, feat_error *err) {
+    if (!store || !name) return feat_fail(err, FEAT_ARGUMENT, "feat_untag: store and name must not be NULL");
+    FEAT_TRY(feat_db_check(store->db, err));
+    FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
+    feat_status status = feat_tag_remove(store->db, name, err);
+    feat_db_unlock(store->db);
+    return status;
+}
+
+feat_status feat_tags(feat_store *store, struct ArrowArrayStream *out, feat_error *err) {
+    if (!store || !out) return feat_fail(err, FEAT_ARGUMENT, "feat_tags: store and out must not be NULL");
+    FEAT_TRY(feat_db_check(store->db, err));
+    return feat_tags_stream(store->db, out, err);
 }

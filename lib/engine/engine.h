@@ -60,6 +60,14 @@ feat_status feat_explain_run(feat_db *db, const char *name, feat_buffer *out, fe
 feat_status feat_ingest(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
                         const feat_write_options *opt, feat_commit *done, feat_error *err);
 
+/* Puts what a table held at a version in the place of what it holds. The lock must be held. */
+feat_status feat_restore_table(feat_db *db, const feat_schema *table, uint64_t version, int64_t known_at,
+                               feat_commit *done, feat_error *err);
+
+/* Creates a table called `name` with the columns and rows that another had at a version. The lock must be held. */
+feat_status feat_clone_table(feat_db *db, feat_catalog *catalog, const feat_schema *source, uint64_t version,
+                             const char *name, int64_t known_at, feat_commit *done, feat_error *err);
+
 /* ---- Reading. The streams hold references to what they need. ---- */
 feat_status feat_scan(feat_db *db, feat_catalog *catalog, const feat_schema *table, uint64_t version,
                       const char *const *columns, size_t n_columns, bool ended, struct ArrowArrayStream *out,
@@ -71,6 +79,15 @@ feat_status feat_table_at(feat_db *db, feat_catalog *catalog, const feat_schema 
 /* `table` NULL: all commits. */
 feat_status feat_history_stream(feat_db *db, feat_catalog *catalog, const feat_schema *table,
                                 struct ArrowArrayStream *out, feat_error *err);
+
+/* Names of versions, and those that are pinned. */
+feat_status feat_tags_stream(feat_db *db, struct ArrowArrayStream *out, feat_error *err);
+feat_status feat_pins_stream(feat_db *db, struct ArrowArrayStream *out, feat_error *err);
+
+/* Removes the versions that nothing needs of those below both the newest `keep_versions` and what was the newest at
+ * `keep_from`. The lock must be held. */
+feat_status feat_vacuum_run(feat_db *db, feat_catalog *catalog, uint64_t keep_versions, int64_t keep_from, bool dry_run,
+                            feat_retained *done, feat_error *err);
 
 /* ---- Training sets. The spine is released in every case. ---- */
 feat_status feat_training_build(feat_db *db, feat_catalog *catalog, const feat_service *service, uint64_t version,

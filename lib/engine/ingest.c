@@ -256,7 +256,10 @@ static feat_status commit(ingest *g, feat_commit *done, feat_error *err) {
     feat_version_info info;
     feat_table_writer *writer = g->writer;
     g->writer = NULL;
-    FEAT_TRY(feat_table_writer_commit(writer, operation_of(g->options.mode), g->options.known_at, &info, err));
+    feat_application application = {g->options.application, g->options.sequence};
+    feat_commit_extra extra = {.application = g->options.application ? &application : NULL};
+    FEAT_TRY(
+        feat_table_writer_commit_with(writer, &extra, operation_of(g->options.mode), g->options.known_at, &info, err));
     if (done)
         *done = (feat_commit){.version = info.version,
                               .known_time = info.known_time,
@@ -269,13 +272,40 @@ static feat_status commit(ingest *g, feat_commit *done, feat_error *err) {
     return FEAT_OK;
 }
 
+/* Whether the call was made before; if so, `done` says when. */
+static feat_status find_repeated(const ingest *g, feat_db *db, bool *repeated, feat_commit *done, feat_error *err) {
+    uint64_t sequence, version;
+    feat_version_info info = {0};
+    *repeated = false;
+    if (!g->options.application) return FEAT_OK;
+    FEAT_TRY(feat_application_find(db, g->table->table_id, g->options.application, repeated, &sequence, &version, err));
+    *repeated = *repeated && g->options.sequence <= sequence;
+    if (!*repeated) return FEAT_OK;
+    if (version > 0) FEAT_TRY(feat_version_read(db, version, &info, err));
+    if (done) *done = (feat_commit){.version = version, .known_time = info.known_time, .repeated = 1};
+    return FEAT_OK;
+}
+
+static feat_status check_expected(const ingest *g, feat_db *db, feat_error *err) {
+    uint64_t last;
+    if (!g->options.expected_version) return FEAT_OK;
+    FEAT_TRY(feat_version_of_table(db, g->table->table_id, &last, err));
+    if (last <= *g->options.expected_version) return FEAT_OK;
+    return feat_fail(err, FEAT_CONFLICT,
+                     "table '%s' was changed by version %llu, behind the expected %llu; read it again and decide anew",
+                     g->table->name, (unsigned long long)last, (unsigned long long)*g->options.expected_version);
+}
+
 feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
                               const feat_write_options *opt, size_t part_rows, feat_commit *done, feat_error *err) {
     ingest g = {.table = table, .options = FEAT_WRITE_OPTIONS_INIT, .part_rows = part_rows, .part_room = part_room()};
     if (opt) g.options = *opt;
     g.unique = (feat_unique){.table = table, .mode = g.options.mode, .on_conflict = g.options.on_conflict};
+    bool repeated = false;
     feat_status status = check_options(table, &g.options, err);
-    if (status != FEAT_OK) {
+    if (status == FEAT_OK) status = find_repeated(&g, db, &repeated, done, err);
+    if (status == FEAT_OK && !repeated) status = check_expected(&g, db, err);
+    if (status != FEAT_OK || repeated) {
         rows->release(rows);
         rows->release = NULL;
         return status;

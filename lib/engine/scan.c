@@ -8,7 +8,7 @@
 #include "base/fpenv.h"
 #include "column/arrow.h"
 #include "column/utf8.h"
-#include "engine/engine.h"
+#include "engine/scan.h"
 #include "sql/sql.h"
 
 #define BATCH_ROWS ((size_t)65536)
@@ -21,8 +21,7 @@ static void release_arrays(struct ArrowArray *arrays, size_t n) {
     feat_free(arrays);
 }
 
-/* Moves `n` columns of `length` rows out; they are empty after, also on failure. */
-static feat_status batch_out(feat_column *columns, size_t n, size_t length, struct ArrowArray *out, feat_error *err) {
+feat_status feat_scan_batch(feat_column *columns, size_t n, size_t length, struct ArrowArray *out, feat_error *err) {
     struct ArrowArray *arrays = feat_alloc_zero(n, sizeof *arrays);
     if (!arrays) return feat_fail_memory(err);
     feat_status status = FEAT_OK;
@@ -32,9 +31,8 @@ static feat_status batch_out(feat_column *columns, size_t n, size_t length, stru
     return status;
 }
 
-/* A stream of struct batches over `producer`. Takes nothing on failure. */
-static feat_status stream_out(const feat_field *const *fields, size_t n, const char *const *metadata, size_t n_pairs,
-                              feat_arrow_producer producer, struct ArrowArrayStream *out, feat_error *err) {
+feat_status feat_scan_stream(const feat_field *const *fields, size_t n, const char *const *metadata, size_t n_pairs,
+                             feat_arrow_producer producer, struct ArrowArrayStream *out, feat_error *err) {
     struct ArrowSchema *children = feat_alloc_zero(n, sizeof *children), schema = {0};
     if (!children) return feat_fail_memory(err);
     feat_status status = FEAT_OK;
@@ -138,13 +136,13 @@ static feat_status scan_produce(scan *s, struct ArrowArray *out, feat_error *err
     if (rows > BATCH_ROWS) rows = BATCH_ROWS;
     feat_status status;
     if (!s->live && rows == s->n_live) { /* the whole segment: its columns are handed over as they are */
-        status = batch_out(s->columns, s->n_columns, rows, out, err);
+        status = feat_scan_batch(s->columns, s->n_columns, rows, out, err);
     } else {
         feat_column *columns = feat_alloc_array(s->n_columns, sizeof *columns);
         if (!columns) return feat_fail_memory(err);
         for (size_t i = 0; i < s->n_columns; i++) feat_column_init(&columns[i], s->columns[i].type);
         status = scan_copy(s, rows, columns, err);
-        if (status == FEAT_OK) status = batch_out(columns, s->n_columns, rows, out, err);
+        if (status == FEAT_OK) status = feat_scan_batch(columns, s->n_columns, rows, out, err);
         for (size_t i = 0; i < s->n_columns; i++) feat_column_done(&columns[i]);
         feat_free(columns);
     }
@@ -200,8 +198,7 @@ static feat_status scan_choose(scan *s, const char *const *names, size_t n, feat
     return FEAT_OK;
 }
 
-/* Ended rows have NULL in columns that other rows must not have it in. */
-static bool never_null(const feat_schema *table, uint32_t field) {
+bool feat_scan_never_null(const feat_schema *table, uint32_t field) {
     if (!table->fields[field].not_null || !table->dimension) return table->fields[field].not_null;
     for (size_t i = 0; i < table->n_unique; i++)
         if (table->unique[i] == field) return true;
@@ -217,12 +214,12 @@ static feat_status scan_stream(scan *s, uint64_t version, struct ArrowArrayStrea
     const char *metadata[] = {"libfeat.table", s->table->name, "libfeat.version", number};
     for (size_t i = 0; i < s->n_columns && status == FEAT_OK; i++) {
         copies[i] = s->table->fields[s->fields[i]];
-        if (s->ended) copies[i].not_null = never_null(s->table, s->fields[i]);
+        if (s->ended) copies[i].not_null = feat_scan_never_null(s->table, s->fields[i]);
         fields[i] = &copies[i];
     }
     if (status == FEAT_OK)
-        status =
-            stream_out(fields, s->n_columns, metadata, 2, (feat_arrow_producer){scan_next, scan_free, s}, out, err);
+        status = feat_scan_stream(fields, s->n_columns, metadata, 2, (feat_arrow_producer){scan_next, scan_free, s},
+                                  out, err);
     feat_free(fields);
     feat_free(copies);
     return status;
@@ -285,6 +282,8 @@ static const char *operation_name(feat_operation operation) {
     case FEAT_OPERATION_DELETE: return "delete";
     case FEAT_OPERATION_END: return "end";
     case FEAT_OPERATION_OVERWRITE: return "overwrite";
+    case FEAT_OPERATION_RESTORE: return "restore";
+    case FEAT_OPERATION_CLONE: return "clone";
     case FEAT_OPERATION_APPEND: break;
     }
     return "append";
@@ -316,7 +315,7 @@ static feat_status history_next(void *state, struct ArrowArray *out, feat_error 
         if (history_append(columns, feat_catalog_table_of(h->catalog, info->table_id)->name, info))
             status = feat_fail_memory(err);
     }
-    if (status == FEAT_OK) status = batch_out(columns, HISTORY_COLUMNS, rows, out, err);
+    if (status == FEAT_OK) status = feat_scan_batch(columns, HISTORY_COLUMNS, rows, out, err);
     for (size_t i = 0; i < HISTORY_COLUMNS; i++) feat_column_done(&columns[i]);
     h->next += rows;
     return status;
@@ -337,8 +336,8 @@ feat_status feat_history_stream(feat_db *db, feat_catalog *catalog, const feat_s
     if (status == FEAT_OK) {
         const feat_field *fields[HISTORY_COLUMNS];
         for (size_t i = 0; i < HISTORY_COLUMNS; i++) fields[i] = &history_fields[i];
-        status = stream_out(fields, HISTORY_COLUMNS, NULL, 0, (feat_arrow_producer){history_next, history_free, h}, out,
-                            err);
+        status = feat_scan_stream(fields, HISTORY_COLUMNS, NULL, 0,
+                                  (feat_arrow_producer){history_next, history_free, h}, out, err);
     }
     if (status != FEAT_OK) history_free(h);
     return status;

@@ -125,8 +125,7 @@ feat_status feat_commit_read(feat_db *db, MDB_txn *txn, uint64_t version, feat_c
     r.manifest = take_digest(&in);
     r.previous = take_digest(&in);
     r.info.revision = feat_cursor_u32(&in);
-    if (in.failed || r.info.version != version || operation < FEAT_OPERATION_APPEND ||
-        operation > FEAT_OPERATION_OVERWRITE)
+    if (in.failed || r.info.version != version || operation < FEAT_OPERATION_APPEND || operation > FEAT_OPERATION_CLONE)
         return malformed(err, "a commit record");
     r.info.operation = (feat_operation)operation;
     *record = r;
@@ -158,6 +157,7 @@ static feat_status find_manifest(feat_db *db, MDB_txn *txn, uint32_t table_id, u
     if (version > newest.info.version)
         return feat_fail(err, FEAT_NOT_FOUND, "there is no version %llu; the newest is %llu",
                          (unsigned long long)version, (unsigned long long)newest.info.version);
+    FEAT_TRY(feat_version_check_kept(db, txn, version, err));
     feat_catalog_key key = feat_catalog_key2(FEAT_KEY_MANIFEST, table_id, 4, version, 8), at;
     FEAT_TRY(feat_catalog_floor(db, txn, &key, 5, found, &at, err));
     if (!*found) return FEAT_OK;
@@ -187,6 +187,17 @@ static feat_status last_commit(feat_db *db, MDB_txn *txn, uint32_t table_id, uin
     FEAT_TRY(feat_catalog_floor(db, txn, &key, 5, &found, &at, err));
     *commit = found ? get_be(at.bytes + 5, 8) : 0;
     return FEAT_OK;
+}
+
+feat_status feat_version_of_table(feat_db *db, uint32_t table_id, uint64_t *version, feat_error *err) {
+    MDB_txn *txn;
+    uint64_t found;
+    FEAT_TRY(feat_db_check(db, err));
+    FEAT_TRY(feat_env_begin(feat_db_catalog(db), false, &txn, err));
+    feat_status status = last_commit(db, txn, table_id, UINT64_MAX, &found, err);
+    feat_env_abort(txn);
+    if (status == FEAT_OK) *version = found;
+    return status;
 }
 
 static feat_status find_revision(feat_db *db, MDB_txn *txn, uint32_t table_id, uint64_t version, uint32_t *revision,
@@ -271,7 +282,8 @@ static feat_status put_commit(feat_db *db, MDB_txn *txn, const feat_commit_recor
     return feat_catalog_put(db, txn, &key, FEAT_KIND_TIME, version, sizeof version, err);
 }
 
-feat_status feat_catalog_commit(feat_db *db, feat_commit_record *record, feat_error *err) {
+feat_status feat_catalog_commit(feat_db *db, feat_commit_record *record, const feat_commit_extra *extra,
+                                feat_error *err) {
     MDB_txn *txn;
     feat_commit_record before, r = *record;
     FEAT_TRY(feat_db_check_locked(db, err));
@@ -279,6 +291,9 @@ feat_status feat_catalog_commit(feat_db *db, feat_commit_record *record, feat_er
     feat_status status = feat_commit_newest(db, txn, &before, err);
     if (status == FEAT_OK) status = chain(&before, &r, err);
     if (status == FEAT_OK) status = put_commit(db, txn, &r, err);
+    if (status == FEAT_OK && extra && extra->def) status = feat_defs_put(db, txn, extra->def, 1, err);
+    if (status == FEAT_OK && extra && extra->application)
+        status = feat_application_put(db, txn, r.info.table_id, extra->application, r.info.version, err);
     if (status != FEAT_OK) {
         feat_env_abort(txn);
         return status;

@@ -19,16 +19,27 @@ feat_status feat_catalog_manifest(feat_db *db, uint32_t table_id, uint64_t versi
 /* FEAT_ARGUMENT when a commit after `newest` cannot have this known time (0: the clock). */
 feat_status feat_commit_check_time(const feat_version_info *newest, int64_t known_at, feat_error *err);
 /* Makes `record` the newest commit in one synced transaction; it fills in version, parent, known time (0: the clock)
- * and the chain. */
-feat_status feat_catalog_commit(feat_db *db, feat_commit_record *record, feat_error *err);
+ * and the chain. What `extra` (may be NULL) holds is part of the
+ * transaction. */
+feat_status feat_catalog_commit(feat_db *db, feat_commit_record *record, const feat_commit_extra *extra,
+                                feat_error *err);
+/* Within a transaction: how far an application has come with a table. */
+feat_status feat_application_put(feat_db *db, MDB_txn *txn, uint32_t table_id, const feat_application *application,
+                                 uint64_t version, feat_error *err);
+/* Adds entries to the log of definitions within a transaction. */
+feat_status feat_defs_put(feat_db *db, MDB_txn *txn, const feat_def *defs, size_t n, feat_error *err);
 
 /* Shared by the files of the catalog. Keys are a letter and big-endian numbers, so that their order is that of the
  * numbers. */
+#define FEAT_KEY_APPLICATION 'A' /* digest of table and name; the next free one on a collision */
 #define FEAT_KEY_COMMIT      'C' /* u64 version */
 #define FEAT_KEY_DEFINITION  'D' /* u64 sequence, u8 section, u24 piece */
 #define FEAT_KEY_TIME        'K' /* u64 known time with the sign bit turned */
 #define FEAT_KEY_MANIFEST    'M' /* u32 table, u64 version */
 #define FEAT_KEY_COUNTER     'N' /* u8 number */
+#define FEAT_KEY_PIN         'P' /* u64 number */
+#define FEAT_KEY_OLDEST      'R' /* u64 0 */
+#define FEAT_KEY_KEPT        'V' /* u64 version */
 #define FEAT_KEY_TAG         'T' /* digest of the name; the next free one on a collision */
 #define FEAT_CATALOG_KEY_MAX 17
 
@@ -49,5 +60,10 @@ feat_status feat_catalog_floor(feat_db *db, MDB_txn *txn, const feat_catalog_key
                                feat_catalog_key *at, feat_error *err);
 feat_status feat_commit_read(feat_db *db, MDB_txn *txn, uint64_t version, feat_commit_record *record, feat_error *err);
 feat_status feat_commit_newest(feat_db *db, MDB_txn *txn, feat_commit_record *record, feat_error *err);
+/* FEAT_NOT_FOUND when a vacuum has removed the version. */
+feat_status feat_version_check_kept(feat_db *db, MDB_txn *txn, uint64_t version, feat_error *err);
+feat_status feat_tag_find(feat_db *db, MDB_txn *txn, const char *name, bool *found, uint64_t *version, feat_error *err);
+/* FEAT_NOT_FOUND for a name, with some that there are. */
+feat_status feat_tag_unknown(feat_db *db, MDB_txn *txn, const char *name, feat_error *err);
 
 #endif

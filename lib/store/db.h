@@ -17,15 +17,18 @@ feat_status feat_db_begin_writing(feat_db *db, feat_error *err);
 void feat_db_end_writing(feat_db *db);
 
 /* Envelope kinds of the catalog and of blocks. No two differ in one bit or two. */
-#define FEAT_KIND_FORMAT     UINT32_C(0x4d524f46) /* "FORM" */
-#define FEAT_KIND_COUNTER    UINT32_C(0x544e4f43) /* "CONT" */
-#define FEAT_KIND_DEFINITION UINT32_C(0x4e464544) /* "DEFN" */
-#define FEAT_KIND_COMMIT     UINT32_C(0x544d4d43) /* "CMMT" */
-#define FEAT_KIND_MANIFEST   UINT32_C(0x5453464d) /* "MFST" */
-#define FEAT_KIND_TIME       UINT32_C(0x454d4954) /* "TIME" */
-#define FEAT_KIND_TAG        UINT32_C(0x53474154) /* "TAGS" */
-#define FEAT_KIND_DATA       UINT32_C(0x41544144) /* "DATA" */
-#define FEAT_KIND_CHUNKS     UINT32_C(0x53544c43) /* "CLTS" */
+#define FEAT_KIND_FORMAT      UINT32_C(0x4d524f46) /* "FORM" */
+#define FEAT_KIND_COUNTER     UINT32_C(0x544e4f43) /* "CONT" */
+#define FEAT_KIND_DEFINITION  UINT32_C(0x4e464544) /* "DEFN" */
+#define FEAT_KIND_COMMIT      UINT32_C(0x544d4d43) /* "CMMT" */
+#define FEAT_KIND_MANIFEST    UINT32_C(0x5453464d) /* "MFST" */
+#define FEAT_KIND_TIME        UINT32_C(0x454d4954) /* "TIME" */
+#define FEAT_KIND_TAG         UINT32_C(0x53474154) /* "TAGS" */
+#define FEAT_KIND_APPLICATION UINT32_C(0x4e505041) /* "APPN" */
+#define FEAT_KIND_PIN         UINT32_C(0x534e4950) /* "PINS" */
+#define FEAT_KIND_KEPT        UINT32_C(0x5450454b) /* "KEPT" */
+#define FEAT_KIND_DATA        UINT32_C(0x41544144) /* "DATA" */
+#define FEAT_KIND_CHUNKS      UINT32_C(0x53544c43) /* "CLTS" */
 
 /* The record that makes a catalog one of libfeat, in the catalog's own key. */
 #define FEAT_FORMAT_KEY  "F"

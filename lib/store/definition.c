@@ -185,18 +185,24 @@ static feat_status put_entry(feat_db *db, MDB_txn *txn, uint64_t sequence, feat_
     return FEAT_OK;
 }
 
-feat_status feat_defs_commit(feat_db *db, const feat_def *defs, size_t n, feat_error *err) {
-    MDB_txn *txn;
+feat_status feat_defs_put(feat_db *db, MDB_txn *txn, const feat_def *defs, size_t n, feat_error *err) {
     uint64_t sequence;
-    FEAT_TRY(feat_db_check_locked(db, err));
-    FEAT_TRY(feat_env_begin(feat_db_catalog(db), true, &txn, err));
     feat_buffer header;
+    FEAT_TRY(next_sequence(db, txn, &sequence, err));
     feat_buffer_init(&header);
-    feat_status status = next_sequence(db, txn, &sequence, err);
+    feat_status status = FEAT_OK;
     int64_t now = feat_clock_now(); /* one for all that is made together */
     for (size_t i = 0; i < n && status == FEAT_OK; i++)
         status = put_entry(db, txn, sequence + i, defs[i], now, &header, err);
     feat_buffer_done(&header);
+    return status;
+}
+
+feat_status feat_defs_commit(feat_db *db, const feat_def *defs, size_t n, feat_error *err) {
+    MDB_txn *txn;
+    FEAT_TRY(feat_db_check_locked(db, err));
+    FEAT_TRY(feat_env_begin(feat_db_catalog(db), true, &txn, err));
+    feat_status status = feat_defs_put(db, txn, defs, n, err);
     if (status == FEAT_OK) return feat_env_commit(feat_db_catalog(db), txn, err);
     feat_env_abort(txn);
     return status;

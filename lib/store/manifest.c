@@ -281,6 +281,60 @@ feat_status feat_manifest_load(feat_manifest *m, feat_env *env, MDB_txn *txn, co
     return FEAT_OK;
 }
 
+/* ---- Walking. ---- */
+
+typedef struct walker {
+    loader l;
+    feat_manifest_visit *visit;
+    void *context;
+} walker;
+
+static feat_status walk_segment(walker *w, feat_cursor *in, feat_error *err) {
+    feat_segment s;
+    bool unused;
+    feat_arena_reset(&w->l.m->arena);
+    FEAT_TRY(read_segment(w->l.m, in, &s, err));
+    if (!feat_digest_is_zero(&s.deletion))
+        FEAT_TRY(w->visit(w->context, &s.deletion, FEAT_MANIFEST_DELETION, &unused, err));
+    for (uint32_t i = 0; i < s.n_blocks; i++)
+        FEAT_TRY(w->visit(w->context, &s.blocks[i].key, FEAT_MANIFEST_BLOCK, &unused, err));
+    return FEAT_OK;
+}
+
+static feat_status walk_node(walker *w, const feat_digest *key, unsigned level, size_t segments, feat_error *err) {
+    feat_buffer scratch;
+    feat_cursor in;
+    bool descend = false;
+    size_t each = span(level), count = divide_up(segments, each);
+    FEAT_TRY(w->visit(w->context, key, FEAT_MANIFEST_NODE, &descend, err));
+    if (!descend) return FEAT_OK;
+    feat_buffer_init(&scratch);
+    feat_status status = read_whole(w->l.env, w->l.txn, key, "manifest", &scratch, &in, err);
+    if (status == FEAT_OK) status = read_node(&in, level, count, err);
+    for (size_t i = 0; i < count && status == FEAT_OK; i++) {
+        if (level == 0) {
+            status = walk_segment(w, &in, err);
+        } else {
+            feat_digest child = read_digest(&in);
+            size_t left = segments - i * each;
+            status = in.failed ? malformed(err, "a manifest")
+                               : walk_node(w, &child, level - 1, left < each ? left : each, err);
+        }
+    }
+    if (status == FEAT_OK && (in.failed || in.at != in.end)) status = malformed(err, "a manifest");
+    feat_buffer_done(&scratch);
+    return status;
+}
+
+feat_status feat_manifest_walk(feat_manifest *m, feat_env *env, MDB_txn *txn, const feat_digest *root,
+                               feat_manifest_visit *visit, void *context, feat_error *err) {
+    walker w = {{.m = m, .env = env, .txn = txn}, visit, context};
+    unsigned levels = 0;
+    feat_digest top = {{0}};
+    FEAT_TRY(load_root(&w.l, root, &levels, &top, err));
+    return w.l.n == 0 ? FEAT_OK : walk_node(&w, &top, levels - 1, w.l.n, err);
+}
+
 /* ---- Storing. ---- */
 
 static void put_segment(feat_buffer *out, const feat_segment *s) {

@@ -50,6 +50,15 @@ feat_status feat_manifest_load(feat_manifest *m, feat_env *env, MDB_txn *txn, co
 /* Writes what changed; the key of the root. Bitmaps of changed segments become deletion vectors. */
 feat_status feat_manifest_store(feat_manifest *m, feat_object_writer *w, feat_digest *root, feat_error *err);
 
+/* What a manifest refers to besides runs. */
+typedef enum feat_manifest_part { FEAT_MANIFEST_NODE, FEAT_MANIFEST_DELETION, FEAT_MANIFEST_BLOCK } feat_manifest_part;
+/* `descend` says of a node whether what is below it is wanted. */
+typedef feat_status feat_manifest_visit(void *context, const feat_digest *key, feat_manifest_part part, bool *descend,
+                                        feat_error *err);
+/* Visits all that a manifest refers to; `m` gets what its root says, no segments. */
+feat_status feat_manifest_walk(feat_manifest *m, feat_env *env, MDB_txn *txn, const feat_digest *root,
+                               feat_manifest_visit *visit, void *context, feat_error *err);
+
 /* Index of a segment by id; SIZE_MAX when there is none. */
 size_t feat_manifest_find(const feat_manifest *m, uint64_t id);
 feat_status feat_manifest_add_run(feat_manifest *m, feat_run run, feat_error *err);

@@ -148,6 +148,33 @@ feat_status feat_object_view(feat_object *o, uint64_t at, size_t size, feat_buff
     return FEAT_OK;
 }
 
+static feat_status walk_list(const feat_object *o, const uint8_t *list, unsigned level, uint64_t bytes,
+                             feat_object_visit *visit, void *context, feat_error *err) {
+    uint64_t each = span(level), keys = divide_up(bytes, each);
+    for (uint64_t i = 0; i < keys; i++) {
+        feat_digest key;
+        memcpy(key.bytes, list + LIST_HEADER + i * KEY_SIZE, KEY_SIZE);
+        FEAT_TRY(visit(context, &key, err));
+        if (level == 1) continue;
+        uint64_t left = bytes - i * each;
+        if (left > each) left = each;
+        uint32_t kind = FEAT_KIND_CHUNKS;
+        const uint8_t *payload;
+        size_t size;
+        FEAT_TRY(fetch(o, key.bytes, &kind, &payload, &size, "chunk of an object", err));
+        FEAT_TRY(check_list(payload, size, level - 1, left, err));
+        FEAT_TRY(walk_list(o, payload, level - 1, left, visit, context, err));
+    }
+    return FEAT_OK;
+}
+
+feat_status feat_object_walk(feat_env *env, MDB_txn *txn, const feat_digest *key, const char *what,
+                             feat_object_visit *visit, void *context, feat_error *err) {
+    feat_object o;
+    FEAT_TRY(feat_object_open(env, txn, key, what, &o, err));
+    return o.level == 0 ? FEAT_OK : walk_list(&o, o.root, o.level, o.size, visit, context, err);
+}
+
 /* ---- Writing. ---- */
 
 void feat_object_writer_init(feat_object_writer *w, feat_env *env) { *w = (feat_object_writer){.env = env}; }

@@ -35,6 +35,11 @@ feat_status feat_object_read(feat_object *object, uint64_t at, size_t size, void
 feat_status feat_object_view(feat_object *object, uint64_t at, size_t size, feat_buffer *scratch, const uint8_t **bytes,
                              feat_error *err);
 
+/* Calls `visit` with the key of every list and chunk below an object, which has none when one value holds it. */
+typedef feat_status feat_object_visit(void *context, const feat_digest *key, feat_error *err);
+feat_status feat_object_walk(feat_env *env, MDB_txn *txn, const feat_digest *key, const char *what,
+                             feat_object_visit *visit, void *context, feat_error *err);
+
 /* ---- Writing. One per writer; belongs to the thread that began it. Commits what it has whenever a transaction reaches
  * 64 MiB, since LMDB keeps a transaction's values in memory. ---- */
 

@@ -10,6 +10,7 @@
 /* What clones have in common. Nothing in the manifest changes but bitmaps of deleted rows, which come when one asks. */
 typedef struct content {
     _Atomic size_t references;
+    uint64_t version;
     feat_manifest manifest;
 } content;
 
@@ -27,9 +28,22 @@ static void content_unref(content *c) {
     feat_free(c);
 }
 
-static feat_status load(feat_table_version *tv, uint64_t version, feat_error *err) {
+/* What is missing may have been removed: then the version is gone, and nothing is damaged. A vacuum says that a version
+ * is gone before it removes anything of it. */
+static feat_status explain(const feat_table_version *tv, feat_status status, feat_error *err) {
+    MDB_txn *txn;
+    if (status != FEAT_CORRUPT || feat_env_begin(feat_db_catalog(tv->db), false, &txn, NULL) != FEAT_OK) return status;
+    feat_error why = {.row = -1};
+    bool gone = feat_version_check_kept(tv->db, txn, tv->content->version, &why) == FEAT_NOT_FOUND;
+    feat_env_abort(txn);
+    if (gone && err) *err = why;
+    return gone ? FEAT_NOT_FOUND : status;
+}
+
+static feat_status load(feat_table_version *tv, feat_error *err) {
     bool found = false;
     feat_digest root = {{0}};
+    uint64_t version = tv->content->version;
     FEAT_TRY(feat_catalog_manifest(tv->db, tv->schema->table_id, version, &found, &root, err));
     if (!found) return FEAT_OK;
     /* Blocks are synced before the catalog names them, so a later transaction of theirs sees all of this version's. */
@@ -62,10 +76,11 @@ feat_status feat_table_open(feat_db *db, const feat_schema *schema, uint64_t ver
     content *c = feat_alloc_zero(1, sizeof *c);
     if (!c) return feat_fail_memory(err);
     atomic_init(&c->references, 1);
+    c->version = version;
     feat_manifest_init(&c->manifest, schema->table_id);
     feat_table_version *tv = NULL;
     FEAT_TRY(handle_new(db, schema, c, &tv, err));
-    feat_status status = load(tv, version, err);
+    feat_status status = explain(tv, load(tv, err), err);
     if (status == FEAT_OK) *out = tv;
     else feat_table_close(tv);
     return status;
@@ -102,13 +117,17 @@ static feat_status begin(feat_table_version *tv, feat_rows *rows, feat_error *er
     return feat_env_begin(rows->env, false, &rows->txn, err);
 }
 
+static feat_status end(const feat_table_version *tv, const feat_rows *rows, feat_status status, feat_error *err) {
+    feat_env_abort(rows->txn);
+    return explain(tv, status, err);
+}
+
 feat_status feat_table_read(feat_table_version *tv, size_t segment, const uint32_t *columns, size_t n, feat_column *out,
                             feat_error *err) {
     feat_rows rows;
     FEAT_TRY(begin(tv, &rows, err));
     feat_status status = feat_rows_read_segment(&rows, segment, columns, n, out, err);
-    feat_env_abort(rows.txn);
-    return status;
+    return end(tv, &rows, status, err);
 }
 
 feat_status feat_table_bounds(feat_table_version *tv, size_t segment, uint32_t column, feat_bounds *bounds,
@@ -116,8 +135,7 @@ feat_status feat_table_bounds(feat_table_version *tv, size_t segment, uint32_t c
     feat_rows rows;
     FEAT_TRY(begin(tv, &rows, err));
     feat_status status = feat_rows_bounds(&rows, segment, column, bounds, err);
-    feat_env_abort(rows.txn);
-    return status;
+    return end(tv, &rows, status, err);
 }
 
 feat_status feat_table_read_rows(feat_table_version *tv, const feat_row_address *addresses, size_t n_rows,
@@ -125,8 +143,7 @@ feat_status feat_table_read_rows(feat_table_version *tv, const feat_row_address 
     feat_rows rows;
     FEAT_TRY(begin(tv, &rows, err));
     feat_status status = feat_rows_read(&rows, addresses, n_rows, columns, n, out, err);
-    feat_env_abort(rows.txn);
-    return status;
+    return end(tv, &rows, status, err);
 }
 
 feat_status feat_table_deleted(feat_table_version *tv, size_t segment, const uint8_t **bitmap, feat_error *err) {
@@ -135,8 +152,7 @@ feat_status feat_table_deleted(feat_table_version *tv, size_t segment, const uin
         feat_rows rows;
         FEAT_TRY(begin(tv, &rows, err));
         feat_status status = feat_segment_load_deleted(s, rows.env, rows.txn, err);
-        feat_env_abort(rows.txn);
-        FEAT_TRY(status);
+        FEAT_TRY(end(tv, &rows, status, err));
     }
     *bitmap = feat_segment_deleted(s);
     return FEAT_OK;

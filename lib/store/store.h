@@ -87,7 +87,9 @@ typedef enum feat_operation {
     FEAT_OPERATION_UPSERT = 2,
     FEAT_OPERATION_DELETE = 3,
     FEAT_OPERATION_END = 4,
-    FEAT_OPERATION_OVERWRITE = 5
+    FEAT_OPERATION_OVERWRITE = 5,
+    FEAT_OPERATION_RESTORE = 6,
+    FEAT_OPERATION_CLONE = 7
 } feat_operation;
 
 typedef struct feat_version_info {
@@ -103,6 +105,10 @@ typedef struct feat_version_info {
 feat_status feat_version_newest(feat_db *db, uint64_t *version, feat_error *err);
 /* Version 0 is the empty store. FEAT_NOT_FOUND says what exists. */
 feat_status feat_version_resolve(feat_db *db, const feat_at *at, uint64_t *version, feat_error *err);
+/* The commit that made a version above 0. */
+feat_status feat_version_read(feat_db *db, uint64_t version, feat_version_info *info, feat_error *err);
+/* The last commit of a table; 0: none. */
+feat_status feat_version_of_table(feat_db *db, uint32_t table_id, uint64_t *version, feat_error *err);
 /* Commits in order, all of them (table_id 0) or one table's. Memory from `arena`. */
 feat_status feat_version_list(feat_db *db, uint32_t table_id, feat_arena *arena, feat_version_info **infos, size_t *n,
                               feat_error *err);
@@ -110,8 +116,64 @@ feat_status feat_version_list(feat_db *db, uint32_t table_id, feat_arena *arena,
  * If that is the table's newest commit, or there is none, then UINT32_MAX: the newest revision there is. */
 feat_status feat_version_revision(feat_db *db, uint32_t table_id, uint64_t version, uint32_t *revision,
                                   feat_error *err);
+
+typedef struct feat_tag_info {
+    const char *name;
+    uint64_t version;
+} feat_tag_info;
+
 /* Tags never move. The lock must be held. */
 feat_status feat_tag_put(feat_db *db, const char *name, uint64_t version, feat_error *err);
+/* FEAT_NOT_FOUND when there is none of this name. The lock must be held. */
+feat_status feat_tag_remove(feat_db *db, const char *name, feat_error *err);
+/* By version, then by the bytes of the name. Memory from `arena`. */
+feat_status feat_tag_list(feat_db *db, feat_arena *arena, feat_tag_info **tags, size_t *n, feat_error *err);
+
+/* ---- Applications: who writes a table, and how far it has come in its own count. ---- */
+
+typedef struct feat_application {
+    const char *name; /* 1 to 1,024 bytes */
+    uint64_t sequence;
+} feat_application;
+
+/* The sequence and the version of the application's last commit of the table. FEAT_ARGUMENT: it can be no name. */
+feat_status feat_application_find(feat_db *db, uint32_t table_id, const char *name, bool *found, uint64_t *sequence,
+                                  uint64_t *version, feat_error *err);
+/* Keeps a sequence of a call that changed nothing. The lock must be held. */
+feat_status feat_application_commit(feat_db *db, uint32_t table_id, const feat_application *application,
+                                    uint64_t version, feat_error *err);
+
+/* ---- Which versions stay. ---- */
+
+typedef struct feat_pin_info {
+    uint64_t number; /* given once */
+    uint64_t version;
+    int64_t expires; /* µs since 1970 UTC */
+    const char *note;
+} feat_pin_info;
+
+/* The version can be read until the pin expires or is removed. The lock must be held. */
+feat_status feat_pin_put(feat_db *db, uint64_t version, int64_t expires, const char *note, uint64_t *number,
+                         feat_error *err);
+/* FEAT_NOT_FOUND when there is no pin of this number. The lock must be held. */
+feat_status feat_pin_remove(feat_db *db, uint64_t number, feat_error *err);
+/* By number, expired ones too. Memory from `arena`. */
+feat_status feat_pin_list(feat_db *db, feat_arena *arena, feat_pin_info **pins, size_t *n, feat_error *err);
+
+/* What a vacuum did, or with `dry_run` would do. Bytes are those of values in blocks.mdb. */
+typedef struct feat_retained {
+    uint64_t oldest; /* this version and all behind it can be read */
+    uint64_t versions, versions_removed;
+    uint64_t objects, objects_removed;
+    uint64_t bytes, bytes_removed;
+} feat_retained;
+
+/* Removes the versions below `oldest` but for those in `kept` (in any order), and all objects that no version is made
+ * of any more. What was removed before stays so. The lock must be held. */
+feat_status feat_retain(feat_db *db, uint64_t oldest, const uint64_t *kept, size_t n_kept, bool dry_run,
+                        feat_retained *done, feat_error *err);
+/* The version that was the newest at a known time; 0: that was before the first commit. */
+feat_status feat_version_at_time(feat_db *db, int64_t time, uint64_t *version, feat_error *err);
 
 /* ---- Reading a table at a version. A handle is used by one thread at a time and holds no transaction between calls:
  * each call has a read transaction of its own, which costs less than a microsecond. Threads that read one version
@@ -184,6 +246,12 @@ feat_status feat_table_writer_delete(feat_table_writer *w, const feat_row_addres
 /* Removes all rows that are there, and says how many; nothing may have been added or deleted before. */
 feat_status feat_table_writer_clear(feat_table_writer *w, int64_t *removed, feat_error *err);
 
+/* Puts what a table (this one, or another of its fields) held at a version in the place of what this one holds, by
+ * reference: no row is written. The caller says how many rows come and go; nothing else may have been done or be done.
+ */
+feat_status feat_table_writer_take(feat_table_writer *w, uint32_t table_id, uint64_t version, int64_t added,
+                                   int64_t removed, feat_error *err);
+
 /* Hash of the unique key of a row; false when a part of it is NULL (such a row never conflicts). `key` receives the key
  * encoding. */
 bool feat_unique_key(const feat_schema *schema, const feat_batch *rows, size_t row, feat_buffer *key, uint64_t *hash);
@@ -205,5 +273,13 @@ bool feat_table_writer_pending(const feat_table_writer *w, feat_row_address row)
  * deleted no version is made and `done` describes the newest. */
 feat_status feat_table_writer_commit(feat_table_writer *w, feat_operation operation, int64_t known_at,
                                      feat_version_info *done, feat_error *err);
+/* What becomes durable with a commit, or alone where nothing was added or deleted. */
+typedef struct feat_commit_extra {
+    const feat_def *def;                 /* an entry of the log of definitions: the table's; NULL: none */
+    const feat_application *application; /* NULL: none */
+} feat_commit_extra;
+feat_status feat_table_writer_commit_with(feat_table_writer *w, const feat_commit_extra *extra,
+                                          feat_operation operation, int64_t known_at, feat_version_info *done,
+                                          feat_error *err);
 
 #endif

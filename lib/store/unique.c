@@ -254,6 +254,17 @@ static feat_status reader_fill(reader *r, feat_env *env, MDB_txn *txn, const fea
     return total == run->entries ? FEAT_OK : malformed(err);
 }
 
+feat_status feat_unique_body(feat_env *env, MDB_txn *txn, const feat_run *run, feat_digest *body, feat_error *err) {
+    uint8_t header[RUN_HEADER];
+    feat_object object;
+    FEAT_TRY(feat_object_open(env, txn, &run->key, "unique index", &object, err));
+    if (object.size < RUN_HEADER) return malformed(err);
+    FEAT_TRY(feat_object_read(&object, 0, RUN_HEADER, header, err));
+    if (header[0] != RUN_VERSION) return malformed(err);
+    memcpy(body->bytes, header + 16, sizeof body->bytes);
+    return FEAT_OK;
+}
+
 static feat_status reader_open(feat_env *env, MDB_txn *txn, const feat_run *run, reader **out, feat_error *err) {
     reader *r = feat_alloc_zero(1, sizeof *r);
     if (!r) return feat_fail_memory(err);

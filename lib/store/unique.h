@@ -41,6 +41,9 @@ feat_status feat_unique_probe_pending(const feat_unique_pending *p, const uint64
 feat_status feat_unique_probe_run(feat_env *env, MDB_txn *txn, const feat_run *run, const uint64_t *hashes, size_t n,
                                   feat_unique_hits *hits, feat_error *err);
 
+/* The object that holds a run's pages; the run itself is its header. */
+feat_status feat_unique_body(feat_env *env, MDB_txn *txn, const feat_run *run, feat_digest *body, feat_error *err);
+
 /* Stores what is pending as a run of the manifest, as it is. */
 feat_status feat_unique_spill(feat_unique_pending *p, feat_manifest *m, feat_object_writer *w, feat_error *err);
 /* Merges what is pending with as many of the newest runs as their sizes ask for, in bounded memory. Rows that the

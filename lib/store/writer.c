@@ -69,20 +69,24 @@ static feat_status digest_schema(feat_table_writer *w, feat_error *err) {
     return FEAT_OK;
 }
 
-static feat_status load_base(feat_table_writer *w, feat_error *err) {
-    feat_commit_record newest;
+/* What a table holds at a version, into a manifest that was initialised with the table's number. */
+static feat_status load_version(feat_table_writer *w, uint64_t version, feat_manifest *manifest, feat_error *err) {
     bool found = false;
     feat_digest root = {{0}};
+    MDB_txn *txn;
+    FEAT_TRY(feat_catalog_manifest(w->db, manifest->table_id, version, &found, &root, err));
+    if (!found) return FEAT_OK;
+    FEAT_TRY(feat_env_begin(feat_db_blocks(w->db), false, &txn, err));
+    feat_status status = feat_manifest_load(manifest, feat_db_blocks(w->db), txn, &root, err);
+    feat_env_abort(txn);
+    return status;
+}
+
+static feat_status load_base(feat_table_writer *w, feat_error *err) {
+    feat_commit_record newest;
     FEAT_TRY(feat_catalog_newest(w->db, &newest, err));
     w->version = newest.info.version + 1;
-    FEAT_TRY(feat_catalog_manifest(w->db, w->schema->table_id, newest.info.version, &found, &root, err));
-    if (found) {
-        MDB_txn *txn;
-        FEAT_TRY(feat_env_begin(feat_db_blocks(w->db), false, &txn, err));
-        feat_status status = feat_manifest_load(&w->manifest, feat_db_blocks(w->db), txn, &root, err);
-        feat_env_abort(txn);
-        FEAT_TRY(status);
-    }
+    FEAT_TRY(load_version(w, newest.info.version, &w->manifest, err));
     w->first_pending = w->manifest.next_segment;
     return FEAT_OK;
 }
@@ -517,6 +521,33 @@ feat_status feat_table_writer_clear(feat_table_writer *w, int64_t *removed, feat
     return FEAT_OK;
 }
 
+/* ---- Taking what is stored already. ---- */
+
+feat_status feat_table_writer_take(feat_table_writer *w, uint32_t table_id, uint64_t version, int64_t added,
+                                   int64_t removed, feat_error *err) {
+    feat_manifest then;
+    FEAT_TRY(usable(w, err));
+    if (w->added || w->removed)
+        return feat_fail(err, FEAT_INTERNAL, "a table takes a version over before anything else is done");
+    feat_manifest_init(&then, table_id);
+    feat_status status = load_version(w, version, &then, err);
+    if (status == FEAT_OK && then.rows != w->manifest.rows + added - removed)
+        status = feat_fail(err, FEAT_INTERNAL, "version %llu does not have the rows that it should",
+                           (unsigned long long)version);
+    if (status != FEAT_OK) {
+        feat_manifest_done(&then);
+        return status;
+    }
+    /* Numbers of segments only rise: one that a later version used must never name other rows. */
+    if (then.next_segment < w->manifest.next_segment) then.next_segment = w->manifest.next_segment;
+    then.table_id = w->schema->table_id; /* its root names it; nodes and what is below them are shared */
+    feat_manifest_done(&w->manifest);
+    w->manifest = then;
+    w->added = added;
+    w->removed = removed;
+    return FEAT_OK;
+}
+
 /* ---- Committing. ---- */
 
 static feat_status load_bitmaps(feat_table_writer *w, feat_error *err) {
@@ -530,8 +561,8 @@ static feat_status load_bitmaps(feat_table_writer *w, feat_error *err) {
     return status;
 }
 
-static feat_status commit(feat_table_writer *w, feat_operation operation, int64_t known_at, feat_version_info *done,
-                          feat_error *err) {
+static feat_status commit(feat_table_writer *w, const feat_commit_extra *extra, feat_operation operation,
+                          int64_t known_at, feat_version_info *done, feat_error *err) {
     feat_commit_record record;
     FEAT_TRY(usable(w, err));
     FEAT_TRY(feat_catalog_newest(w->db, &record, err));
@@ -539,7 +570,9 @@ static feat_status commit(feat_table_writer *w, feat_operation operation, int64_
         return feat_fail(err, FEAT_INTERNAL, "another commit was made while this one was written");
     if (w->added == 0 && w->removed == 0) {
         *done = record.info;
-        return FEAT_OK;
+        if (extra && extra->def) FEAT_TRY(feat_defs_commit(w->db, extra->def, 1, err));
+        if (!extra || !extra->application) return FEAT_OK;
+        return feat_application_commit(w->db, w->schema->table_id, extra->application, record.info.version, err);
     }
     FEAT_TRY(feat_commit_check_time(&record.info, known_at, err)); /* before anything is written */
     FEAT_TRY(close_segment(w, err));
@@ -555,16 +588,22 @@ static feat_status commit(feat_table_writer *w, feat_operation operation, int64_
                                            .content = w->manifest.content}};
     FEAT_TRY(feat_manifest_store(&w->manifest, &w->objects, &record.manifest, err));
     FEAT_TRY(feat_object_writer_commit(&w->objects, err));
-    FEAT_TRY(feat_catalog_commit(w->db, &record, err));
+    FEAT_TRY(feat_catalog_commit(w->db, &record, extra, err));
     *done = record.info;
     return FEAT_OK;
 }
 
-feat_status feat_table_writer_commit(feat_table_writer *w, feat_operation operation, int64_t known_at,
-                                     feat_version_info *done, feat_error *err) {
+feat_status feat_table_writer_commit_with(feat_table_writer *w, const feat_commit_extra *extra,
+                                          feat_operation operation, int64_t known_at, feat_version_info *done,
+                                          feat_error *err) {
     feat_version_info info;
-    feat_status status = commit(w, operation, known_at, &info, err);
+    feat_status status = commit(w, extra, operation, known_at, &info, err);
     feat_table_writer_abort(w);
     if (status == FEAT_OK) *done = info;
     return status;
+}
+
+feat_status feat_table_writer_commit(feat_table_writer *w, feat_operation operation, int64_t known_at,
+                                     feat_version_info *done, feat_error *err) {
+    return feat_table_writer_commit_with(w, NULL, operation, known_at, done, err);
 }

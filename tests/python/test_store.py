@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import libfeat
-from shop import ROWS, SQL, T0, content, expected, row
+from shop import ROWS, SPINE, SQL, T0, WANT, content, expected, row
 
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
@@ -186,6 +186,41 @@ def test_tags(filled: Any) -> None:
         filled.snapshot(tag="model-2")
     with pytest.raises(libfeat.ArgumentError):
         filled.snapshot(tag="model-1", version=1)
+
+
+def test_tags_are_listed_and_taken_away(filled: Any) -> None:
+    assert filled.tags().to_dict() == {"tag": [], "version": [], "known_time": []}
+    filled.append("purchases", row(purchase_id=9, amount=100.0))
+    known = filled.history().to_dict()["known_time"]
+    for name, version in (("b", 1), ("a", 2), ("c", 2), ("empty", 0)):
+        filled.tag(name, version=version)
+    want = {"tag": ["empty", "b", "a", "c"], "version": [0, 1, 2, 2], "known_time": [None, known[0], known[1], known[1]]}
+    assert filled.tags().to_dict() == want
+    filled.untag("a")
+    with pytest.raises(libfeat.NotFoundError, match="'a'"):
+        filled.untag("a")
+    with pytest.raises(libfeat.NotFoundError, match="'b'"):
+        filled.snapshot(tag="a")
+    filled.tag("a", version=1)
+    assert filled.tags().to_dict()["tag"] == ["empty", "a", "b", "c"]
+    with libfeat.open(filled.path, mode="r") as reader:
+        assert reader.tags().to_dict()["version"] == [0, 1, 1, 2]
+        with pytest.raises(libfeat.ReadOnlyError):
+            reader.untag("a")
+
+
+def test_training_sets_at_a_tag_and_at_a_time(filled: Any) -> None:
+    first = filled.version
+    filled.tag("model")
+    before = filled.training_set("churn", SPINE, timestamp="at").to_dict()
+    assert {name: before[name] for name in WANT} == WANT
+    done = filled.append("purchases", row(purchase_id=9, amount=100.0))
+    assert filled.training_set("churn", SPINE, timestamp="at").to_dict() != before
+    moment = done.known_time - dt.timedelta(microseconds=1)
+    for where in ({"tag": "model"}, {"version": first}, {"at": moment}):
+        assert filled.training_set("churn", SPINE, timestamp="at", **where).to_dict() == before
+    with pytest.raises(libfeat.ArgumentError, match="one of"):
+        filled.training_set("churn", SPINE, timestamp="at", tag="model", version=first)
 
 
 def test_history(filled: Any) -> None:

@@ -221,4 +221,163 @@ START_TEST(tags) {
 }
 END_TEST
 
-RUN("store/catalog", definitions, versions, chain, tags)
+static feat_status resolve_tag(feat_db *db, const char *name, uint64_t *version, feat_error *err) {
+    feat_at at = FEAT_AT_INIT;
+    at.kind = FEAT_AT_TAG;
+    at.tag = name;
+    return feat_version_resolve(db, &at, version, err);
+}
+
+/* Random changes of a hundred names beside an array. */
+START_TEST(tags_come_and_go) {
+    enum { NAMES = 100, STEPS = 2000, VERSIONS = 5 };
+    feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
+    int64_t model[NAMES];
+    char name[32];
+    int wrong = 0;
+    for (int i = 0; i < VERSIONS; i++) commit_at(db, 1, 0);
+    for (int i = 0; i < NAMES; i++) model[i] = -1;
+    OK(feat_db_lock(db, 0, err));
+    for (int step = 0; step < STEPS; step++) {
+        size_t i = random_below(NAMES);
+        uint64_t to = random_below(VERSIONS + 1), version = 99;
+        snprintf(name, sizeof name, "n%zu", i);
+        if (random_below(2)) {
+            feat_status status = feat_tag_put(db, name, to, NULL);
+            wrong += status != (model[i] < 0 || model[i] == (int64_t)to ? FEAT_OK : FEAT_EXISTS);
+            if (model[i] < 0) model[i] = (int64_t)to;
+        } else {
+            wrong += feat_tag_remove(db, name, NULL) != (model[i] < 0 ? FEAT_NOT_FOUND : FEAT_OK);
+            model[i] = -1;
+        }
+        i = random_below(NAMES);
+        snprintf(name, sizeof name, "n%zu", i);
+        wrong += resolve_tag(db, name, &version, NULL) != (model[i] < 0 ? FEAT_NOT_FOUND : FEAT_OK);
+        wrong += model[i] >= 0 && version != (uint64_t)model[i];
+    }
+    ck_assert_int_eq(wrong, 0);
+    feat_arena arena;
+    feat_tag_info *list = NULL;
+    size_t n = 0, expected = 0;
+    feat_arena_init(&arena);
+    OK(feat_tag_list(db, &arena, &list, &n, err));
+    for (int i = 0; i < NAMES; i++) expected += model[i] >= 0;
+    ck_assert_uint_eq(n, expected);
+    for (size_t i = 0; i < n; i++) {
+        wrong += model[atoi(list[i].name + 1)] != (int64_t)list[i].version;
+        if (i > 0)
+            wrong += list[i - 1].version > list[i].version ||
+                     (list[i - 1].version == list[i].version && strcmp(list[i - 1].name, list[i].name) >= 0);
+    }
+    ck_assert_int_eq(wrong, 0);
+    feat_arena_done(&arena);
+    FAILS(resolve_tag(db, "", &(uint64_t){0}, err), FEAT_NOT_FOUND, "''");
+    FAILS(feat_tag_remove(db, "", err), FEAT_ARGUMENT, "1 to");
+    feat_db_unlock(db);
+    FAILS(feat_tag_remove(db, "n1", err), FEAT_INTERNAL, "lock");
+    feat_db_unref(db);
+}
+END_TEST
+
+static feat_catalog_key tag_key(const char *name, int further) {
+    feat_digest digest = feat_digest_of(name, strlen(name));
+    for (; further > 0; further--)
+        for (int i = 15; i >= 0 && ++digest.bytes[i] == 0; i--) {
+        }
+    feat_catalog_key key = {.size = 17, .bytes = {(uint8_t)FEAT_KEY_TAG}};
+    memcpy(key.bytes + 1, digest.bytes, 16);
+    return key;
+}
+
+static void put_raw(feat_db *db, const feat_catalog_key *key, uint64_t version, const char *name) {
+    MDB_txn *txn;
+    feat_buffer payload;
+    feat_buffer_init(&payload);
+    feat_buffer_be64(&payload, version);
+    feat_buffer_text(&payload, name);
+    OK(feat_env_begin(feat_db_catalog(db), true, &txn, err));
+    OK(feat_catalog_put(db, txn, key, FEAT_KIND_TAG, payload.data, payload.size, err));
+    OK(feat_env_commit(feat_db_catalog(db), txn, err));
+    feat_buffer_done(&payload);
+}
+
+/* Names of one digest: others stand where this one would. */
+START_TEST(tags_of_one_digest) {
+    feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
+    uint64_t version = 99;
+    commit_at(db, 1, 0);
+    commit_at(db, 1, 0);
+    feat_catalog_key first = tag_key("b", 0), second = tag_key("b", 1);
+    OK(feat_db_lock(db, 0, err));
+    put_raw(db, &first, 1, "other");
+    put_raw(db, &second, 1, "another");
+    OK(feat_tag_put(db, "b", 2, err));
+    OK(resolve_tag(db, "b", &version, err));
+    ck_assert_uint_eq(version, 2);
+    put_raw(db, &second, 0, ""); /* removed: what is behind it is still found */
+    version = 99;
+    OK(resolve_tag(db, "b", &version, err));
+    ck_assert_uint_eq(version, 2);
+    FAILS(feat_tag_put(db, "b", 1, err), FEAT_EXISTS, "version 2");
+    OK(feat_tag_remove(db, "b", err));
+    FAILS(resolve_tag(db, "b", &version, err), FEAT_NOT_FOUND, "the store has 'other'");
+    OK(feat_tag_put(db, "b", 1, err)); /* in the first place that is free */
+    OK(resolve_tag(db, "b", &version, err));
+    ck_assert_uint_eq(version, 1);
+    put_raw(db, &second, 0, "");
+    FAILS(resolve_tag(db, "b", &version, err), FEAT_NOT_FOUND, "no tag 'b'");
+    feat_db_unlock(db);
+    feat_db_unref(db);
+}
+END_TEST
+
+static feat_catalog_key application_key(uint32_t table_id, const char *name) {
+    feat_buffer bytes;
+    feat_buffer_init(&bytes);
+    feat_buffer_u32(&bytes, table_id);
+    feat_buffer_text(&bytes, name);
+    feat_digest digest = feat_digest_of(bytes.data, bytes.size);
+    feat_buffer_done(&bytes);
+    feat_catalog_key key = {.size = 17, .bytes = {(uint8_t)FEAT_KEY_APPLICATION}};
+    memcpy(key.bytes + 1, digest.bytes, 16);
+    return key;
+}
+
+/* Each table and name counts for itself, also where another one stands in its place. */
+START_TEST(applications) {
+    feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
+    MDB_txn *txn;
+    feat_buffer other;
+    bool found = true;
+    uint64_t sequence = 0, version = 0;
+    feat_catalog_key taken = application_key(7, "loader");
+    OK(feat_db_lock(db, 0, err));
+    feat_buffer_init(&other);
+    feat_buffer_be64(&other, 99);
+    feat_buffer_be64(&other, 98);
+    feat_buffer_u32(&other, 8); /* another table */
+    feat_buffer_text(&other, "loader");
+    OK(feat_env_begin(feat_db_catalog(db), true, &txn, err));
+    OK(feat_catalog_put(db, txn, &taken, FEAT_KIND_APPLICATION, other.data, other.size, err));
+    OK(feat_env_commit(feat_db_catalog(db), txn, err));
+    feat_buffer_done(&other);
+    OK(feat_application_find(db, 7, "loader", &found, &sequence, &version, err));
+    ck_assert(!found);
+    for (uint64_t i = 1; i <= 3; i++) {
+        OK(feat_application_commit(db, 7, &(feat_application){"loader", 10 * i}, i, err));
+        OK(feat_application_commit(db, 7, &(feat_application){"load", 100 * i}, i + 1, err));
+        OK(feat_application_find(db, 7, "loader", &found, &sequence, &version, err));
+        ck_assert(found && sequence == 10 * i && version == i);
+        OK(feat_application_find(db, 7, "load", &found, &sequence, &version, err));
+        ck_assert(found && sequence == 100 * i && version == i + 1);
+    }
+    OK(feat_application_find(db, 8, "load", &found, &sequence, &version, err));
+    ck_assert(!found);
+    FAILS(feat_application_find(db, 8, "", &found, &sequence, &version, err), FEAT_ARGUMENT, "1 to");
+    feat_db_unlock(db);
+    FAILS(feat_application_commit(db, 7, &(feat_application){"loader", 1}, 1, err), FEAT_INTERNAL, "lock");
+    feat_db_unref(db);
+}
+END_TEST
+
+RUN("store/catalog", definitions, versions, chain, tags, tags_come_and_go, tags_of_one_digest, applications)

@@ -19,6 +19,7 @@ from ._errors import (
     ArgumentError,
     BusyError,
     CancelledError,
+    ConflictError,
     ConstraintError,
     CorruptionError,
     DataError,
@@ -41,7 +42,7 @@ from ._loader import VERSION
 from ._types import Interval
 from .reader import STATUS, Position, Reader, Vector, Vectors
 from .result import Result, TrainingSet
-from .store import Commit, Materialized, Snapshot, Store, open
+from .store import Commit, Materialized, Snapshot, Store, Vacuumed, open
 
 __version__ = VERSION
 
@@ -57,6 +58,7 @@ __all__ = [
     "BusyError",
     "CancelledError",
     "Commit",
+    "ConflictError",
     "ConstraintError",
     "CorruptionError",
     "DataError",
@@ -82,6 +84,7 @@ __all__ = [
     "UnsupportedError",
     "Store",
     "TrainingSet",
+    "Vacuumed",
     "Vector",
     "Vectors",
     "library_path",

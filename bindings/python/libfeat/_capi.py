@@ -105,7 +105,15 @@ class OpenOptions(Structure):
 
 
 class WriteOptions(Structure):
-    _fields_ = [("size", c_size_t), ("mode", c_int), ("on_conflict", c_int), ("known_at", c_int64)]
+    _fields_ = [
+        ("size", c_size_t),
+        ("mode", c_int),
+        ("on_conflict", c_int),
+        ("known_at", c_int64),
+        ("expected_version", POINTER(c_uint64)),
+        ("application", c_char_p),
+        ("sequence", c_uint64),
+    ]
 
 
 class Commit(Structure):
@@ -118,6 +126,7 @@ class Commit(Structure):
         ("rows_removed", c_int64),
         ("rows_skipped", c_int64),
         ("online", c_int),
+        ("repeated", c_int),
     ]
 
 
@@ -133,6 +142,26 @@ class At(Structure):
 
 class ScanOptions(Structure):
     _fields_ = [("size", c_size_t), ("columns", POINTER(c_char_p)), ("n_columns", c_size_t), ("ended", c_bool)]
+
+
+class ChangesOptions(Structure):
+    _fields_ = [("size", c_size_t), ("net", c_bool)]
+
+
+class VacuumOptions(Structure):
+    _fields_ = [("size", c_size_t), ("keep_versions", c_uint64), ("keep_us", c_int64), ("dry_run", c_bool)]
+
+
+class Vacuumed(Structure):
+    _fields_ = [
+        ("oldest", c_uint64),
+        ("versions", c_uint64),
+        ("versions_removed", c_uint64),
+        ("objects", c_uint64),
+        ("objects_removed", c_uint64),
+        ("bytes", c_uint64),
+        ("bytes_removed", c_uint64),
+    ]
 
 
 #: Returns other than 0 to stop the work. The object lives only as long as something refers to it: the caller keeps it.
@@ -278,6 +307,9 @@ STRUCTS: Dict[str, type] = {
     "feat_commit": Commit,
     "feat_at": At,
     "feat_scan_options": ScanOptions,
+    "feat_changes_options": ChangesOptions,
+    "feat_vacuum_options": VacuumOptions,
+    "feat_vacuumed": Vacuumed,
     "feat_training_options": TrainingOptions,
     "feat_training_stats": TrainingStats,
     "feat_materialize_options": MaterializeOptions,
@@ -322,6 +354,18 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "feat_snapshot_digest": (_status, [_handle, c_char_p, c_char * DIGEST_SIZE, POINTER(c_int64), _err]),
     "feat_history": (_status, [_handle, c_char_p, _stream, _err]),
     "feat_tag": (_status, [_handle, c_char_p, POINTER(At), _err]),
+    "feat_untag": (_status, [_handle, c_char_p, _err]),
+    "feat_tags": (_status, [_handle, _stream, _err]),
+    # changes.h
+    "feat_changes": (_status, [_handle, c_char_p, POINTER(At), POINTER(At), POINTER(ChangesOptions), _stream, _err]),
+    "feat_diff": (_status, [_handle, POINTER(At), POINTER(At), _stream, _err]),
+    "feat_clone": (_status, [_handle, c_char_p, POINTER(At), c_char_p, c_int64, POINTER(Commit), _err]),
+    "feat_restore": (_status, [_handle, c_char_p, POINTER(At), c_int64, POINTER(Commit), _err]),
+    # retention.h
+    "feat_pin": (_status, [_handle, POINTER(At), c_int64, c_char_p, POINTER(c_uint64), _err]),
+    "feat_unpin": (_status, [_handle, c_uint64, _err]),
+    "feat_pins": (_status, [_handle, _stream, _err]),
+    "feat_vacuum": (_status, [_handle, POINTER(VacuumOptions), POINTER(Vacuumed), _err]),
     # training.h
     "feat_training_explain": (_status, [POINTER(TrainingStats), POINTER(c_void_p), _err]),
     "feat_training_set": (_status, [_handle, c_char_p, _stream, POINTER(TrainingOptions), _stream, _err]),

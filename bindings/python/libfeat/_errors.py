@@ -99,6 +99,10 @@ class UnsupportedError(Error):
     """This version of the library does not do what was asked for."""
 
 
+class ConflictError(Error):
+    """The table was changed behind the version that the call expects."""
+
+
 class OutOfMemory(Error, MemoryError):
     """An allocation failed."""
 
@@ -125,6 +129,7 @@ CODES: Dict[int, str] = {
     18: "ENVIRONMENT",
     19: "INTERNAL",
     20: "UNSUPPORTED",
+    21: "CONFLICT",
 }
 
 CLASSES: Dict[str, Type[Error]] = {
@@ -148,6 +153,7 @@ CLASSES: Dict[str, Type[Error]] = {
     "ENVIRONMENT": EnvironmentFault,
     "INTERNAL": InternalError,
     "UNSUPPORTED": UnsupportedError,
+    "CONFLICT": ConflictError,
 }
 
 

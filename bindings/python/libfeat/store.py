@@ -6,6 +6,7 @@ import ctypes
 import datetime
 import os
 import re
+import time
 from ctypes import byref, c_char_p, c_int64, c_void_p
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -41,6 +42,12 @@ def _service_version(number: Optional[int]) -> int:
         return 0
     if isinstance(number, bool) or not hasattr(number, "__index__") or not 1 <= int(number) < 2**32:
         raise ArgumentError(f"service_version={number!r}: a version of a definition is a whole number from 1")
+    return int(number)
+
+
+def _count(number: Any, what: str) -> int:
+    if isinstance(number, bool) or not hasattr(number, "__index__") or not 0 <= int(number) < 2**64:
+        raise ArgumentError(f"{what}={number!r}: a whole number from 0")
     return int(number)
 
 
@@ -104,6 +111,33 @@ class Commit(NamedTuple):
     rows_removed: int  #: stored rows that a delete or an overwrite took away
     rows_skipped: int  #: rows equal to a stored one or to another of the call, or ignored; of a delete, rows that named none
     online: str  #: "OK", or the code that says why deployed services lag behind
+    repeated: bool  #: the application made this call, or a later one, before: nothing was done
+
+
+def _commit(done: c.Commit) -> Commit:
+    return Commit(
+        done.version,
+        _time.to_datetime(done.known_time),
+        done.rows_read,
+        done.rows_added,
+        done.rows_replaced,
+        done.rows_removed,
+        done.rows_skipped,
+        CODES.get(done.online, "UNKNOWN"),
+        bool(done.repeated),
+    )
+
+
+class Vacuumed(NamedTuple):
+    """What ``Store.vacuum`` did, or would do."""
+
+    oldest: int  #: this version and all behind it can be read
+    versions: int  #: versions that can be read
+    versions_removed: int  #: versions that could be read before
+    objects: int  #: pieces of data that are in use
+    objects_removed: int  #: removed, those that aborted writes left among them
+    bytes: int  #: of the pieces in use
+    bytes_removed: int
 
 
 class Materialized(NamedTuple):
@@ -313,7 +347,7 @@ class Store(Handle):
 
     # ---- data in ----
 
-    def append(self, table: str, data: Any, on_conflict: str = "skip_identical", known_at: Any = None) -> Commit:
+    def append(self, table: str, data: Any, on_conflict: str = "skip_identical", known_at: Any = None, **options: Any) -> Commit:
         """Appends rows in one commit, durable on return.
 
         ``data`` is a pandas, polars or pyarrow table, a duckdb relation, anything with ``__arrow_c_stream__``, a dict of
@@ -322,51 +356,63 @@ class Store(Handle):
         ``on_conflict`` says what happens to a row whose UNIQUE key is stored already: ``"skip_identical"`` (an equal row is
         skipped, a different one is an error), ``"error"``, ``"ignore"``, ``"replace"``. ``known_at`` sets the known time of
         the commit, for imports and replays.
+
+        This and every other way of writing takes ``expected_version`` (the write is a ``ConflictError`` when the table has a
+        commit behind that version) and, together, ``application`` (a name) and ``sequence`` (a whole number that rises from
+        call to call of that application on that table): a call with the last sequence or one below it was made before and
+        changes nothing, so that a write whose outcome is not known can be made again.
         """
-        return self._write(table, data, c.WRITE_APPEND, choice(on_conflict, _CONFLICT, "on_conflict"), known_at)
+        return self._write(table, data, c.WRITE_APPEND, choice(on_conflict, _CONFLICT, "on_conflict"), known_at, **options)
 
-    def upsert(self, table: str, data: Any, known_at: Any = None) -> Commit:
+    def upsert(self, table: str, data: Any, known_at: Any = None, **options: Any) -> Commit:
         """Writes rows that replace those with their UNIQUE keys, for all times. ``data`` as in ``append``."""
-        return self._write(table, data, c.WRITE_UPSERT, c.CONFLICT_SKIP_IDENTICAL, known_at)
+        return self._write(table, data, c.WRITE_UPSERT, c.CONFLICT_SKIP_IDENTICAL, known_at, **options)
 
-    def delete(self, table: str, keys: Any, known_at: Any = None) -> Commit:
+    def delete(self, table: str, keys: Any, known_at: Any = None, **options: Any) -> Commit:
         """Retracts the rows with these UNIQUE keys, for all times: as if they had never been written.
 
         ``keys`` is data as in ``append`` with the columns of the table's UNIQUE key (of a dimension without one: its entity
         key and event time); other columns are passed over. A key that no row has is counted as skipped.
         """
-        return self._write(table, keys, c.WRITE_DELETE, c.CONFLICT_SKIP_IDENTICAL, known_at)
+        return self._write(table, keys, c.WRITE_DELETE, c.CONFLICT_SKIP_IDENTICAL, known_at, **options)
 
-    def end(self, table: str, keys: Any, on_conflict: str = "skip_identical", known_at: Any = None) -> Commit:
+    def end(self, table: str, keys: Any, on_conflict: str = "skip_identical", known_at: Any = None, **options: Any) -> Commit:
         """Says that keys of a dimension cease to exist from the given times on.
 
         ``keys`` is data as in ``append`` with the columns of the entity key and the event time; other columns are passed
         over. An end takes the place of a row of that key and time, so ``on_conflict`` decides when there is one.
         """
-        return self._write(table, keys, c.WRITE_END, choice(on_conflict, _CONFLICT, "on_conflict"), known_at)
+        return self._write(table, keys, c.WRITE_END, choice(on_conflict, _CONFLICT, "on_conflict"), known_at, **options)
 
-    def overwrite(self, table: str, data: Any, known_at: Any = None) -> Commit:
+    def overwrite(self, table: str, data: Any, known_at: Any = None, **options: Any) -> Commit:
         """Puts rows in the place of all that the table holds, in one commit. ``data`` as in ``append``."""
-        return self._write(table, data, c.WRITE_OVERWRITE, c.CONFLICT_SKIP_IDENTICAL, known_at)
+        return self._write(table, data, c.WRITE_OVERWRITE, c.CONFLICT_SKIP_IDENTICAL, known_at, **options)
 
-    def _write(self, table: str, data: Any, mode: int, on_conflict: int, known_at: Any) -> Commit:
+    def _write(
+        self,
+        table: str,
+        data: Any,
+        mode: int,
+        on_conflict: int,
+        known_at: Any,
+        expected_version: Optional[int] = None,
+        application: Optional[str] = None,
+        sequence: Optional[int] = None,
+    ) -> Commit:
         name = text(table, "table")
         opt = c.WriteOptions(size=ctypes.sizeof(c.WriteOptions), mode=mode, on_conflict=on_conflict)
         opt.known_at = 0 if known_at is None else _time.instant(known_at, "known_at")
+        if expected_version is not None:
+            opt.expected_version = ctypes.pointer(ctypes.c_uint64(_count(expected_version, "expected_version")))
+        if (application is None) != (sequence is None):
+            raise ArgumentError("application and sequence belong together")
+        if application is not None:
+            opt.application, opt.sequence = text(application, "application"), _count(sequence, "sequence")
         handle = self._open_pointer
         rows = _arrow.source(data)
         done, err = c.Commit(), c.Error()
         c.check(c.lib.feat_write(handle, name, rows.pointer, byref(opt), byref(done), byref(err)), err)
-        return Commit(
-            done.version,
-            _time.to_datetime(done.known_time),
-            done.rows_read,
-            done.rows_added,
-            done.rows_replaced,
-            done.rows_removed,
-            done.rows_skipped,
-            CODES.get(done.online, "UNKNOWN"),
-        )
+        return _commit(done)
 
     # ---- versions ----
 
@@ -410,10 +456,148 @@ class Store(Handle):
         result._head()
         return result
 
+    def changes(self, table: str, since: Any = None, until: Any = None, net: bool = False) -> Result:
+        """The rows of a table that changed behind a version, up to another: commit by commit, or with ``net`` each row once.
+
+        ``since`` (default: the empty store) and ``until`` (default: the newest version) are numbers of versions, tags or
+        known times. Columns: ``$change`` (``"insert"``, ``"update_before"``, ``"update_after"``, ``"delete"``), ``$version``,
+        ``$known_time``, then those of the table. An update is a row that took the place of one with the same UNIQUE key; a row
+        that took the place of an equal one did not change. Each read of the result is a fresh one.
+        """
+        name = text(table, "table")
+        first, last = self._point(since, "since"), self._point(until, "until")
+        opt = c.ChangesOptions(size=ctypes.sizeof(c.ChangesOptions), net=bool(net))
+
+        def fill(stream: Any) -> None:
+            err = c.Error()
+            c.check(c.lib.feat_changes(self._open_pointer, name, first, last, byref(opt), stream, byref(err)), err)
+
+        result = Result(fill)
+        result._head()
+        return result
+
+    def diff(self, since: Any = None, until: Any = None) -> Result:
+        """The tables that two versions differ in, with the numbers of their rows, of rows inserted, updated and deleted, and
+        their digests. ``since`` and ``until`` as in ``changes``."""
+        first, last = self._point(since, "since"), self._point(until, "until")
+
+        def fill(stream: Any) -> None:
+            err = c.Error()
+            c.check(c.lib.feat_diff(self._open_pointer, first, last, stream, byref(err)), err)
+
+        result = Result(fill)
+        result._head()
+        return result
+
+    def restore(self, table: str, version: Optional[int] = None, at: Any = None, tag: Optional[str] = None, known_at: Any = None) -> Commit:
+        """Gives a table the rows again that it had at a version, in a new commit: by number, by known time ``at`` or by ``tag``.
+        No row is written anew, and every version stays. Where nothing differs, no version is made."""
+        if version is None and at is None and tag is None:
+            raise ArgumentError("give one of version, at and tag")
+        where = self._at(version, at, tag)
+        known = 0 if known_at is None else _time.instant(known_at, "known_at")
+        done, err = c.Commit(), c.Error()
+        status = c.lib.feat_restore(self._open_pointer, text(table, "table"), byref(where), known, byref(done), byref(err))
+        c.check(status, err)
+        return _commit(done)
+
+    def clone(
+        self, table: str, name: str, version: Optional[int] = None, at: Any = None, tag: Optional[str] = None, known_at: Any = None
+    ) -> Commit:
+        """Creates a table ``name`` with the columns, keys and rows that ``table`` had at a version (default: the newest). No row
+        is written: both refer to what is stored, and from then on each goes its own way."""
+        where = self._at(version, at, tag)
+        known = 0 if known_at is None else _time.instant(known_at, "known_at")
+        done, err = c.Commit(), c.Error()
+        status = c.lib.feat_clone(
+            self._open_pointer, text(table, "table"), byref(where), text(name, "name"), known, byref(done), byref(err)
+        )
+        c.check(status, err)
+        return _commit(done)
+
+    def _point(self, where: Any, what: str) -> Optional[c.At]:
+        """A version by number, by tag (a str), or by known time."""
+        if where is None:
+            return None
+        if isinstance(where, str):
+            return self._at(None, None, where)
+        if hasattr(where, "__index__"):
+            return self._at(where, None, None)
+        return self._at(None, where, None)
+
     def tag(self, name: str, version: Optional[int] = None) -> None:
         """Names a version (default: the newest) for good."""
         where, err = self._at(version, None, None), c.Error()
         c.check(c.lib.feat_tag(self._open_pointer, text(name, "name"), byref(where), byref(err)), err)
+
+    def untag(self, name: str) -> None:
+        """Takes a tag away; its version stays, and the name can be given again."""
+        err = c.Error()
+        c.check(c.lib.feat_untag(self._open_pointer, text(name, "name"), byref(err)), err)
+
+    def tags(self) -> Result:
+        """The tags by version and name, with the known times of their versions."""
+
+        def fill(stream: Any) -> None:
+            err = c.Error()
+            c.check(c.lib.feat_tags(self._open_pointer, stream, byref(err)), err)
+
+        result = Result(fill)
+        result._head()
+        return result
+
+    # ---- which versions stay ----
+
+    def pin(self, seconds: float, version: Optional[int] = None, at: Any = None, tag: Optional[str] = None, note: str = "") -> int:
+        """Keeps a version (default: the newest) from being removed for so many seconds, while a training job reads it for
+        instance. Returns the number of the pin. A tag keeps a version without end."""
+        where, number, err = self._at(version, at, tag), ctypes.c_uint64(), c.Error()
+        try:
+            expires = int(time.time() * 1e6) + int(seconds * 1e6)
+        except (TypeError, ValueError, OverflowError):
+            raise ArgumentError(f"seconds={seconds!r}: a number") from None
+        if not 0 < expires < 2**63:
+            raise ArgumentError(f"seconds={seconds!r}: too many")
+        status = c.lib.feat_pin(self._open_pointer, byref(where), expires, text(note, "note"), byref(number), byref(err))
+        c.check(status, err)
+        return number.value
+
+    def unpin(self, pin: int) -> None:
+        """Ends a pin before it expires."""
+        if isinstance(pin, bool) or not hasattr(pin, "__index__") or not 0 <= int(pin) < 2**64:
+            raise ArgumentError(f"pin={pin!r}: the number that pin() gave")
+        err = c.Error()
+        c.check(c.lib.feat_unpin(self._open_pointer, int(pin), byref(err)), err)
+
+    def pins(self) -> Result:
+        """The pins: number, version, time of expiry, note."""
+
+        def fill(stream: Any) -> None:
+            err = c.Error()
+            c.check(c.lib.feat_pins(self._open_pointer, stream, byref(err)), err)
+
+        result = Result(fill)
+        result._head()
+        return result
+
+    def vacuum(
+        self, keep_for: datetime.timedelta = datetime.timedelta(days=7), keep_versions: int = 1, dry_run: bool = False
+    ) -> Vacuumed:
+        """Removes versions that nothing needs, and the data that is in no other version.
+
+        What stays: versions that were the newest at some time within ``keep_for`` before now (by known times), the newest
+        ``keep_versions``, tagged and pinned ones, those that materialisations have read and deployed services have applied.
+        Opening a removed version is a ``NotFoundError``, also where a snapshot of it was open. Removed space is used again by
+        later writes; files do not shrink. ``dry_run`` only says what would be done.
+        """
+        if isinstance(keep_versions, bool) or not hasattr(keep_versions, "__index__") or not 1 <= int(keep_versions) < 2**64:
+            raise ArgumentError(f"keep_versions={keep_versions!r}: a whole number from 1")
+        if not isinstance(keep_for, datetime.timedelta) or keep_for < datetime.timedelta(0):
+            raise ArgumentError(f"keep_for={keep_for!r}: a timedelta from 0")
+        opt = c.VacuumOptions(ctypes.sizeof(c.VacuumOptions), int(keep_versions), keep_for // datetime.timedelta(microseconds=1), bool(dry_run))
+        done, err = c.Vacuumed(), c.Error()
+        c.check(c.lib.feat_vacuum(self._open_pointer, byref(opt), byref(done), byref(err)), err)
+        return Vacuumed(*(getattr(done, name) for name in Vacuumed._fields))
 
     # ---- features ----
 
@@ -433,10 +617,12 @@ class Store(Handle):
         as_served: bool = False,
         position: Union[str, Sequence[str], None] = None,
         spill_directory: Union[str, "os.PathLike[str]", None] = None,
+        at: Any = None,
+        tag: Optional[str] = None,
     ) -> TrainingSet:
-        """The features of a service for every row of ``spine``, from a version of the data (default: the newest).
-        See ``Snapshot.training_set``."""
-        with self.snapshot(version=version) as snap:
+        """The features of a service for every row of ``spine``, from a version of the data: by number, by known time ``at``
+        or by ``tag`` (default: the newest). See ``Snapshot.training_set``."""
+        with self.snapshot(version=version, at=at, tag=tag) as snap:
             return snap.training_set(service, spine, timestamp, status, on_error, service_version, fingerprint, threads, memory, progress, as_served, position, spill_directory)
 
     def materialize(
