@@ -80,9 +80,9 @@ class Ordered(Aggregate):
             elif passes is True:
                 pair = [e.value(event) if e is not None else True for e in (self.arg, self.second)]
                 rows.append((*pair, tuple(e.value(event) for e, _, _ in self.by), event["@time"]))
-        if self.func == "any_value" and not self.by:
+        if self.func == "any_value" or self.ignore_nulls:  # a row that is passed over is not ordered either
             rows = [r for r in rows if r[0] is not None]
-        elif any(ERROR in r[:2] or ERROR in r[2] for r in rows):
+        if (self.func != "any_value" or self.by) and any(ERROR in r[:2] or ERROR in r[2] for r in rows):
             return ERROR
         if self.ignore_nulls or self.func not in KEEPS_NULLS:
             rows = [r for r in rows if r[0] is not None and r[1] is not None]
