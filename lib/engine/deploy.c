@@ -103,9 +103,8 @@ static feat_status read_branch(changes *c, feat_db *db, const feat_block *block,
     *rows += n_added + n_removed;
     c->rebuild = *rows > ROWS_APPLIED_AT_ONCE;
     if (c->rebuild) goto out;
-    FEAT_GOTO(status, feat_project_rows(db, to, block, branch, added, n_added, &c->map, true, &c->added, err), out);
-    FEAT_GOTO(status, feat_project_rows(db, from, block, branch, removed, n_removed, &c->map, true, &c->removed, err),
-              out);
+    FEAT_GOTO(status, feat_project_rows(db, to, block, branch, added, n_added, &c->map, &c->added, err), out);
+    FEAT_GOTO(status, feat_project_rows(db, from, block, branch, removed, n_removed, &c->map, &c->removed, err), out);
 out:
     feat_free(added);
     feat_free(removed);

@@ -22,7 +22,7 @@ feat_status feat_lot_project(feat_lot *l, feat_db *db, uint64_t version, const f
     feat_lot_done(l);
     feat_keymap_init(&l->map);
     FEAT_TRY(feat_entity_events_init(&l->events, block, err));
-    return feat_project_rows(db, version, block, branch, rows, n, &l->map, true, &l->events, err);
+    return feat_project_rows(db, version, block, branch, rows, n, &l->map, &l->events, err);
 }
 
 const void *feat_lot_key(const feat_lot *l, size_t event, size_t *size) {

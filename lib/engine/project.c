@@ -14,7 +14,6 @@ feat_status feat_entity_events_init(feat_entity_events *e, const feat_block *blo
 void feat_entity_events_done(feat_entity_events *e) {
     if (e->events.slots) feat_events_done(&e->events);
     feat_free(e->entity);
-    feat_free(e->source);
     *e = (feat_entity_events){0};
 }
 
@@ -33,7 +32,6 @@ typedef struct loader {
     int64_t *times;
     uint32_t *rows, taken[FEAT_LANES], entity[FEAT_LANES];
     size_t times_capacity, rows_capacity, n_rows;
-    size_t base; /* of rows that are named: how many were loaded before */
 } loader;
 
 static void loader_done(loader *l) {
@@ -126,13 +124,9 @@ static feat_status take_batch(loader *l, const feat_row_source *rows, size_t sta
     }
     size_t before = out->events.n;
     if (before + picked > UINT32_MAX) return feat_fail(err, FEAT_LIMIT, "more than 4,294,967,295 events at once");
-    if (FEAT_GROW(out->entity, out->entity_capacity, before + picked) != 0 ||
-        (out->sourced && FEAT_GROW(out->source, out->source_capacity, before + picked) != 0))
-        return feat_fail_memory(err);
+    if (FEAT_GROW(out->entity, out->entity_capacity, before + picked) != 0) return feat_fail_memory(err);
     FEAT_TRY(feat_projector_take(l->projector, rows, start, l->taken, picked, &out->events, err));
     if (picked) memcpy(out->entity + before, l->entity, picked * sizeof *l->entity);
-    for (size_t i = 0; out->sourced && i < picked; i++)
-        out->source[before + i] = (uint32_t)(l->base + start + l->taken[i]);
     return FEAT_OK;
 }
 
@@ -222,12 +216,12 @@ feat_status feat_project_block(feat_db *db, uint64_t version, const feat_block *
 }
 
 feat_status feat_project_rows(feat_db *db, uint64_t version, const feat_block *block, size_t branch,
-                              const feat_row_address *rows, size_t n, feat_keymap *map, bool all,
-                              feat_entity_events *out, feat_error *err) {
+                              const feat_row_address *rows, size_t n, feat_keymap *map, feat_entity_events *out,
+                              feat_error *err) {
     loader l;
     feat_table_version *tv = NULL;
     feat_answering how = {.db = db, .version = version, .threads = 1};
-    feat_projection p = {.how = &how, .block = block, .map = map, .all = all, .shares = 1, .out = out};
+    feat_projection p = {.how = &how, .block = block, .map = map, .all = true, .shares = 1, .out = out};
     feat_status status = loader_init(&l, &how, block, branch, err);
     if (status == FEAT_OK) status = feat_table_open(db, l.branch->table, version, &tv, err);
     for (size_t at = 0; status == FEAT_OK && at < n; at += ROWS_AT_ONCE) {
@@ -235,7 +229,6 @@ feat_status feat_project_rows(feat_db *db, uint64_t version, const feat_block *b
         loader_clear(&l);
         FEAT_GOTO(status, feat_table_read_rows(tv, rows + at, part, l.fields, l.n, l.columns, err), out);
         l.n_rows = part;
-        l.base = at;
         status = project_loaded(&l, &p, err);
     }
 out:

@@ -12,19 +12,17 @@
 typedef struct feat_entity_events {
     feat_events events;
     uint32_t *entity; /* per event: number in the key map */
-    bool sourced;     /* set by whoever wants: */
-    uint32_t *source; /* per event: which of the rows that were named it is */
-    size_t entity_capacity, source_capacity;
+    size_t entity_capacity;
     uint64_t rows_read; /* of tables, to make them */
 } feat_entity_events;
 
 feat_status feat_entity_events_init(feat_entity_events *e, const feat_block *block, feat_error *err);
 void feat_entity_events_done(feat_entity_events *e);
 
-/* Projects single rows of one branch: those whose key is in `map`, or with `all` every one, whose keys enter it. */
+/* Projects single rows of one branch. Keys enter the map. */
 feat_status feat_project_rows(feat_db *db, uint64_t version, const feat_block *block, size_t branch,
-                              const feat_row_address *rows, size_t n, feat_keymap *map, bool all,
-                              feat_entity_events *out, feat_error *err);
+                              const feat_row_address *rows, size_t n, feat_keymap *map, feat_entity_events *out,
+                              feat_error *err);
 
 /* Events grouped by entity, each group in canonical order: numbers[starts[k] .. starts[k + 1]) are the events of key k.
  * Both are freed with feat_free. */

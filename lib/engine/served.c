@@ -4,9 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "engine/changed.h"
 #include "engine/ingest.h" /* feat_sort_keys */
-#include "engine/served_join.h"
 #include "exec/cell.h"
 
 /* ---- Which version. ---- */
@@ -123,44 +121,6 @@ out:
     return status;
 }
 
-/* Versions between which nothing changes that the joins read are as good as one. Items are in their order. */
-static feat_status join_versions(const feat_answering *how, const feat_code *code, feat_sort_item *items, size_t n,
-                                 feat_error *err) {
-    for (size_t first = 0, end; first < n; first = end) {
-        uint64_t own = items[first].key;
-        for (end = first + 1; end < n;) {
-            bool changed = false;
-            if (items[end].key != own) FEAT_TRY(feat_joins_changed(how->db, code, own, items[end].key, &changed, err));
-            if (changed) break;
-            for (uint64_t same = items[end].key; end < n && items[end].key == same;) items[end++].key = own;
-        }
-    }
-    return FEAT_OK;
-}
-
-/* Whether all blocks can be asked at all versions at once. What is gathered for that has no bound of memory. */
-static bool is_one_pass(const feat_answering *how, const feat_code *code) {
-    bool all = how->memory == 0;
-    for (size_t j = 0; j < code->n_joins; j++) all = all && feat_served_join_serves(code->joins[j].block);
-    return all;
-}
-
-static feat_status answer_at_once(const feat_answering *how, const feat_code *code, const feat_row_source *rows,
-                                  const feat_sort_item *items, size_t n, feat_answers *answers, feat_error *err) {
-    feat_row_versions v = {.distinct = feat_alloc_array(n, sizeof *v.distinct),
-                           .of_row = feat_alloc_array(n, sizeof *v.of_row)};
-    feat_status status = v.distinct && v.of_row ? FEAT_OK : feat_fail_memory(err);
-    for (size_t i = 0; i < n && status == FEAT_OK; i++) {
-        if (i == 0 || items[i].key != items[i - 1].key) v.distinct[v.n++] = items[i].key;
-        v.of_row[items[i].row] = (uint32_t)(v.n - 1);
-    }
-    for (size_t j = 0; j < code->n_joins && status == FEAT_OK; j++)
-        status = feat_served_join(how, code, j, rows, &v, n, &answers[j], err);
-    feat_free(v.distinct);
-    feat_free(v.of_row);
-    return status;
-}
-
 feat_status feat_served_answer(const feat_answering *how, const feat_code *code, const feat_row_source *rows,
                                const uint64_t *versions, size_t n_inputs, size_t n, feat_answers *answers,
                                feat_error *err) {
@@ -172,12 +132,6 @@ feat_status feat_served_answer(const feat_answering *how, const feat_code *code,
         for (size_t i = 0; i < n; i++) items[i] = (feat_sort_item){versions[i], (uint32_t)i};
         feat_sort_keys(items, items + n, n);
     }
-    if (status == FEAT_OK && is_one_pass(how, code)) {
-        status = answer_at_once(how, code, rows, items, n, answers, err);
-        feat_free(items);
-        return status;
-    }
-    if (status == FEAT_OK) status = join_versions(how, code, items, n, err);
     for (size_t first = 0, end; first < n && status == FEAT_OK; first = end) {
         for (end = first + 1; end < n && items[end].key == items[first].key;) end++;
         status = answer_version(how, code, rows, n_inputs, items + first, end - first, answers, err);
