@@ -1,12 +1,14 @@
 /* What blocks say of many rows: the rows are grouped by key and time, the events of these keys come in batches of whole
  * entities, and a sweep answers the rows of a batch. Where the entities are those that the table is clustered by, its
- * segments are walked as they lie; else the events are projected into partitions of the keys first. */
+ * segments are walked as they lie; else the events are projected into partitions of the keys first. Rows that ask at
+ * different versions are answered by the events of all of these, each row by those that its own has. */
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "engine/batch.h"
+#include "engine/classes.h"
 #include "engine/clustered.h"
 #include "engine/partitions.h"
 #include "engine/project.h"
@@ -125,6 +127,33 @@ out:
     return status;
 }
 
+/* The same for rows that ask at different versions. */
+static feat_status answer_lives(asking *a, const feat_entity_events *projected, size_t first, size_t n_keys,
+                                feat_answers *answers, feat_error *err) {
+    uint32_t *numbers = NULL;
+    size_t *starts = NULL;
+    feat_classes *classes = NULL;
+    int64_t ticks = feat_clock_ticks();
+    feat_status status = feat_classes_new(a->block, a->groups, a->how->moments, &classes, err);
+    if (status == FEAT_OK) status = feat_group_events(projected, n_keys, &numbers, &starts, err);
+    ticks = feat_work_spent(a->how->work, FEAT_WORK_READ, ticks);
+    for (size_t k = 0; k < n_keys && status == FEAT_OK; k++) {
+        size_t n = starts[k + 1] - starts[k];
+        if (n == 0) continue;
+        a->seen[first + k] = 1;
+        FEAT_GOTO(status, feat_classes_add(classes, first + k, projected, numbers + starts[k], n, answers, err), out);
+        size_t n_rows = a->groups->starts[first + k + 1] - a->groups->starts[first + k];
+        FEAT_GOTO(status, feat_work_step(a->how->work, n_rows, err), out);
+    }
+    if (status == FEAT_OK) status = feat_classes_run(classes, projected, answers, err);
+    (void)feat_work_spent(a->how->work, FEAT_WORK_SWEEP, ticks);
+out:
+    feat_classes_free(classes);
+    feat_free(numbers);
+    feat_free(starts);
+    return status;
+}
+
 static feat_status answer_partition(void *context, size_t part, feat_error *err) {
     asking *a = context;
     feat_work *work = a->how->work;
@@ -135,7 +164,9 @@ static feat_status answer_partition(void *context, size_t part, feat_error *err)
     feat_status status = feat_sweep_new(a->block, &b.sweep, err);
     if (status == FEAT_OK) status = feat_partitions_take(a->partitions, part, &projected, &first, &n_keys, err);
     (void)feat_work_spent(work, FEAT_WORK_READ, ticks);
-    if (status == FEAT_OK) status = answer_events(a, &projected, first, n_keys, &b, &a->workers[part], err);
+    if (status == FEAT_OK)
+        status = a->how->lives ? answer_lives(a, &projected, first, n_keys, &a->workers[part], err)
+                               : answer_events(a, &projected, first, n_keys, &b, &a->workers[part], err);
     feat_entity_events_done(&projected);
     feat_row_batch_done(&b);
     return status;
@@ -186,22 +217,23 @@ static bool is_scattered(const feat_grouping *g) {
     return apart > g->n_rows / 4;
 }
 
-static feat_status answer_join(const feat_answering *how, const feat_code *code, size_t join,
-                               const feat_row_source *rows, size_t n, feat_answers *answers, feat_error *err) {
+feat_status feat_answer_join(const feat_answering *how, const feat_code *code, size_t join, const feat_row_source *rows,
+                             size_t n, feat_answers *answers, feat_error *err) {
     feat_grouping groups = {0};
     asking a = {.how = how, .block = code->joins[join].block, .groups = &groups, .answers = answers};
     int64_t ticks = feat_clock_ticks();
+    FEAT_TRY(feat_answers_init(answers, code, join, n, err));
     feat_status status = feat_grouping_make(&groups, code, join, rows, n, how->threads ? how->threads : 1, err);
     (void)feat_work_spent(how->work, FEAT_WORK_GROUP, ticks);
     if (how->work) atomic_fetch_add(&how->work->passes, 1);
     if (status != FEAT_OK) goto out;
-    if (is_scattered(&groups)) FEAT_GOTO(status, feat_answers_arrive(answers, n, err), out);
+    if (!how->lives && is_scattered(&groups)) FEAT_GOTO(status, feat_answers_arrive(answers, n, err), out);
     a.seen = feat_alloc_zero(groups.n_keys, 1);
     if (!a.seen) {
         status = feat_fail_memory(err);
         goto out;
     }
-    if (groups.keys && groups.n_keys > 0 && feat_clusters_serve(a.block))
+    if (!how->lives && groups.keys && groups.n_keys > 0 && feat_clusters_serve(a.block))
         FEAT_GOTO(status, feat_clusters_open(how->db, how->version, a.block, &groups, &a.clusters, err), out);
     if (a.clusters && how->work) atomic_fetch_add(&how->work->segments_pruned, feat_clusters_pruned(a.clusters));
     if (a.clusters) FEAT_GOTO(status, answer_clustered(&a, err), out);
@@ -221,9 +253,6 @@ out:
 feat_status feat_answer_blocks(const feat_answering *how, const feat_code *code, const feat_column *const *inputs,
                                const int64_t *times, size_t n, feat_answers *answers, feat_error *err) {
     feat_row_source rows = {inputs, times, answers};
-    for (size_t j = 0; j < code->n_joins; j++) {
-        FEAT_TRY(feat_answers_init(&answers[j], code, j, n, err));
-        FEAT_TRY(answer_join(how, code, j, &rows, n, &answers[j], err));
-    }
+    for (size_t j = 0; j < code->n_joins; j++) FEAT_TRY(feat_answer_join(how, code, j, &rows, n, &answers[j], err));
     return FEAT_OK;
 }

@@ -58,8 +58,9 @@ struct feat_partitions {
 /* ---- Sizes. ---- */
 
 /* Bytes that an event takes beside texts: its values, its number, and its place in the order. */
-static size_t event_bytes(const feat_block *block) {
-    size_t bytes = sizeof(int64_t) + 3 * sizeof(uint32_t);
+static size_t event_bytes(const feat_partitions *p) {
+    const feat_block *block = p->block;
+    size_t bytes = sizeof(int64_t) + 3 * sizeof(uint32_t) + (p->how->lives ? sizeof(feat_lifetime) : 0);
     for (size_t s = 0; s < block->n_slots; s++) bytes += 1 + feat_class_size(feat_class_of(block->slots[s]));
     return bytes + 16 * block->branches[0].n_ties;
 }
@@ -80,6 +81,11 @@ static uint64_t text_bytes(const feat_events *events, const uint32_t *numbers, s
 static feat_status count_rows(const feat_partitions *p, uint64_t *rows, size_t *segments, feat_error *err) {
     *rows = *segments = 0;
     for (size_t b = 0; b < p->block->n_branches; b++) {
+        if (p->how->lives) {
+            *rows += p->how->lives[b].rows;
+            *segments += p->how->lives[b].n;
+            continue;
+        }
         feat_table_version *tv;
         FEAT_TRY(feat_table_open(p->how->db, p->block->branches[b].table, p->how->version, &tv, err));
         *rows += (uint64_t)feat_table_rows(tv);
@@ -106,7 +112,7 @@ static feat_status choose_parts(feat_partitions *p, feat_error *err) {
     size_t segments, threads = p->how->threads;
     FEAT_TRY(count_rows(p, &rows, &segments, err));
     if (threads > 1 && rows > STAGED_EVENTS) wanted = threads * PARTS_A_THREAD;
-    uint64_t fit = rows * event_bytes(p->block) / part_memory(p) + 1;
+    uint64_t fit = rows * event_bytes(p) / part_memory(p) + 1;
     if (fit > wanted) wanted = fit;
     if (wanted > MOST_PARTS) wanted = MOST_PARTS;
     if (wanted > p->keys->n) wanted = p->keys->n ? p->keys->n : 1;
@@ -133,13 +139,16 @@ static feat_status open_spill(feat_partitions *p, feat_error *err) {
 
 static feat_status spill_part(dealer *d, size_t part, feat_error *err) {
     feat_entity_events *from = &d->parts[part];
-    uint64_t n[2] = {from->events.n, 0};
+    uint64_t n[2] = {from->events.n, from->life != NULL};
     if (n[0] == 0) return FEAT_OK;
     feat_buffer_clear(&d->packed);
     feat_buffer_append(&d->packed, n, sizeof n);
     size_t size = from->events.n * sizeof *from->entity;
     void *numbers = feat_buffer_extend(&d->packed, (size + 15) / 16 * 16);
     if (numbers) memcpy(numbers, from->entity, size);
+    size = from->events.n * sizeof *from->life;
+    void *life = from->life ? feat_buffer_extend(&d->packed, (size + 15) / 16 * 16) : NULL;
+    if (life) memcpy(life, from->life, size);
     feat_events_pack(&from->events, &d->packed);
     if (d->packed.failed || FEAT_GROW(d->chunks, d->chunks_capacity, d->n_chunks + 1) != 0)
         return feat_fail_memory(err);
@@ -165,7 +174,9 @@ static feat_status deal_part(dealer *d, size_t part, const uint32_t *numbers, si
     if (FEAT_GROW(to->entity, to->entity_capacity, before + n) != 0) return feat_fail_memory(err);
     FEAT_TRY(feat_events_gather(&to->events, &d->staged.events, numbers, n, err));
     for (size_t i = 0; i < n; i++) to->entity[before + i] = d->staged.entity[numbers[i]];
-    uint64_t bytes = n * event_bytes(d->of->block) + text_bytes(&d->staged.events, numbers, n);
+    if (d->staged.life && FEAT_GROW(to->life, to->life_capacity, before + n) != 0) return feat_fail_memory(err);
+    for (size_t i = 0; d->staged.life && i < n; i++) to->life[before + i] = d->staged.life[numbers[i]];
+    uint64_t bytes = n * event_bytes(d->of) + text_bytes(&d->staged.events, numbers, n);
     d->bytes[part] += bytes;
     d->held += bytes;
     return FEAT_OK;
@@ -298,15 +309,18 @@ typedef struct picker {
 } picker;
 
 /* Adds those of n events whose keys are in the slice. */
-static feat_status pick_events(picker *k, const uint32_t *entity, const feat_events *events, feat_error *err) {
+static feat_status pick_events(picker *k, const uint32_t *entity, const feat_lifetime *life, const feat_events *events,
+                               feat_error *err) {
     feat_entity_events *out = k->out;
     size_t n = 0, before = out->events.n;
     if (FEAT_GROW(k->numbers, k->capacity, events->n) != 0 ||
-        FEAT_GROW(out->entity, out->entity_capacity, before + events->n) != 0)
+        FEAT_GROW(out->entity, out->entity_capacity, before + events->n) != 0 ||
+        (life && FEAT_GROW(out->life, out->life_capacity, before + events->n) != 0))
         return feat_fail_memory(err);
     for (size_t i = 0; i < events->n; i++) {
         if (entity[i] < k->of.first || entity[i] >= k->of.end) continue;
         out->entity[before + n] = entity[i] - k->of.first;
+        if (life) out->life[before + n] = life[i];
         k->numbers[n++] = (uint32_t)i;
     }
     if (before + n > UINT32_MAX) return feat_fail(err, FEAT_LIMIT, "more than 4,294,967,295 events at once");
@@ -316,12 +330,16 @@ static feat_status pick_events(picker *k, const uint32_t *entity, const feat_eve
 static feat_status pick_chunk(const feat_partitions *p, picker *k, const chunk *c, feat_events *view, void *room,
                               feat_error *err) {
     unsigned char *bytes = room;
-    uint64_t n;
+    uint64_t n[2];
     FEAT_TRY(feat_spill_read(p->spill, &c->piece, bytes, err));
-    memcpy(&n, bytes, sizeof n);
-    const uint32_t *entity = (const void *)(bytes + 16);
-    feat_packed_open(view, bytes + 16 + (n * sizeof *entity + 15) / 16 * 16);
-    return pick_events(k, entity, view, err);
+    memcpy(n, bytes, sizeof n);
+    bytes += sizeof n;
+    const uint32_t *entity = (const void *)bytes;
+    bytes += (n[0] * sizeof *entity + 15) / 16 * 16;
+    const feat_lifetime *life = n[1] ? (const void *)bytes : NULL;
+    if (life) bytes += (n[0] * sizeof *life + 15) / 16 * 16;
+    feat_packed_open(view, bytes);
+    return pick_events(k, entity, life, view, err);
 }
 
 static feat_status pick_dealt(const feat_partitions *p, picker *k, dealer *d, feat_error *err) {
@@ -335,7 +353,8 @@ static feat_status pick_dealt(const feat_partitions *p, picker *k, dealer *d, fe
         status = pick_chunk(p, k, &d->chunks[c - 1], &view, room, err);
     feat_packed_done(&view);
     feat_free(room);
-    if (status == FEAT_OK) status = pick_events(k, d->parts[part].entity, &d->parts[part].events, err);
+    if (status == FEAT_OK)
+        status = pick_events(k, d->parts[part].entity, d->parts[part].life, &d->parts[part].events, err);
     if (k->of.whole) feat_entity_events_done(&d->parts[part]);
     return status;
 }

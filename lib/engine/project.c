@@ -14,6 +14,7 @@ feat_status feat_entity_events_init(feat_entity_events *e, const feat_block *blo
 void feat_entity_events_done(feat_entity_events *e) {
     if (e->events.slots) feat_events_done(&e->events);
     feat_free(e->entity);
+    feat_free(e->life);
     *e = (feat_entity_events){0};
 }
 
@@ -31,7 +32,9 @@ typedef struct loader {
     feat_buffer key, last;
     int64_t *times;
     uint32_t *rows, taken[FEAT_LANES], entity[FEAT_LANES];
-    size_t times_capacity, rows_capacity, n_rows;
+    feat_lifetime *life; /* of each row, where several versions are read */
+    uint8_t *never;      /* bitmap of the rows of a segment that no version shows */
+    size_t times_capacity, rows_capacity, life_capacity, never_capacity, n_rows;
 } loader;
 
 static void loader_done(loader *l) {
@@ -48,6 +51,8 @@ static void loader_done(loader *l) {
     feat_buffer_done(&l->last);
     feat_free(l->times);
     feat_free(l->rows);
+    feat_free(l->life);
+    feat_free(l->never);
 }
 
 static feat_status loader_init(loader *l, const feat_answering *how, const feat_block *block, size_t branch,
@@ -127,6 +132,9 @@ static feat_status take_batch(loader *l, const feat_row_source *rows, size_t sta
     if (FEAT_GROW(out->entity, out->entity_capacity, before + picked) != 0) return feat_fail_memory(err);
     FEAT_TRY(feat_projector_take(l->projector, rows, start, l->taken, picked, &out->events, err));
     if (picked) memcpy(out->entity + before, l->entity, picked * sizeof *l->entity);
+    if (!l->how->lives) return FEAT_OK;
+    if (FEAT_GROW(out->life, out->life_capacity, before + picked) != 0) return feat_fail_memory(err);
+    for (size_t i = 0; i < picked; i++) out->life[before + i] = l->life[start + l->taken[i]];
     return FEAT_OK;
 }
 
@@ -171,6 +179,16 @@ static size_t lot_rows(const loader *l) {
     return most < ROWS_AT_ONCE ? ROWS_AT_ONCE : (size_t)most;
 }
 
+/* Adds the rows of a segment that are there. */
+static feat_status load_segment(loader *l, feat_table_version *tv, size_t segment, feat_error *err) {
+    const uint8_t *deleted;
+    size_t before = l->n_rows;
+    FEAT_TRY(feat_table_deleted(tv, segment, &deleted, err));
+    FEAT_TRY(feat_table_read(tv, segment, l->fields, l->n, l->columns, err));
+    l->n_rows += feat_table_segment(tv, segment).rows;
+    return deleted ? drop_deleted(l, before, deleted, err) : FEAT_OK;
+}
+
 static feat_status project_branch(const feat_projection *p, size_t branch, feat_error *err) {
     loader l;
     feat_table_version *tv = NULL;
@@ -181,17 +199,10 @@ static feat_status project_branch(const feat_projection *p, size_t branch, feat_
     size_t lot = lot_rows(&l), segments = status == FEAT_OK ? feat_table_segments(tv) : 0;
     size_t end = segments * (p->share + 1) / p->shares;
     for (size_t s = segments * p->share / p->shares; s < end; s++) {
-        const uint8_t *deleted;
-        size_t before = l.n_rows;
         bool skip;
         FEAT_GOTO(status, feat_prune_segment(&prune, tv, s, &skip, err), out);
-        if (!skip) {
-            FEAT_GOTO(status, feat_table_deleted(tv, s, &deleted, err), out);
-            FEAT_GOTO(status, feat_table_read(tv, s, l.fields, l.n, l.columns, err), out);
-            l.n_rows += feat_table_segment(tv, s).rows;
-            p->out->rows_read += feat_table_segment(tv, s).rows;
-            if (deleted) FEAT_GOTO(status, drop_deleted(&l, before, deleted, err), out);
-        }
+        if (!skip) FEAT_GOTO(status, load_segment(&l, tv, s, err), out);
+        if (!skip) p->out->rows_read += feat_table_segment(tv, s).rows;
         if (l.n_rows < lot && s + 1 < end) continue;
         FEAT_GOTO(status, project_loaded(&l, p, err), out);
         loader_clear(&l);
@@ -203,8 +214,64 @@ out:
     return status;
 }
 
+/* ---- Of several versions. ---- */
+
+/* The rows of a segment that any of the versions shows, with their lifetimes. */
+static feat_status load_lives(loader *l, feat_table_version *tv, const feat_lives_segment *s, feat_error *err) {
+    size_t size = feat_bitmap_size(s->rows);
+    bool any = false;
+    if (feat_table_segment(tv, s->index).rows != s->rows)
+        return feat_fail(err, FEAT_INTERNAL, "a segment is not where it was");
+    if (FEAT_GROW(l->life, l->life_capacity, s->rows) != 0 || FEAT_GROW(l->never, l->never_capacity, size) != 0)
+        return feat_fail_memory(err);
+    memset(l->never, 0, size);
+    for (uint32_t row = 0; row < s->rows; row++) {
+        l->life[row] = feat_lives_row(s, row);
+        if (l->life[row].from < l->life[row].to) continue;
+        feat_bit_set(l->never, row);
+        any = true;
+    }
+    FEAT_TRY(feat_table_read(tv, s->index, l->fields, l->n, l->columns, err));
+    l->n_rows = s->rows;
+    if (!any) return FEAT_OK;
+    FEAT_TRY(drop_deleted(l, 0, l->never, err));
+    for (size_t i = 0; i < l->n_rows; i++) l->life[i] = l->life[l->rows[i]];
+    return FEAT_OK;
+}
+
+static feat_status project_lives(const feat_projection *p, size_t branch, feat_error *err) {
+    const feat_lives *h = &p->how->lives[branch];
+    loader l;
+    feat_table_version *tv = NULL;
+    feat_prune prune = {0};
+    feat_status status = loader_init(&l, p->how, p->block, branch, err);
+    if (status == FEAT_OK) status = feat_prune_init(&prune, l.branch, err);
+    if (status != FEAT_OK) goto out;
+    for (size_t i = h->n * p->share / p->shares, end = h->n * (p->share + 1) / p->shares, first = i; i < end; i++) {
+        const feat_lives_segment *s = &h->segments[i];
+        bool skip;
+        if (i == first || s->version != s[-1].version) {
+            feat_table_close(tv);
+            tv = NULL;
+            FEAT_GOTO(status, feat_table_open(p->how->db, l.branch->table, s->version, &tv, err), out);
+        }
+        FEAT_GOTO(status, feat_prune_segment(&prune, tv, s->index, &skip, err), out);
+        if (skip) continue;
+        FEAT_GOTO(status, load_lives(&l, tv, s, err), out);
+        p->out->rows_read += s->rows;
+        FEAT_GOTO(status, project_loaded(&l, p, err), out);
+        loader_clear(&l);
+    }
+out:
+    feat_table_close(tv);
+    feat_prune_done(&prune);
+    loader_done(&l);
+    return status;
+}
+
 feat_status feat_project(const feat_projection *p, feat_error *err) {
-    for (size_t b = 0; b < p->block->n_branches; b++) FEAT_TRY(project_branch(p, b, err));
+    for (size_t b = 0; b < p->block->n_branches; b++)
+        FEAT_TRY(p->how->lives ? project_lives(p, b, err) : project_branch(p, b, err));
     return FEAT_OK;
 }
 

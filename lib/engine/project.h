@@ -2,6 +2,7 @@
 #ifndef FEAT_LIB_PROJECT_H
 #define FEAT_LIB_PROJECT_H
 
+#include "engine/lives.h"
 #include "engine/keymap.h"
 #include "engine/work.h"
 #include "exec/exec.h"
@@ -11,8 +12,9 @@
 /* Events of many entities, with the number of each one's key. */
 typedef struct feat_entity_events {
     feat_events events;
-    uint32_t *entity; /* per event: number in the key map */
-    size_t entity_capacity;
+    uint32_t *entity;    /* per event: number in the key map */
+    feat_lifetime *life; /* per event, of several versions; else NULL */
+    size_t entity_capacity, life_capacity;
     uint64_t rows_read; /* of tables, to make them */
 } feat_entity_events;
 
@@ -37,6 +39,10 @@ typedef struct feat_answering {
     uint64_t memory;             /* bytes for events that are gathered at once; 0: no bound */
     const char *spill_directory; /* for what is more than that; NULL: the store's */
     feat_work *work;             /* or NULL; a row of a join is a unit */
+    /* By branch of the one block that is asked, whose events are enriched with nothing: its tables over several
+     * versions. NULL: all rows ask at `version`. */
+    const feat_lives *lives;
+    const uint32_t *moments; /* with lives: at which of the versions each row asks */
 } feat_answering;
 
 /* What is projected of the live rows of a block's tables, and where the events go. */
@@ -58,6 +64,9 @@ feat_status feat_project(const feat_projection *projection, feat_error *err);
 feat_status feat_project_block(feat_db *db, uint64_t version, const feat_block *block, feat_keymap *map,
                                feat_entity_events *out, feat_error *err);
 
+/* Asks the block of one join; those before it have been answered. `answers` as below. */
+feat_status feat_answer_join(const feat_answering *how, const feat_code *code, size_t join, const feat_row_source *rows,
+                             size_t n, feat_answers *answers, feat_error *err);
 /* Asks the blocks of a code's joins, in order, for n rows of inputs at their times: answers[0..n_joins), which the
  * caller has zeroed and ends with feat_answers_done whatever comes back. */
 feat_status feat_answer_blocks(const feat_answering *how, const feat_code *code, const feat_column *const *inputs,
