@@ -21,6 +21,14 @@ feat_lifetime feat_lives_row(const feat_lives_segment *s, uint32_t row) {
     return life;
 }
 
+/* Whether a row that was deleted is there again, as it is where a table was restored. */
+static bool rows_return(const feat_lives_segment *s, const uint8_t *deleted) {
+    if (!s->gone) return false;
+    for (size_t i = 0; i < feat_bitmap_size(s->rows); i++)
+        if (s->gone[i] & ~(deleted ? deleted[i] : 0)) return true;
+    return false;
+}
+
 /* Ends the rows that are deleted at version `at` and were not before. */
 static feat_status end_rows(feat_lives_segment *s, uint32_t at, const uint8_t *deleted, feat_error *err) {
     size_t size = feat_bitmap_size(s->rows);
@@ -45,6 +53,7 @@ typedef struct following {
     size_t *there, *next; /* numbers of segments */
     size_t n, there_capacity, next_capacity;
     uint32_t n_versions;
+    bool restored; /* rows may have come back: how many are deleted does not tell which */
 } following;
 
 static feat_status begin_segment(following *f, const feat_segment_info *info, uint32_t at, size_t *number,
@@ -69,10 +78,15 @@ static feat_status follow(following *f, feat_table_version *tv, uint64_t version
         if (known) f->next[s] = f->there[i++];
         else FEAT_TRY(begin_segment(f, &info, at, &f->next[s], err));
         feat_lives_segment *segment = &h->segments[f->next[s]];
-        if (info.deleted != segment->deleted) {
+        if (info.deleted != segment->deleted || (f->restored && info.deleted > 0)) {
             const uint8_t *deleted;
             FEAT_TRY(feat_table_deleted(tv, s, &deleted, err));
-            FEAT_TRY(end_rows(segment, at, deleted, err));
+            if (rows_return(segment, deleted)) { /* as if it were another segment from here on */
+                segment->life.to = at;
+                FEAT_TRY(begin_segment(f, &info, at, &f->next[s], err));
+                segment = &h->segments[f->next[s]];
+            }
+            if (deleted) FEAT_TRY(end_rows(segment, at, deleted, err));
         }
         segment->deleted = info.deleted;
         segment->version = version;
@@ -95,8 +109,8 @@ static int by_place(const void *a, const void *b) {
 }
 
 feat_status feat_lives_make(feat_lives *h, feat_db *db, const feat_schema *table, const uint64_t *versions, size_t n,
-                            feat_error *err) {
-    following f = {.h = h, .n_versions = (uint32_t)n};
+                            bool restored, feat_error *err) {
+    following f = {.h = h, .n_versions = (uint32_t)n, .restored = restored};
     feat_status status = FEAT_OK;
     *h = (feat_lives){0};
     for (uint32_t at = 0; at < n && status == FEAT_OK; at++) {

@@ -29,9 +29,9 @@ typedef struct feat_lives {
     uint64_t rows;
 } feat_lives;
 
-/* `versions` ascend. */
+/* `versions` ascend. `restored`: the table may have been restored between them. */
 feat_status feat_lives_make(feat_lives *h, feat_db *db, const feat_schema *table, const uint64_t *versions, size_t n,
-                            feat_error *err);
+                            bool restored, feat_error *err);
 void feat_lives_done(feat_lives *h);
 /* When a row is there; from == to where it never is. */
 feat_lifetime feat_lives_row(const feat_lives_segment *s, uint32_t row);

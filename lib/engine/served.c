@@ -93,6 +93,7 @@ typedef struct moments {
     uint32_t *of_rows;
     uint64_t *versions; /* by moment; ascending */
     size_t n;
+    bool restored; /* a table of the block has been, at some time */
 } moments;
 
 static void moments_done(moments *m) {
@@ -104,8 +105,10 @@ static void moments_done(moments *m) {
 static feat_status find_moments(moments *m, const feat_block *block, const feat_version_info *log, size_t n_log,
                                 const feat_sort_item *items, size_t n, feat_error *err) {
     bool changed = true;
-    *m = (moments){feat_alloc_array(n, sizeof *m->of_rows), feat_alloc_array(n, sizeof *m->versions), 0};
+    *m = (moments){feat_alloc_array(n, sizeof *m->of_rows), feat_alloc_array(n, sizeof *m->versions), 0, false};
     if (!m->of_rows || !m->versions) return feat_fail_memory(err);
+    for (size_t i = 0; i < n_log && !m->restored; i++)
+        m->restored = log[i].operation == FEAT_OPERATION_RESTORE && reads_table(block, log[i].table_id);
     for (size_t i = 0, at = 0; i < n; i++) {
         for (; at < n_log && log[at].version <= items[i].key; at++)
             changed = changed || reads_table(block, log[at].table_id);
@@ -215,7 +218,7 @@ static feat_status answer_together(const feat_answering *how, const feat_code *c
     at.lives = lives;
     at.moments = m->of_rows;
     for (size_t b = 0; b < block->n_branches && status == FEAT_OK; b++)
-        status = feat_lives_make(&lives[b], how->db, block->branches[b].table, m->versions, m->n, err);
+        status = feat_lives_make(&lives[b], how->db, block->branches[b].table, m->versions, m->n, m->restored, err);
     (void)feat_work_spent(how->work, FEAT_WORK_READ, ticks);
     if (status == FEAT_OK) status = feat_answer_join(&at, code, join, rows, n, answers, err);
     for (size_t b = 0; lives && b < block->n_branches; b++) feat_lives_done(&lives[b]);
