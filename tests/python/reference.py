@@ -45,6 +45,8 @@ def total_order(x: Any) -> Any:
         return bits if bits >= 0 else -(bits & INT_MAX) - 1
     if isinstance(x, str):
         return x.encode("utf-8")
+    if isinstance(x, list):
+        return [null_first(v) for v in x]
     return x
 
 

@@ -55,6 +55,8 @@ def scalar(value: Any, kind: str) -> Any:
 
 def from_library(value: Any) -> Any:
     """Times as µs and dates as days, as in the reference."""
+    if value is np.ma.masked:
+        return None
     if isinstance(value, np.datetime64):
         return int(value.astype("int64"))
     if isinstance(value, dt.datetime):
