@@ -39,14 +39,14 @@ TURNS = [
 # ---- values ------------------------------------------------------------------------------------------------------
 
 
-def exact_bits(x: Any) -> Any:
-    """As ``reference.bits``, but a NaN has bits too: those of the one pattern that answers may hold."""
+def exact_bits(x: Any, wanted: bool = False) -> Any:
+    """As ``reference.bits``, but a NaN has bits too. ``wanted``: of NaNs there is the one pattern that answers may hold."""
     if isinstance(x, float):
-        return struct.pack("<d", x)
+        return struct.pack("<d", math.nan if wanted and math.isnan(x) else x)
     if isinstance(x, list):
-        return [exact_bits(v) for v in x]
+        return [exact_bits(v, wanted) for v in x]
     if isinstance(x, dict):
-        return [(exact_bits(k), exact_bits(v)) for k, v in x.items()]
+        return [(exact_bits(k, wanted), exact_bits(v, wanted)) for k, v in x.items()]
     return x
 
 
@@ -153,7 +153,9 @@ def row_of_agg_def(a: Aggregate, rows: Dict[str, List[Tuple[str, str]]]) -> str:
     name = {"count_map": "histogram"}.get(a.func, a.func)
     name += "(DISTINCT)" if a.distinct and name in ("count", "sum", "avg") else ""
     kind = CLASSES.get(a.arg.type, "ORD") if a.arg is not None else "N"
-    for id_, takes in rows[name]:
+    for id_, takes in sorted(rows[name], key=lambda row: row[1] != "VECTOR"):
+        if (takes == "VECTOR") != (kind == "VECTOR") and len(rows[name]) > 1:
+            continue
         if len(rows[name]) == 1 or takes in (kind, "ANY") or (takes == "NUM" and kind in "IFWU") or (takes == "ORD" and kind == "ORD"):
             return id_
         if takes == "W" and kind == "U" and ("UNSIGNED" in id_ or "WIDE" in id_):
