@@ -173,7 +173,7 @@ SHORT = {"count_if": "COUNT_IF", "any_value": "ANY_VALUE"}
 class Scene(World):
     """``only``: the aggregates to keep, all when it is None."""
 
-    def __init__(self, seed: int, only: Optional[FrozenSet[str]] = None, n: int = 60) -> None:
+    def __init__(self, seed: int, only: Optional[FrozenSet[str]] = None) -> None:
         rng = self.rng = random.Random(f"campaign {seed}")
         self.kind, self.seed, self.only, self.ties, self.ends, self.wild_times = "campaign", seed, only, True, False, False
         self.mood = Mood(rng.choice([0, 0.1, 0.4]), rng.choice([0, 0, 0.1, 0.5]), rng.choice([0, 0, 0.05, 0.3]))
@@ -187,11 +187,13 @@ class Scene(World):
         rng.shuffle(shuffled)
         key = rng.choice([["k"], ["g"], ["k", "g"], ["i"]])
         self.table_of_events = self.table(rel.Table("events", shuffled, "ts", key, ["id"] if rng.random() < 0.6 else []))
+        # Most are small; in some a window holds more events than are looked at one by one, or an entity is asked for often.
+        self.sizes, n, asked = rng.choices([([0, 1, 4, 10, 20], 60, [6, 9, 12]), ([500, 700], 12, [6]), ([30, 60], 25, [150])], [0.94, 0.03, 0.03])[0]
         self.partition = rng.choice(["", "", "month", "week", "day"])
         self.draw_views(n)
         self.service = self.make_service()
         self.writes = [commit for _ in range(rng.randint(1, 4)) for commit in self.commits()]
-        self.requests = self.draw_requests(rng.choice([6, 9, 12]))
+        self.requests = self.draw_requests(rng.choice(asked))
         #: What is drawn for the ways to run must not depend on what was kept.
         self.ways = random.Random(f"ways {seed}")
 
@@ -304,7 +306,8 @@ class Scene(World):
             return OfVector(rng.choice(["sum", "avg", "min", "max"]), Column("v", VECTOR), window, condition)
         if pick == "end":
             kind, by = rng.choice(list(leaves)), rng.choice(list(leaves))
-            order = [(rng.choice(leaves[by]), rng.random() < 0.5, rng.choice(["", "NULLS FIRST", "NULLS LAST"]))]
+            other = [e for e in leaves[by] if e.sql() != "ts"]  # by the event time they are first and last without an order
+            order = [(rng.choice(other or leaves[BIGINT]), rng.random() < 0.5, rng.choice(["", "NULLS FIRST", "NULLS LAST"]))]
             return End(rng.choice(["first", "last"]), rng.choice(leaves[kind]), window, condition, by=order)
         return self.lag({k: v[0].type for v in leaves.values() for k in [v[0].sql()]}) if window else None
 
@@ -326,7 +329,7 @@ class Scene(World):
             gone = rng.sample(history.rows, rng.randint(1, min(8, len(history.rows))))
             history.delete([history.place(r) for r in gone])
             return "delete", [{n: r[n] for n in table.unique} for r in gone]
-        rows = [self.row(table) for _ in range(rng.choice([0, 1, 4, 10, 20]))]
+        rows = [self.row(table) for _ in range(rng.choice(self.sizes))]
         if table.unique and history.rows and rng.random() < 0.5:
             rows += [{**self.row(table), "id": old["id"]} for old in rng.sample(history.rows, min(3, len(history.rows)))]
             rng.shuffle(rows)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import reduce
+from itertools import accumulate
 from operator import and_, or_, xor
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
@@ -148,10 +149,10 @@ def streak(a: Ordered, rows: Rows, events: List[Row]) -> int:
 
 def drawdown(a: Ordered, rows: Rows, events: List[Row]) -> Any:
     values = [r[0] for r in rows]
-    pairs = [(x, y) for i, x in enumerate(values) for y in values[i + 1 :]]
+    if isinstance(values[0], float) and any(math.isnan(v) for v in values):
+        return math.nan
+    pairs = list(zip(accumulate(values, max), values[1:]))  # each value below the greatest before it
     if isinstance(values[0], float):
-        if any(math.isnan(v) for v in values):
-            return math.nan
         if any(x > y and math.inf in (x, -y) for x, y in pairs):
             return math.inf
         return rounded(max([Fraction(x) - Fraction(y) for x, y in pairs if x > y], default=Fraction(0)))

@@ -85,12 +85,15 @@ def layouts(scene: Scene, folder: Path) -> Iterator[Tuple[str, Any, Dict[int, re
     yield f"{order}, {size} rows a commit", store, {}
 
 
-def as_answers(trained: Any, names: List[str], order: List[int], n: int) -> Answers:
+def as_answers(trained: Any, names: List[str], order: List[int], n: int, rows: Optional[List[int]] = None) -> Answers:
+    """``order``: of each row which of the n requests it is. ``rows``: looks at these alone."""
     made, out = trained.to_numpy(), {}
     assert len(trained) == len(order)
+    order = order if rows is None else [order[i] for i in rows]
     for name in names:
         row: List[Any] = [None] * n
-        for place, v, status in zip(order, column_values(made[name]), made[name + "__status"].tolist()):
+        values, statuses = (made[c] if rows is None else made[c][rows] for c in (name, name + "__status"))
+        for place, v, status in zip(order, column_values(values), statuses.tolist()):
             answer = (from_library(v), status)
             assert row[place] is None or exact_bits(list(row[place])) == exact_bits(list(answer)), f"{name}: a row has two answers"
             row[place] = answer
@@ -137,6 +140,8 @@ class Run:
             with store:
                 for _ in range(2):
                     self.train(store, layout, want)
+                if self.rng.random() < 0.01:
+                    self.lots(store, layout, want)
                 if layout == "as written":
                     self.earlier(store, versions)
                     self.served(store, want)
@@ -159,9 +164,20 @@ class Run:
             order += order[: n // 2]
         trained = store.training_set("service", self.spine(self.requests, order, batch), "t", version=version, status=True, on_error="null", **options)
         COMPARED["runs that spilled"] += trained.stats["bytes_spilled"] > 0
-        COMPARED["runs of several passes"] += trained.stats["passes"] > len(self.scene.views)
         got = as_answers(trained, self.names, order, n)
         self.compare(path, f"{layout}, {batch} rows a batch in the order {order}, {options}", got, want, self.requests)
+
+    def lots(self, store: Any, layout: str, want: Answers) -> None:
+        """More rows than are answered at a time under a small bound: the requests over and over."""
+        n, threads = len(self.requests), self.rng.choice([1, 2, 3])
+        once = self.spine(self.requests, list(range(n)), n).to_batches()
+        times = 70_000 // n + 1
+        given = pa.Table.from_batches(once * times).combine_chunks()
+        trained = store.training_set("service", given, "t", status=True, on_error="null", memory=1, threads=threads)
+        COMPARED["runs of several passes"] += trained.stats["passes"] > len(self.scene.views)
+        some = sorted({*range(n), *range(n * times - n, n * times), *range(65536 - n, 65536 + n), *self.rng.sample(range(n * times), n)})
+        got = as_answers(trained, self.names, list(range(n)) * times, n, some)
+        self.compare("training set", f"{layout}, {times} times the spine, {threads=}, memory=1", got, want, self.requests)
 
     def earlier(self, store: Any, versions: Dict[int, rel.State]) -> None:
         version = self.rng.choice(sorted(versions)) if versions else None
@@ -331,4 +347,5 @@ def test_all_is_drawn(record_property: Any) -> None:
     frames = {"range", "calendar", "lifetime", "lagged", "rows", "groups", "since", "group", "whole", "FILTER", "DISTINCT", "ORDER BY"}
     frames |= {f"CLOSED {side}" for side in ("left", "right", "both", "none")} | {f"EXCLUDE {what}" for what in ("CURRENT ROW", "GROUP", "TIES")}
     assert frames - set(FRAMES) == set()
+    assert COMPARED["runs of several passes"] > 0
     assert {"runs that spilled", "training set", "earlier version", "lookups", "materialised"} <= set(COMPARED)
