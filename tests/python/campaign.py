@@ -24,7 +24,7 @@ import relations as rel
 from generate import INTS, Leaves, Mood, calm_time, expression, month_end, value
 from instants import DAY, HOUR, UNITS, Interval, crossings, days_from_civil, shift, truncate
 from reference import BIGINT, BOOLEAN, DATE, DOUBLE, ERROR, INT_MAX, INT_MIN, INTEGER, MONEY, TEXT, TIMESTAMP, Aggregate, Column, Const
-from tables import as_columns
+from tables import as_columns, column_values, from_library
 from worlds import BASIC, LAGS, MONTHS, MORE, WIDTHS, World, columns_of
 
 UBIGINT, VECTOR = "UBIGINT", "DOUBLE[2]"
@@ -57,6 +57,33 @@ def columns(rows: List[ref.Row], names: List[Tuple[str, str]]) -> Dict[str, Any]
             out[name] = pa.array([r[name] for r in rows], pa.uint64())
         elif kind == VECTOR:
             out[name] = pa.array([r[name] for r in rows], pa.list_(pa.float64(), 2))
+    return out
+
+
+def write(store: Any, table: rel.Table, operation: str, rows: List[ref.Row]) -> int:
+    types = table.types()
+    if operation in ("delete", "end"):
+        return int(getattr(store, operation)(table.name, keys=columns(rows, [(n, types[n]) for n in table.unique])).version)
+    return int(getattr(store, operation)(table.name, columns(rows, list(types.items()))).version)
+
+
+Answer = Tuple[Any, int]  #: value and status
+Answers = Dict[str, List[Answer]]  #: of each feature at each request
+
+
+def as_answers(trained: Any, names: List[str], order: List[int], n: int, rows: Optional[List[int]] = None) -> Answers:
+    """``order``: of each row which of the n requests it is. ``rows``: looks at these alone."""
+    made, out = trained.to_numpy(), {}
+    assert len(trained) == len(order)
+    order = order if rows is None else [order[i] for i in rows]
+    for name in names:
+        row: List[Any] = [None] * n
+        values, statuses = (made[c] if rows is None else made[c][rows] for c in (name, name + "__status"))
+        for place, v, status in zip(order, column_values(values), statuses.tolist()):
+            answer = (from_library(v), status)
+            assert row[place] is None or exact_bits(list(row[place])) == exact_bits(list(answer)), f"{name}: a row has two answers"
+            row[place] = answer
+        out[name] = row
     return out
 
 

@@ -28,7 +28,7 @@ import pytest
 import libfeat
 import reference as ref
 import relations as rel
-from campaign import SHORT, Entropy, Scene, columns, exact_bits, row_of_agg_def
+from campaign import SHORT, Answer, Answers, Entropy, Scene, as_answers, exact_bits, row_of_agg_def, write
 from tables import as_arrow, as_columns, column_values, from_library
 
 LONG = bool(os.environ.get("FEAT_TEST_LONG"))
@@ -36,9 +36,6 @@ CASES = int(os.environ.get("FEAT_TEST_CASES", 1_000_000 if LONG else 10_000))
 FIRST = int(os.environ.get("FEAT_TEST_SEED", 0))
 FEATURE = os.environ.get("FEAT_TEST_FEATURE", "")
 PART = 1000  #: cases of one test
-
-Answer = Tuple[Any, int]
-Answers = Dict[str, List[Answer]]  #: of each feature at each request
 
 PRESENT, NULL, NOT_FOUND, EXPIRED, FAILED = range(5)
 
@@ -55,13 +52,6 @@ class Mismatch(Exception):
 
 
 # ---- one scene in several stores -----------------------------------------------------------------------------------
-
-
-def write(store: Any, table: rel.Table, operation: str, rows: List[ref.Row]) -> int:
-    types = table.types()
-    if operation == "delete":
-        return store.delete(table.name, keys=columns(rows, [(n, types[n]) for n in table.unique])).version
-    return getattr(store, operation)(table.name, columns(rows, list(types.items()))).version
 
 
 def layouts(scene: Scene, folder: Path) -> Iterator[Tuple[str, Any, Dict[int, rel.State]]]:
@@ -83,22 +73,6 @@ def layouts(scene: Scene, folder: Path) -> Iterator[Tuple[str, Any, Dict[int, re
     for first in range(0, len(rows), size):
         write(store, table, "append", rows[first : first + size])
     yield f"{order}, {size} rows a commit", store, {}
-
-
-def as_answers(trained: Any, names: List[str], order: List[int], n: int, rows: Optional[List[int]] = None) -> Answers:
-    """``order``: of each row which of the n requests it is. ``rows``: looks at these alone."""
-    made, out = trained.to_numpy(), {}
-    assert len(trained) == len(order)
-    order = order if rows is None else [order[i] for i in rows]
-    for name in names:
-        row: List[Any] = [None] * n
-        values, statuses = (made[c] if rows is None else made[c][rows] for c in (name, name + "__status"))
-        for place, v, status in zip(order, column_values(values), statuses.tolist()):
-            answer = (from_library(v), status)
-            assert row[place] is None or exact_bits(list(row[place])) == exact_bits(list(answer)), f"{name}: a row has two answers"
-            row[place] = answer
-        out[name] = row
-    return out
 
 
 class Run:
