@@ -11,8 +11,7 @@ import math
 import random
 import struct
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple
 
 import pyarrow as pa
 
@@ -21,11 +20,11 @@ import reference as ref
 import reference_counts as counts
 import reference_statistics as statistics
 import relations as rel
-from generate import INTS, Leaves, Mood, calm_time, expression, month_end, value
-from instants import DAY, HOUR, UNITS, Interval, crossings, days_from_civil, shift, truncate
-from reference import BIGINT, BOOLEAN, DATE, DOUBLE, ERROR, INT_MAX, INT_MIN, INTEGER, MONEY, TEXT, TIMESTAMP, Aggregate, Column, Const
+from generate import Leaves, Mood, calm_time, expression, month_end, value
+from instants import DAY, HOUR, UNITS, Interval, crossings, days_from_civil, truncate
+from reference import BIGINT, BOOLEAN, DATE, DOUBLE, ERROR, INT_MAX, INT_MIN, INTEGER, MONEY, TEXT, TIMESTAMP, Aggregate, Column
 from tables import as_columns, column_values, from_library
-from worlds import BASIC, LAGS, MONTHS, MORE, WIDTHS, World, columns_of
+from worlds import BASIC, LAGS, MONTHS, MORE, WIDTHS, World, clock_bound, columns_of
 
 UBIGINT, VECTOR = "UBIGINT", "DOUBLE[2]"
 EVERYTHING = [("u", UBIGINT, False), ("v", VECTOR, False)]
@@ -249,6 +248,10 @@ class Scene(World):
                 self.calls[f"f{i}"], self.kinds[f"f{i}"] = a, kind
         keys = [self.keys(types) for _ in range(2)]
         where = [self.where(types, 0.2) for _ in range(2)]
+        bounded = rng.random() < 0.4
+        if bounded:  # a plain aggregate over what is not older than something
+            bound = clock_bound(self, Column("ts", TIMESTAMP), [">=", ">"])
+            where[1] = bound if where[1] is None else ref.Logic("AND", *rng.sample([where[1], bound], 2))
         if features["w"]:
             view = rel.WindowView("windows_", source, keys[0], features["w"], where[0])
             used = {a.window for a in view.aggregates()}
@@ -257,6 +260,7 @@ class Scene(World):
             self.views.append(view)
         if features[""]:
             self.views.append(rel.GroupView("groups_", source, keys[1], features[""], where[1]))
+            self.kinds.update({name: "clock" for name, _ in features[""] if bounded})
 
     def keys(self, types: Dict[str, str]) -> List[Tuple[str, ref.Expr]]:
         names = self.rng.choice([["k"], ["k"], ["g"], ["k", "g"], ["b"], ["i"]])

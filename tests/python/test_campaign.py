@@ -19,7 +19,7 @@ import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Tuple
 
 import numpy as np
 import pyarrow as pa
@@ -114,7 +114,7 @@ class Run:
             with store:
                 for _ in range(2):
                     self.train(store, layout, want)
-                if self.rng.random() < 0.01:
+                if self.rng.random() < 0.02:
                     self.lots(store, layout, want)
                 if layout == "as written":
                     self.earlier(store, versions)
@@ -318,7 +318,7 @@ def test_all_is_drawn(record_property: Any) -> None:
         return
     ids = {id_ for rows in ROWS.values() for id_, _ in rows} | set(SHORT.values())
     assert ids - set(DRAWN) == set()
-    frames = {"range", "calendar", "lifetime", "lagged", "rows", "groups", "since", "group", "whole", "FILTER", "DISTINCT", "ORDER BY"}
+    frames = {"range", "calendar", "lifetime", "lagged", "rows", "groups", "since", "group", "clock", "whole", "FILTER", "DISTINCT", "ORDER BY"}
     frames |= {f"CLOSED {side}" for side in ("left", "right", "both", "none")} | {f"EXCLUDE {what}" for what in ("CURRENT ROW", "GROUP", "TIES")}
     assert frames - set(FRAMES) == set()
     assert COMPARED["runs of several passes"] > 0
