@@ -212,7 +212,8 @@ class Scene(World):
         shuffled = BASIC + MORE + EVERYTHING
         rng.shuffle(shuffled)
         key = rng.choice([["k"], ["g"], ["k", "g"], ["i"]])
-        self.table_of_events = self.table(rel.Table("events", shuffled, "ts", key, ["id"] if rng.random() < 0.6 else []))
+        delay = rng.choice([Interval()] * 6 + [Interval(us=2), Interval(days=1)])
+        self.table_of_events = self.table(rel.Table("events", shuffled, "ts", key, ["id"] if rng.random() < 0.6 else [], delay))
         # Most are small; in some a window holds more events than are looked at one by one, or an entity is asked for often.
         self.sizes, n, asked = rng.choices([([0, 1, 4, 10, 20], 70, [6, 9, 12]), ([500, 700], 12, [6]), ([30, 60], 25, [150])], [0.94, 0.03, 0.03])[0]
         self.partition = rng.choice(["", "", "month", "week", "day"])
@@ -229,8 +230,10 @@ class Scene(World):
         rng, source = self.rng, rel.FromTable(self.table_of_events)
         types = source.types()
         kinds, windows = ["whole"], {"whole": rel.Window()}
-        for i in range(12):
-            kind, windows[f"w{i}"] = self.frame()
+        # The engine has ways of its own for views whose windows are all decided by t alone, and for one window.
+        plain = rng.random() < 0.5
+        for i in range(rng.choice([1, 3, 12, 12])):
+            kind, windows[f"w{i}"] = self.frame(plain)
             kinds.append(kind)
         grouped = n // 4 if rng.random() < 0.5 else 0
         seen: Set[str] = set()
@@ -266,9 +269,9 @@ class Scene(World):
         names = self.rng.choice([["k"], ["k"], ["g"], ["k", "g"], ["b"], ["i"]])
         return [(n, Column(n, types[n])) for n in names]
 
-    def frame(self) -> Tuple[str, rel.Window]:
+    def frame(self, plain: bool) -> Tuple[str, rel.Window]:
         rng = self.rng
-        kind = rng.choice(["range", "range", "calendar", "lifetime", "lagged", "lagged", "rows", "groups", "since"])
+        kind = rng.choice(["range", "range", "calendar", "lifetime", "lagged", "lagged"] + ([] if plain else ["rows", "groups", "since"]))
         w = rel.Window()
         if kind in ("range", "lagged"):
             drawn = Interval(us=rng.randint(1, 10 ** rng.randint(1, 13)))
@@ -287,7 +290,7 @@ class Scene(World):
             w.end = rng.choice(within)
         if w.unit == "RANGE" and rng.random() < 0.5:
             w.closed = rng.choice(["left", "right", "both", "none"])
-        if rng.random() < 0.25:
+        if rng.random() < 0.25 and not plain:
             w.exclude = rng.choice(["CURRENT ROW", "GROUP", "TIES"])
         self.moments += [i for i in (w.start, w.end) if i is not None]
         return kind, w
@@ -387,26 +390,27 @@ class Scene(World):
         out = []
         types = dict(self.table_of_events.types())
         inputs = ["k", "g", "b", "i"]  # all that may be keys, whatever was kept
+        whole = [r for r in rows if all(r[name] is not None for name in inputs)] or rows  # a NULL is nobody's key
         for _ in range(n):
-            drawn = rng.choice(rows) if rows else {}
+            drawn = rng.choice(whole if rng.random() < 0.8 else rows) if rows else {}
             request = {name: drawn[name] if drawn and rng.random() < 0.9 else value(rng, types[name], self.mood) for name in inputs}
-            request["amount"], request["t"] = value(rng, DOUBLE, self.mood), self.instant(rows)
+            request["amount"], request["t"] = value(rng, DOUBLE, self.mood), self.instant(drawn)
             out.append(request)
         return out + rng.sample(out, 1)
 
-    def instant(self, rows: List[ref.Row]) -> int:
-        """On an edge of a window or a µs beside it; at a turn of the calendar; anywhere."""
+    def instant(self, near: ref.Row) -> int:
+        """Where a row comes into a window or leaves it, or a µs beside that; at a turn of the calendar; anywhere."""
         rng = self.rng
         roll = rng.random()
-        if roll < 0.1 or not rows:
+        if roll < 0.1 or not near:
             return rng.choice(TURNS) + rng.choice([0, -1, 1, 12 * HOUR])
         if roll < 0.25:
             return month_end(rng) if rng.random() < 0.5 else calm_time(rng)
-        t: int = rng.choice(rows)["ts"]
-        if roll < 0.75:
+        t: int = near["ts"]
+        if roll < 0.8:
             found = crossings(t, rng.choice(self.moments)) if self.moments else []
             t = rng.choice(found) if found else t
-        elif roll < 0.85 and self.since:
+        elif roll < 0.9 and self.since:
             t = truncate(rng.choice(sorted(self.since)), t) + rng.choice([0, DAY])
         return max(INT_MIN + 1, min(INT_MAX, t + rng.choice([0, 0, 1, -1])))
 
