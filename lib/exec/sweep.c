@@ -503,7 +503,9 @@ static feat_status answer_one(task *t, const feat_sweep_rows *rows, size_t a, fe
     choose_room(t, rows, column, put);
     if (!end && !t->shared) {
         count_values(t);
-        if (t->part->sums && !t->part->dense) sum_prefixes(t);
+        /* A count beside sums of a 128-bit type finds none: theirs are of another form, and answered row by row. */
+        bool prefixed = t->part->sums && !t->part->dense && t->part->slot.class != FEAT_CLASS_W;
+        if (prefixed) sum_prefixes(t);
     }
     if (!end) mark_states(t, agg != FEAT_AGG_COUNT);
     switch (agg) {

@@ -290,7 +290,7 @@ class Scene(World):
             w.end = rng.choice(within)
         if w.unit == "RANGE" and rng.random() < 0.5:
             w.closed = rng.choice(["left", "right", "both", "none"])
-        if rng.random() < 0.25 and not plain:
+        if not plain and rng.random() < 0.4:
             w.exclude = rng.choice(["CURRENT ROW", "GROUP", "TIES"])
         self.moments += [i for i in (w.start, w.end) if i is not None]
         return kind, w

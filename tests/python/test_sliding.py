@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import os
 import random
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -107,3 +108,20 @@ def test_hashes_that_meet(tmp_path: Path) -> None:
             one = store.training_set("s", spine.slice(i, 1), "t").to_arrow()
             assert one["n"].equals(got["n"].slice(i, 1)) and one["exact"].equals(got["exact"].slice(i, 1))
         assert max(got["exact"].to_pylist()) > 900 and min(got["exact"].to_pylist()) < 512
+
+
+@pytest.mark.parametrize("kind, values", [("DECIMAL(12,2)", [Decimal("1.25"), None, Decimal("-3.00")]), ("UBIGINT", [2**64 - 1, None, 1])])
+def test_counts_beside_sums_of_128_bits(tmp_path: Path, kind: str, values: Any) -> None:
+    """A count finds no sums of 64 bits where those of its column are wider, whichever of them a window has."""
+    arrow = pa.uint64() if kind == "UBIGINT" else pa.decimal128(12, 2)
+    with libfeat.open(tmp_path / "store") as store:
+        store.define(
+            f"""CREATE TABLE e (k BIGINT NOT NULL, x {kind}, ts TIMESTAMP NOT NULL, ENTITY KEY (k), EVENT TIME (ts));
+            CREATE FEATURE VIEW v AS SELECT k, count(x) OVER w AS n, avg(x) OVER w AS mean, count(x) OVER short AS near FROM e GROUP BY k
+            WINDOW w AS (RANGE UNBOUNDED PRECEDING), short AS (RANGE INTERVAL '1 microsecond' PRECEDING);
+            CREATE FEATURE SERVICE s AS v;"""
+        )
+        store.append("e", {"k": [1, 1, 1], "x": pa.array(values, arrow), "ts": pa.array([10, 20, 30], pa.timestamp("us"))})
+        got = store.training_set("s", {"k": [1, 1, 2], "t": pa.array([30, 19, 30], pa.timestamp("us"))}, "t").to_dict()
+    assert got["n"] == [2, 1, 0] and got["near"] == [1, 0, 0]
+    assert got["mean"] == [float(values[0] + values[2]) / 2, float(values[0]), None]
