@@ -1,11 +1,12 @@
-"""Training sets as served beside plain ones: every row at the version that was the newest when it was served.
+"""What a training set as served costs beside one that is read from the newest version.
 
-    python tests/bench/served.py [--build BUILD] [--events 1000000] [--commits 2000] [--rows 200000] [--threads 1]
+    python tests/bench/served.py [--build BUILD] [--events 1] [--commits 2000] [--rows 200000] [--late 0.02] [--corrected 0] [--rounds 3]
 
-Needs pyarrow and a built BUILD/lib/libfeat.so. Events of --events / 50 users come in --commits commits in the order of their times, one
-in twenty of them late by up to a day; each row of the spine is asked at the version that was the newest at its time. The features are
-those of windows.py. Before anything is timed the rows of a few versions are compared with the training set of that version alone, byte
-for byte. For comparison the same spine is asked at the newest version.
+Needs pyarrow and a built BUILD/lib/libfeat.so. The shop of synthetic.py has --events millions of events over a year, which become
+known in --commits commits, each a few minutes after its last event; a share --late of the events becomes known some commits later, and a
+share --corrected is written again with another amount. The view has the twenty features of windows.py. A row is answered from the
+version that was the newest at its time. Before anything is timed, the rows of some versions are compared by bytes with training sets
+that are read from these versions. The ways take turns.
 """
 
 from __future__ import annotations
@@ -14,60 +15,118 @@ import argparse
 import os
 import shutil
 import tempfile
+from typing import Any, Dict, List
 
 import numpy as np
 import pyarrow as pa
 
 import measure
-import synthetic
+from measure import MIB
+from synthetic import Shop
 from windows import FEATURES, definitions
+
+LAG = 5 * 60_000_000
+VERIFIED = 5  #: versions
+
+
+def with_ids(sql: str) -> str:
+    return sql.replace("ENTITY KEY", "id BIGINT NOT NULL, UNIQUE (id), ENTITY KEY", 1)
+
+
+def write(store: Any, args: argparse.Namespace, shop: Shop) -> np.ndarray:
+    """The commits; the time at which each became known."""
+    events = pa.concat_tables(shop.lots(4_000_000)).combine_chunks()
+    n = len(events)
+    g = np.random.default_rng([args.seed, 5])
+    if args.corrected:
+        events = events.append_column("id", pa.array(np.arange(n)))
+    commit = np.arange(n) * args.commits // n
+    late = g.random(n) < args.late
+    commit[late] = np.minimum(commit[late] + g.integers(1, 20, int(late.sum())), args.commits - 1)
+    order = np.argsort(commit, kind="stable")
+    ends = np.searchsorted(commit[order], np.arange(args.commits), side="right")
+    time = events["t"].cast(pa.int64()).to_numpy()
+    known = np.zeros(args.commits, np.int64)
+    for i, (first, end) in enumerate(zip([0, *ends], ends)):
+        known[i] = max(int(time[order[first:end]].max()) + LAG, int(known[i - 1]) + 1 if i else 0)
+        lot = events.take(pa.array(order[first:end]))
+        if not args.corrected:
+            store.append("events", lot, known_at=np.datetime64(int(known[i]), "us"))
+            continue
+        again = g.integers(0, max(first, 1), int((end - first) * args.corrected)) if i else np.zeros(0, np.int64)
+        old = events.take(pa.array(order[np.unique(again)]))
+        old = old.set_column(old.column_names.index("amount"), "amount", pa.array(np.round(g.random(len(old)), 2)))
+        store.upsert("events", pa.concat_tables([lot, old]).combine_chunks(), known_at=np.datetime64(int(known[i]), "us"))
+    return known
+
+
+def raw(table: pa.Table) -> np.ndarray:
+    """Values and NULLs of each feature, by row."""
+    out = []
+    for name in FEATURES:
+        column = table[name].combine_chunks()
+        values = column.fill_null(0).to_numpy(zero_copy_only=False).view(np.int64)
+        out.append(np.stack([values, np.asarray(column.is_null()).astype(np.int64)]))
+    return np.concatenate(out)
+
+
+def verify(store: Any, spine: pa.Table, known: np.ndarray, whole: pa.Table, options: Dict[str, Any]) -> None:
+    version = np.searchsorted(known, spine["t"].cast(pa.int64()).to_numpy(), side="right")
+    values = raw(whole)
+    compared = 0
+    for v in np.unique(version)[:: max(len(np.unique(version)) // VERIFIED, 1)]:
+        rows = np.flatnonzero(version == v)
+        alone = pa.table(store.training_set("activity_service", spine.take(pa.array(rows)), "t", version=int(v), **options))
+        if not (raw(alone) == values[:, rows]).all():
+            raise SystemExit(f"rows as served at version {v} are not what the version says")
+        compared += len(rows) * len(FEATURES)
+    print(f"{compared:,} values are equal to those that their versions say, by bytes; {len(np.unique(version)):,} versions are asked", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=os.path.join(measure.ROOT, "build"))
-    for name, default in (("events", 1_000_000), ("commits", 2_000), ("rows", 200_000), ("threads", 1), ("runs", 3), ("seed", 1)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    options = parser.parse_args()
-    libfeat = measure.use_library(options.build)
-    g = np.random.default_rng(options.seed)
-    shop = synthetic.Shop(options.events, options.seed)
-    events = pa.concat_tables(list(shop.lots(options.events)))
-    time = events["t"].cast(pa.int64()).to_numpy()
-    known = time + np.where(g.random(len(time)) < 0.05, g.integers(0, synthetic.DAY, len(time)), 0)
-    order = np.argsort(known, kind="stable")
-    ends = np.linspace(0, len(order), options.commits + 1).astype(int)
-    folder = tempfile.mkdtemp()
+    parser.add_argument("--events", type=float, default=1, help="millions")
+    parser.add_argument("--commits", type=int, default=2000)
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--late", type=float, default=0.02)
+    parser.add_argument("--corrected", type=float, default=0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--memory", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--work", default=None, help="where the store is made")
+    args = parser.parse_args()
+    libfeat = measure.use_library(args.build)
+    work = tempfile.mkdtemp(dir=args.work)
+    options: Dict[str, Any] = {"threads": args.threads, "memory": args.memory or None}
     try:
-        with libfeat.open(os.path.join(folder, "store")) as store:
-            store.define(definitions())
-            versions, since = [], []
-            for first, end in zip(ends, ends[1:]):
-                versions.append(store.append("events", events.take(pa.array(order[first:end]))).version)
-                since.append(known[order[end - 1]])
-            picked = g.integers(0, len(time), options.rows)
-            t = np.maximum(time[picked] + g.integers(0, 30 * synthetic.DAY, options.rows), since[0])
-            at = np.array(versions)[np.searchsorted(since, t, side="right") - 1]
-            spine = pa.table({"user_id": events["user_id"].take(pa.array(picked)), "t": pa.array(t).cast(pa.timestamp("us")), "version": at}).combine_chunks()
-
-            def served() -> pa.Table:
-                return store.training_set("activity_service", spine, "t", as_served=True, position="version", threads=options.threads).to_arrow()
-
-            def plain() -> pa.Table:
-                return store.training_set("activity_service", spine, "t", threads=options.threads).to_arrow()
-
-            made = served()
-            for version in g.choice(np.unique(at), 5, replace=False).tolist():
-                rows = pa.array(np.nonzero(at == version)[0])
-                alone = store.training_set("activity_service", spine.take(rows), "t", version=version).to_arrow()
-                assert all(alone[f].combine_chunks().equals(made[f].take(rows).combine_chunks()) for f in FEATURES), version
-            differ = sum(not a.equals(b) for a, b in ((made[f], plain()[f]) for f in FEATURES))
-            print(f"{options.events:,} events in {options.commits:,} commits, {options.rows:,} rows at {len(np.unique(at)):,} versions; five versions compared with each alone: equal")
-            print(f"{differ} of {len(FEATURES)} features have rows that differ from the newest version's; load average {measure.load_average():.2f}")
-            times = {name: min(measure.once(work)[1]["seconds"] for _ in range(options.runs)) for name, work in (("as served", served), ("newest version", plain))}
-            print(f"as served {times['as served']:.3f} s, at the newest version {times['newest version']:.3f} s: {times['as served'] / times['newest version']:.2f} times")
+        shop = Shop(int(args.events * 1e6), args.seed)
+        with libfeat.open(os.path.join(work, "store")) as store:
+            store.define(with_ids(definitions()) if args.corrected else definitions())
+            known, cost = measure.once(lambda: write(store, args, shop))
+            print(f"{args.events:g} M events in {args.commits:,} commits, written in {cost['seconds']:.1f} s", flush=True)
+            spine = shop.spine(args.rows, hot=True)
+            ways: Dict[str, Dict[str, Any]] = {"newest version": {}, "as served": {"as_served": True}}
+            runs: Dict[str, List[Any]] = {name: [] for name in ways}
+            for i in range(args.rounds + 1):
+                for name, how in ways.items():
+                    result, cost = measure.once(lambda: store.training_set("activity_service", spine, "t", **how, **options))
+                    if i:
+                        runs[name].append((cost["seconds"], cost["peak"] - cost["before"], result.stats, result.explain()))
+                    elif how:
+                        verify(store, spine, known, pa.table(result), options)
+            plain = min(r[0] for r in runs["newest version"])
+            rows = []
+            for name in ways:
+                seconds, _, stats, _ = min(runs[name], key=lambda r: r[0])
+                peak = max(r[1] for r in runs[name])
+                rows.append([name, f"{seconds:.3f}", f"{seconds / plain:.1f}", f"{stats['rows_read']:,}", f"{peak / MIB:,.0f}"])
+            print(f"{args.rows:,} rows, {args.threads} threads, load {measure.load_average():.1f}")
+            measure.table(["", "min s", "x", "rows read", "MiB more"], rows)
+            print(min(runs["as served"], key=lambda r: r[0])[3])
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
 
 
 if __name__ == "__main__":
