@@ -153,7 +153,7 @@ def fill(store: Any, seed: int, steps: int) -> List[int]:
 
 @pytest.mark.parametrize("service", ["plain", "service"])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_many_versions(tmp_path: Path, seed: int, service: str) -> None:
+def test_frames_over_versions(tmp_path: Path, seed: int, service: str) -> None:
     """Beside the training set of each version alone."""
     rng = random.Random(seed)
     with libfeat.open(tmp_path / "store") as store:
@@ -175,3 +175,60 @@ def test_many_versions(tmp_path: Path, seed: int, service: str) -> None:
             assert got.to_arrow().replace_schema_metadata(None).combine_chunks().equals(want.take(pa.array(back)).combine_chunks()), options
             if service == "plain" and not options:
                 assert got.stats["rows_read"] < 4000, got.stats  # of about 300 rows in five blocks, at 100 versions
+
+
+FRAMES = """
+CREATE FEATURE VIEW frames AS SELECT user_id, sum(x) OVER d AS day_sum, count(*) OVER a AS n_ever, max(x) OVER a AS greatest, list(x) OVER r AS three, median(x) OVER d AS middle,
+stddev_samp(x) OVER a AS spread FROM events WHERE x > 0.1 GROUP BY user_id WINDOW d AS (RANGE INTERVAL '1 day' PRECEDING), a AS (RANGE UNBOUNDED PRECEDING), r AS (ROWS 2 PRECEDING);
+CREATE FEATURE SERVICE wide AS frames, spending, profile;
+"""
+
+
+def compare(store: Any, spine: Dict[str, List[Any]], versions: List[int], asked: Dict[str, Any], options: Dict[str, Any]) -> Any:
+    """As served is, row by row, what training sets at each version are; returns it."""
+    made = store.training_set("wide", asked["spine"], "t", as_served=True, **asked["how"], **options)
+    got = made.to_arrow().to_pylist()
+    for version in sorted(set(versions)):
+        rows = [i for i, v in enumerate(versions) if v == version]
+        alone = store.training_set("wide", {k: [c[i] for i in rows] for k, c in spine.items()}, "t", version=version).to_arrow().to_pylist()
+        for i, want in zip(rows, alone):
+            assert {k: bits(got[i][k]) for k in want} == {k: bits(v) for k, v in want.items()}, (version, options, got[i], want)
+    return made
+
+
+@pytest.mark.parametrize("seed, lag, corrections", [(1, 0, 0.0), (2, 30, 0.0), (3, 5, 0.3), (4, 90, 0.1)])
+def test_many_versions(tmp_path: Path, seed: int, lag: int, corrections: float) -> None:
+    """Rows that become known `lag` minutes and more after they happen, out of order; some are corrected or taken back."""
+    rng, store = random.Random(seed), libfeat.open(tmp_path / "store")
+    store.define(DEFINITIONS + FRAMES)
+    minute, known, ids = dt.timedelta(minutes=1), [], []
+    for step in range(300):
+        now = START + 20 * step * minute
+        rows = [(step * 4 + i, rng.randrange(3), rng.random(), now - (lag + rng.randrange(1 + lag)) * minute) for i in range(rng.randint(1, 4))]
+        done = store.append("events", {"id": [r[0] for r in rows], "user_id": [r[1] for r in rows], "x": [r[2] for r in rows], "ts": [r[3] for r in rows]}, known_at=now)
+        known.append((now, done.version))
+        ids += [r[0] for r in rows]
+        if rng.random() < corrections:
+            old = rng.sample(ids, min(3, len(ids)))
+            rows = [(i, rng.randrange(3), rng.random(), now - rng.randrange(2000) * minute) for i in old]
+            data = {"id": old, "user_id": [r[1] for r in rows], "x": [r[2] for r in rows], "ts": [r[3] for r in rows]}
+            done = store.upsert("events", data, known_at=now + minute)
+            known.append((now + minute, done.version))
+        if rng.random() < corrections:
+            done = store.delete("events", {"id": [ids.pop(rng.randrange(len(ids)))]}, known_at=now + 2 * minute)
+            known.append((now + 2 * minute, done.version))
+        if rng.random() < 0.05:
+            user = {"user_id": [rng.randrange(3)], "country": [f"c{rng.randrange(3)}"], "ts": [now - rng.randrange(99) * minute]}
+            known.append((now + 3 * minute, store.append("users", user, known_at=now + 3 * minute).version))
+    newest = known[-1][1]
+    times = [START + rng.randrange(20 * 300) * minute for _ in range(400)]
+    spine: Dict[str, List[Any]] = {"user_id": [rng.randrange(4) for _ in times], "t": times}
+    at = [max(v for k, v in known if k <= t) for t in times]
+    compare(store, spine, at, {"spine": spine, "how": {}}, {})
+    made = compare(store, spine, at, {"spine": spine, "how": {}}, {"threads": 2, "memory": 1 << 16})
+    versions = [rng.randint(1, newest) for _ in times]
+    asked = {"spine": {**spine, "v": versions}, "how": {"position": "v"}}
+    compare(store, spine, versions, asked, {"threads": 2})
+    # Rows are read once for each join that asks for them, however many versions there are.
+    rows = sum(commit["rows_added"] for commit in store.history().to_arrow().to_pylist())
+    assert made.stats["rows_read"] <= 3 * rows
