@@ -288,6 +288,39 @@ static sort_item *merge_sort(const feat_events *events, sort_item *items, sort_i
     return items;
 }
 
+/* Events often come in a few runs, each in order: what several commits hold of an entity. Merges neighbouring runs
+ * until there is one; ends[i] is where run i ends. */
+static sort_item *merge_runs(const feat_events *events, sort_item *items, sort_item *spare, uint32_t *ends,
+                             size_t n_runs) {
+    while (n_runs > 1) {
+        size_t kept = 0, start = 0;
+        for (size_t r = 0; r < n_runs; r += 2) {
+            size_t middle = ends[r], end = r + 1 < n_runs ? ends[r + 1] : middle;
+            merge(events, items + start, middle - start, end - start, spare + start);
+            ends[kept++] = (uint32_t)end;
+            start = end;
+        }
+        n_runs = kept;
+        sort_item *swap = items;
+        items = spare;
+        spare = swap;
+    }
+    return items;
+}
+
+enum { MOST_RUNS = 64 };
+
+/* Where the runs end, or 0: there are more. */
+static size_t find_runs(const feat_events *events, const sort_item *items, size_t n, uint32_t ends[MOST_RUNS]) {
+    size_t runs = 0;
+    for (size_t i = 1; i <= n; i++) {
+        if (i < n && !item_after(events, &items[i - 1], &items[i])) continue;
+        if (runs == MOST_RUNS) return 0;
+        ends[runs++] = (uint32_t)i;
+    }
+    return runs;
+}
+
 feat_status feat_events_sort(const feat_events *events, uint32_t *numbers, size_t n, feat_error *err) {
     enum { SMALL = 64 };
     size_t sorted = 1;
@@ -301,7 +334,10 @@ feat_status feat_events_sort(const feat_events *events, uint32_t *numbers, size_
             return feat_fail_memory(err);
     }
     for (size_t i = 0; i < n; i++) items[i] = (sort_item){events->time[numbers[i]], numbers[i]};
-    const sort_item *result = merge_sort(events, items, items + n, n);
+    uint32_t ends[MOST_RUNS];
+    size_t runs = n > SMALL ? find_runs(events, items, n, ends) : 0;
+    const sort_item *result =
+        runs ? merge_runs(events, items, items + n, ends, runs) : merge_sort(events, items, items + n, n);
     for (size_t i = 0; i < n; i++) numbers[i] = result[i].number;
     if (items != small) feat_free(items);
     return FEAT_OK;
