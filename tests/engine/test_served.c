@@ -131,7 +131,7 @@ START_TEST(test_lives) {
     check_ok(&s, feat_catalog_table(s.catalog, "buys", &s.table, &s.err));
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
         feat_lives lives;
-        check_ok(&s, feat_lives_make(&lives, s.db, s.table, asked[i], 3, &s.err));
+        check_ok(&s, feat_lives_make(&lives, s.db, s.table, asked[i], 3, false, &s.err));
         for (uint32_t at = 0; at < 3; at++) check_lives(&s, &lives, asked[i][at], at);
         for (size_t n = 1; n < lives.n; n++)
             ck_assert_uint_le(lives.segments[n - 1].version, lives.segments[n].version);
