@@ -7,7 +7,7 @@ Needs numpy, pyarrow, DuckDB, Polars and a built BUILD/lib/libfeat.so. Two store
   hot   N events (200,000) of one user over a year, N spine rows (20,000), windows of 30 days and of all time
   shop  as many events of a fiftieth as many users, of whom half have fewer than about 33: what short windows cost
 
-One feature a training set, so that each time is that of one aggregate. Before it is timed a sample of the rows is asked for again, each
+One feature a training set, so that each time (of the processor, the least of all runs) is that of one aggregate. Before it is timed a sample of the rows is asked for again, each
 in a training set of its own, whose window is looked at whole: the bytes must be equal. --other times another build in the same turns,
 for example one from before a change; all its values must be equal too. DuckDB's window functions over the union of events and spine
 rows, and Polars' rolling quantile, are timed where they can compute the same; their values are compared with ours, and how many are
@@ -130,7 +130,7 @@ def duckdb(what: Dict[str, Any]) -> None:
     def save(result: pa.Table, path: str) -> None:
         feather.write_feather(result.sort_by("n").select(["f"]), path, compression="uncompressed")
 
-    measure.serve(lambda: db.execute(query).to_arrow_table(), save)
+    measure.serve(lambda: db.sql(query).to_arrow_table(), save)
 
 
 def polars(what: Dict[str, Any]) -> None:
@@ -167,7 +167,7 @@ def engine(name: str, what: Dict[str, Any], options: argparse.Namespace, work: s
 def cell(e: Optional[measure.Engine], mine: measure.Engine) -> str:
     if e is None:
         return "-"
-    return "failed" if e.error else f"{1000 * e.best:,.1f} ({e.best / mine.best:.1f}x)"
+    return "failed" if e.error else f"{1000 * e.cpu:,.1f} ({e.cpu / mine.cpu:.1f}x)"
 
 
 def compare(what: Dict[str, Any], options: argparse.Namespace, work: str) -> List[str]:
@@ -188,7 +188,7 @@ def compare(what: Dict[str, Any], options: argparse.Namespace, work: str) -> Lis
     for e in everyone:
         e.end()
     label = f"{what['store']}, {what['frame']}: {CALLS[what['call']]}"
-    return [label, f"{1000 * mine.best:,.1f}", cell(other, mine), cell(peers.get("duckdb"), mine), cell(peers.get("polars"), mine), ", ".join(wrong) or "-"]
+    return [label, f"{1000 * mine.cpu:,.1f}", cell(other, mine), cell(peers.get("duckdb"), mine), cell(peers.get("polars"), mine), ", ".join(wrong) or "-"]
 
 
 def main() -> None:
@@ -222,7 +222,7 @@ def main() -> None:
                     lines.append(compare({**what, "frame": frame, "call": call}, options, work))
                     print("\t".join(lines[-1]), flush=True)
     print(f"\nload average {measure.load_average()}")
-    measure.table(["", "libfeat ms", "other build", "DuckDB", "Polars", "values that differ"], lines)
+    measure.table(["", "libfeat cpu ms", "other build", "DuckDB", "Polars", "values that differ"], lines)
 
 
 if __name__ == "__main__":
