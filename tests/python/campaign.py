@@ -215,7 +215,8 @@ class Scene(World):
         delay = rng.choice([Interval()] * 6 + [Interval(us=2), Interval(days=1)])
         self.table_of_events = self.table(rel.Table("events", shuffled, "ts", key, ["id"] if rng.random() < 0.6 else [], delay))
         # Most are small; in some a window holds more events than are looked at one by one, or an entity is asked for often.
-        self.sizes, n, asked = rng.choices([([0, 1, 4, 10, 20], 70, [6, 9, 12]), ([500, 700], 12, [6]), ([30, 60], 25, [150])], [0.94, 0.03, 0.03])[0]
+        self.sizes, n, asked = rng.choices([([0, 1, 4, 10, 20], 70, [6, 9, 12]), ([500, 700], 12, [6]), ([30, 60], 25, [100])], [0.94, 0.03, 0.03])[0]
+        self.few = n < 70  #: aggregates, so that they can be asked for many times
         self.partition = rng.choice(["", "", "month", "week", "day"])
         self.draw_views(n)
         self.service = self.make_service()

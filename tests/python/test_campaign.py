@@ -114,7 +114,7 @@ class Run:
             with store:
                 for _ in range(2):
                     self.train(store, layout, want)
-                if self.rng.random() < 0.02:
+                if self.rng.random() < 0.2 and self.scene.few:
                     self.lots(store, layout, want)
                 if layout == "as written":
                     self.earlier(store, versions)
