@@ -253,5 +253,7 @@ def draw(world: Any, leaves: Dict[str, List[Expr]], window: str, condition: Opti
         a.by = [(k, rng.random() < 0.5, rng.choice(["", "", "NULLS FIRST", "NULLS LAST"])) for k in keys if k is not None]
         if a.second is not None and a.distinct:
             a.by = []
+        if func == "any_value" and any(k.type == TIMESTAMP for k, _, _ in a.by):
+            a.by = []  # by the event time it looks at one row, as without an order
     a.__post_init__()
     return a
