@@ -405,7 +405,9 @@ static feat_status drop_passed(feat_cluster_reader *r, run_reader *run, feat_err
     size_t left = run->n - run->at;
     if (r->owned) {
         feat_events_clear(&run->other);
-        for (size_t i = run->at; i < run->n; i++) FEAT_TRY(feat_events_append(&run->other, &run->events, i, err));
+        if (FEAT_GROW(r->kept, r->kept_capacity, left) != 0) return feat_fail_memory(err);
+        for (size_t i = 0; i < left; i++) r->kept[i] = (uint32_t)(run->at + i);
+        FEAT_TRY(feat_events_gather(&run->other, &run->events, r->kept, left, err));
         feat_events swap = run->other;
         run->other = run->events;
         run->events = swap;

@@ -58,6 +58,7 @@ struct feat_projector {
     const feat_vector **key;
     const feat_vector **argument, **filter; /* by slot; NULL: none */
     uint32_t lanes[FEAT_LANES];             /* of the batch's events that pass */
+    uint32_t picked[FEAT_LANES];            /* rows of those that are taken */
     uint8_t where_state[FEAT_LANES], argument_state[FEAT_LANES], filter_state[FEAT_LANES];
     feat_buffer tie;
 };
@@ -196,10 +197,9 @@ static bool take_ties(feat_projector *p, const feat_row_source *rows, size_t sta
                       feat_events *out) {
     const feat_branch *branch = p->branch;
     bool united = p->block->n_branches > 1;
+    for (size_t i = 0; i < n; i++) p->picked[i] = (uint32_t)(start + lanes[i]);
     for (size_t k = 0; k < branch->n_ties && !united; k++)
-        for (size_t i = 0; i < n; i++)
-            if (feat_column_append_from(&out->ties[k], rows->inputs[branch->ties[k]], start + lanes[i]) != 0)
-                return false;
+        if (feat_column_append_rows(&out->ties[k], rows->inputs[branch->ties[k]], p->picked, n) != 0) return false;
     for (size_t i = 0; i < n && united; i++) {
         feat_buffer_clear(&p->tie);
         for (size_t k = 0; k < branch->n_ties; k++)
