@@ -82,7 +82,7 @@ def prepare(what: Dict[str, Any]) -> Dict[str, Any]:
 
 def ours(what: Dict[str, Any]) -> Work:
     libfeat = measure.use_library(what["build"])
-    spine = feather.read_table(what["spine"], memory_map=False)
+    spine = feather.read_table(what["spine"], memory_map=False).combine_chunks()  # as the peers have theirs
     options = measure.run_options(libfeat, what["threads"], what.get("memory", 0))
 
     def work() -> Any:
