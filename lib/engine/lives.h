@@ -13,6 +13,13 @@ typedef struct feat_lifetime {
 
 static inline bool feat_alive(feat_lifetime life, uint32_t at) { return life.from <= at && at < life.to; }
 
+/* These versions. */
+typedef struct feat_moments {
+    const uint64_t *versions; /* ascending */
+    size_t n;
+    bool restored; /* a table may have been restored between them */
+} feat_moments;
+
 typedef struct feat_lives_segment {
     uint64_t id, version;   /* of the store: one that has the segment */
     size_t index;           /* there */

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/bitmap.h"
+#include "engine/enriched.h"
 #include "engine/prune.h"
 
 feat_status feat_entity_events_init(feat_entity_events *e, const feat_block *block, feat_error *err) {
@@ -32,8 +33,10 @@ typedef struct loader {
     feat_buffer key, last;
     int64_t *times;
     uint32_t *rows, taken[FEAT_LANES], entity[FEAT_LANES];
-    feat_lifetime *life; /* of each row, where several versions are read */
-    uint8_t *never;      /* bitmap of the rows of a segment that no version shows */
+    feat_lifetime *life;       /* of each row, where several versions are read */
+    bool any_never;            /* some rows are there at none of them */
+    uint8_t *never;            /* bitmap of these */
+    feat_enriching *enriching; /* what these rows are enriched with, over the same versions */
     size_t times_capacity, rows_capacity, life_capacity, never_capacity, n_rows;
 } loader;
 
@@ -53,6 +56,7 @@ static void loader_done(loader *l) {
     feat_free(l->rows);
     feat_free(l->life);
     feat_free(l->never);
+    feat_enriching_free(l->enriching);
 }
 
 static feat_status loader_init(loader *l, const feat_answering *how, const feat_block *block, size_t branch,
@@ -88,6 +92,7 @@ out:
 static void loader_clear(loader *l) {
     for (size_t i = 0; i < l->n; i++) feat_column_clear(&l->columns[i]);
     l->n_rows = 0;
+    l->any_never = false;
 }
 
 /* Leaves the deleted rows out: what follows sees rows that are there. */
@@ -108,8 +113,10 @@ static feat_status drop_deleted(loader *l, size_t from, const uint8_t *deleted, 
     return FEAT_OK;
 }
 
-static feat_status take_batch(loader *l, const feat_row_source *rows, size_t start, const uint32_t *lanes, size_t n,
-                              feat_keymap *map, bool all, feat_entity_events *out, feat_error *err) {
+/* `life`: of the rows, or NULL. */
+static feat_status take_batch(loader *l, const feat_row_source *rows, const feat_lifetime *life, size_t start,
+                              const uint32_t *lanes, size_t n, feat_keymap *map, bool all, feat_entity_events *out,
+                              feat_error *err) {
     size_t picked = 0;
     uint32_t last = FEAT_NO_KEY;
     for (size_t i = 0; i < n; i++) {
@@ -132,37 +139,46 @@ static feat_status take_batch(loader *l, const feat_row_source *rows, size_t sta
     if (FEAT_GROW(out->entity, out->entity_capacity, before + picked) != 0) return feat_fail_memory(err);
     FEAT_TRY(feat_projector_take(l->projector, rows, start, l->taken, picked, &out->events, err));
     if (picked) memcpy(out->entity + before, l->entity, picked * sizeof *l->entity);
-    if (!l->how->lives) return FEAT_OK;
+    if (!life) return FEAT_OK;
     if (FEAT_GROW(out->life, out->life_capacity, before + picked) != 0) return feat_fail_memory(err);
-    for (size_t i = 0; i < picked; i++) out->life[before + i] = l->life[start + l->taken[i]];
+    for (size_t i = 0; i < picked; i++) out->life[before + i] = life[start + l->taken[i]];
+    return FEAT_OK;
+}
+
+static feat_status project_rows(loader *l, const feat_projection *p, const feat_row_source *rows,
+                                const feat_lifetime *life, size_t n, feat_error *err) {
+    for (size_t at = 0; at < n; at += FEAT_LANES) {
+        const uint32_t *lanes;
+        size_t n_lanes, part = n - at < FEAT_LANES ? n - at : FEAT_LANES;
+        FEAT_TRY(feat_projector_batch(l->projector, rows, at, part, &lanes, &n_lanes, err));
+        FEAT_TRY(take_batch(l, rows, life, at, lanes, n_lanes, p->map, p->all, p->out, err));
+        if (p->taken) FEAT_TRY(p->taken(p->context, err));
+    }
+    return FEAT_OK;
+}
+
+static feat_status take_times(loader *l, feat_error *err) {
+    if (l->n_rows > UINT32_MAX) return feat_fail(err, FEAT_LIMIT, "too many rows at once");
+    if (FEAT_GROW(l->times, l->times_capacity, l->n_rows) != 0) return feat_fail_memory(err);
+    for (size_t i = 0; i < l->n_rows; i++) l->times[i] = feat_event_time(l->by_field[l->branch->table->time], i);
     return FEAT_OK;
 }
 
 /* Projects the rows that are loaded. */
 static feat_status project_loaded(loader *l, const feat_projection *p, feat_error *err) {
     const feat_code *code = l->branch->stage.code;
-    size_t n = l->n_rows;
     feat_answers *answers = NULL;
     feat_status status = FEAT_OK;
-    if (n > UINT32_MAX) return feat_fail(err, FEAT_LIMIT, "too many rows at once");
-    if (FEAT_GROW(l->times, l->times_capacity, n) != 0) return feat_fail_memory(err);
-    for (size_t i = 0; i < n; i++) l->times[i] = feat_event_time(l->by_field[l->branch->table->time], i);
+    FEAT_TRY(take_times(l, err));
     if (code->n_joins) {
         answers = feat_alloc_zero(code->n_joins, sizeof *answers);
         if (!answers) return feat_fail_memory(err);
         feat_answering how = *l->how;
         how.work = NULL; /* its units are rows of the spine */
-        status = feat_answer_blocks(&how, code, l->by_field, l->times, n, answers, err);
+        status = feat_answer_blocks(&how, code, l->by_field, l->times, l->n_rows, answers, err);
     }
     feat_row_source rows = {l->by_field, l->times, answers};
-    for (size_t at = 0; at < n && status == FEAT_OK; at += FEAT_LANES) {
-        const uint32_t *lanes;
-        size_t n_lanes;
-        size_t part = n - at < FEAT_LANES ? n - at : FEAT_LANES;
-        status = feat_projector_batch(l->projector, &rows, at, part, &lanes, &n_lanes, err);
-        if (status == FEAT_OK) status = take_batch(l, &rows, at, lanes, n_lanes, p->map, p->all, p->out, err);
-        if (status == FEAT_OK && p->taken) status = p->taken(p->context, err);
-    }
+    if (status == FEAT_OK) status = project_rows(l, p, &rows, NULL, l->n_rows, err);
     for (size_t j = 0; answers && j < code->n_joins; j++) feat_answers_done(&answers[j]);
     feat_free(answers);
     return status;
@@ -216,37 +232,58 @@ out:
 
 /* ---- Of several versions. ---- */
 
-/* The rows of a segment that any of the versions shows, with their lifetimes. */
+/* Adds the rows of a segment, with their lifetimes. */
 static feat_status load_lives(loader *l, feat_table_version *tv, const feat_lives_segment *s, feat_error *err) {
-    size_t size = feat_bitmap_size(s->rows);
-    bool any = false;
     if (feat_table_segment(tv, s->index).rows != s->rows)
         return feat_fail(err, FEAT_INTERNAL, "a segment is not where it was");
-    if (FEAT_GROW(l->life, l->life_capacity, s->rows) != 0 || FEAT_GROW(l->never, l->never_capacity, size) != 0)
-        return feat_fail_memory(err);
-    memset(l->never, 0, size);
+    if (FEAT_GROW(l->life, l->life_capacity, l->n_rows + s->rows) != 0) return feat_fail_memory(err);
     for (uint32_t row = 0; row < s->rows; row++) {
-        l->life[row] = feat_lives_row(s, row);
-        if (l->life[row].from < l->life[row].to) continue;
-        feat_bit_set(l->never, row);
-        any = true;
+        feat_lifetime life = feat_lives_row(s, row);
+        l->life[l->n_rows + row] = life;
+        l->any_never |= life.from >= life.to;
     }
     FEAT_TRY(feat_table_read(tv, s->index, l->fields, l->n, l->columns, err));
-    l->n_rows = s->rows;
-    if (!any) return FEAT_OK;
+    l->n_rows += s->rows;
+    return FEAT_OK;
+}
+
+/* Leaves the rows out that no version shows. */
+static feat_status drop_never(loader *l, feat_error *err) {
+    size_t size = feat_bitmap_size(l->n_rows);
+    if (!l->any_never) return FEAT_OK;
+    if (FEAT_GROW(l->never, l->never_capacity, size) != 0) return feat_fail_memory(err);
+    memset(l->never, 0, size);
+    for (size_t row = 0; row < l->n_rows; row++)
+        if (l->life[row].from >= l->life[row].to) feat_bit_set(l->never, row);
     FEAT_TRY(drop_deleted(l, 0, l->never, err));
     for (size_t i = 0; i < l->n_rows; i++) l->life[i] = l->life[l->rows[i]];
     return FEAT_OK;
 }
 
+static feat_status project_loaded_lives(loader *l, const feat_projection *p, feat_error *err) {
+    FEAT_TRY(drop_never(l, err));
+    FEAT_TRY(take_times(l, err));
+    feat_row_source rows = {l->by_field, l->times, NULL};
+    if (!l->enriching) return project_rows(l, p, &rows, l->life, l->n_rows, err);
+    feat_enriched e;
+    feat_status status =
+        feat_enrich(l->enriching, l->by_field, l->branch->table->n_fields, l->times, l->life, l->n_rows, &e, err);
+    if (status == FEAT_OK) status = project_rows(l, p, &e.rows, e.life, e.n, err);
+    feat_enriched_done(&e);
+    return status;
+}
+
 static feat_status project_lives(const feat_projection *p, size_t branch, feat_error *err) {
     const feat_lives *h = &p->how->lives[branch];
+    const feat_code *code = p->block->branches[branch].stage.code;
     loader l;
     feat_table_version *tv = NULL;
     feat_prune prune = {0};
     feat_status status = loader_init(&l, p->how, p->block, branch, err);
     if (status == FEAT_OK) status = feat_prune_init(&prune, l.branch, err);
+    if (status == FEAT_OK && code->n_joins) status = feat_enriching_make(p->how, code, &l.enriching, err);
     if (status != FEAT_OK) goto out;
+    size_t lot = lot_rows(&l);
     for (size_t i = h->n * p->share / p->shares, end = h->n * (p->share + 1) / p->shares, first = i; i < end; i++) {
         const feat_lives_segment *s = &h->segments[i];
         bool skip;
@@ -256,10 +293,10 @@ static feat_status project_lives(const feat_projection *p, size_t branch, feat_e
             FEAT_GOTO(status, feat_table_open(p->how->db, l.branch->table, s->version, &tv, err), out);
         }
         FEAT_GOTO(status, feat_prune_segment(&prune, tv, s->index, &skip, err), out);
-        if (skip) continue;
-        FEAT_GOTO(status, load_lives(&l, tv, s, err), out);
-        p->out->rows_read += s->rows;
-        FEAT_GOTO(status, project_loaded(&l, p, err), out);
+        if (!skip) FEAT_GOTO(status, load_lives(&l, tv, s, err), out);
+        if (!skip) p->out->rows_read += s->rows;
+        if (l.n_rows < lot && i + 1 < end) continue;
+        FEAT_GOTO(status, project_loaded_lives(&l, p, err), out);
         loader_clear(&l);
     }
 out:

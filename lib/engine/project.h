@@ -39,10 +39,10 @@ typedef struct feat_answering {
     uint64_t memory;             /* bytes for events that are gathered at once; 0: no bound */
     const char *spill_directory; /* for what is more than that; NULL: the store's */
     feat_work *work;             /* or NULL; a row of a join is a unit */
-    /* By branch of the one block that is asked, whose events are enriched with nothing: its tables over several
-     * versions. NULL: all rows ask at `version`. */
+    /* By branch of the one block that is asked: its tables over several versions. NULL: all rows ask at `version`. */
     const feat_lives *lives;
-    const uint32_t *moments; /* with lives: at which of the versions each row asks */
+    const feat_moments *among; /* with lives: these versions, */
+    const uint32_t *moments;   /* and at which of them each row asks */
 } feat_answering;
 
 /* What is projected of the live rows of a block's tables, and where the events go. */

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "engine/lives.h"
 #include "engine/ingest.h" /* feat_sort_keys */
-#include "exec/cell.h"
 
 /* ---- Which version. ---- */
 
@@ -71,12 +70,6 @@ feat_status feat_served_versions(feat_db *db, uint64_t newest, const feat_spine 
 
 /* ---- The versions that differ for a block. ---- */
 
-static bool is_enriched(const feat_block *block) {
-    for (size_t b = 0; b < block->n_branches; b++)
-        if (block->branches[b].stage.code->n_joins) return true;
-    return false;
-}
-
 /* Whether a block reads a table, itself or to enrich its events. */
 static bool reads_table(const feat_block *block, uint32_t table_id) {
     for (size_t b = 0; b < block->n_branches; b++) {
@@ -119,92 +112,6 @@ static feat_status find_moments(moments *m, const feat_block *block, const feat_
     return FEAT_OK;
 }
 
-/* ---- One moment after the other. ---- */
-
-/* Answers of rows to rows; NULL: their own places. */
-static feat_status copy_answers(const feat_answers *from, const uint32_t *from_rows, feat_answers *to,
-                                const uint32_t *to_rows, size_t n, feat_error *err) {
-    for (size_t a = 0; a < to->n; a++) {
-        const feat_event_slot *column = &from->columns[a];
-        if (column->class == FEAT_CLASS_N) continue;
-        for (size_t i = 0; i < n; i++) {
-            feat_cell cell = feat_cell_of_event(column, from_rows ? from_rows[i] : i);
-            if (!feat_answers_put_one(to, a, to_rows ? to_rows[i] : i, &cell)) return feat_fail_memory(err);
-        }
-    }
-    return FEAT_OK;
-}
-
-/* Some rows of a source, copied: the answers too of the joins before `join`. */
-typedef struct excerpt {
-    feat_row_source rows;
-    int64_t *times;
-    feat_column *columns;
-    const feat_column **inputs;
-    feat_answers *answers;
-} excerpt;
-
-static void excerpt_done(excerpt *e, size_t join, size_t n_inputs) {
-    for (size_t j = 0; e->answers && j <= join; j++) feat_answers_done(&e->answers[j]);
-    for (size_t i = 0; e->columns && i < n_inputs; i++) feat_column_done(&e->columns[i]);
-    feat_free(e->times);
-    feat_free(e->columns);
-    feat_free(e->inputs);
-    feat_free(e->answers);
-}
-
-static feat_status excerpt_make(excerpt *e, const feat_code *code, size_t join, const feat_row_source *rows,
-                                size_t n_inputs, const uint32_t *numbers, size_t n, feat_error *err) {
-    *e = (excerpt){.times = feat_alloc_array(n, sizeof *e->times),
-                   .columns = feat_alloc_zero(n_inputs, sizeof *e->columns),
-                   .inputs = feat_alloc_array(n_inputs, sizeof *e->inputs),
-                   .answers = feat_alloc_zero(join + 1, sizeof *e->answers)};
-    if (!e->times || !e->columns || !e->inputs || !e->answers) return feat_fail_memory(err);
-    e->rows = (feat_row_source){e->inputs, e->times, e->answers};
-    for (size_t i = 0; i < n; i++) e->times[i] = rows->times[numbers[i]];
-    for (size_t i = 0; i < n_inputs; i++) {
-        feat_column_init(&e->columns[i], rows->inputs[i]->type);
-        e->inputs[i] = &e->columns[i];
-        if (feat_column_append_rows(&e->columns[i], rows->inputs[i], numbers, n) != 0) return feat_fail_memory(err);
-    }
-    for (size_t j = 0; j < join; j++) {
-        FEAT_TRY(feat_answers_init(&e->answers[j], code, j, n, err));
-        FEAT_TRY(copy_answers(&rows->answers[j], numbers, &e->answers[j], NULL, n, err));
-    }
-    return FEAT_OK;
-}
-
-/* `items`: the rows of one moment. */
-static feat_status answer_moment(const feat_answering *how, const feat_code *code, size_t join,
-                                 const feat_row_source *rows, size_t n_inputs, const feat_sort_item *items, size_t n,
-                                 feat_answers *answers, feat_error *err) {
-    excerpt e = {0};
-    uint32_t *numbers = feat_alloc_array(n, sizeof *numbers);
-    feat_status status = numbers ? FEAT_OK : feat_fail_memory(err);
-    for (size_t i = 0; numbers && i < n; i++) numbers[i] = items[i].row;
-    if (status == FEAT_OK) status = excerpt_make(&e, code, join, rows, n_inputs, numbers, n, err);
-    if (status == FEAT_OK) status = feat_answer_join(how, code, join, &e.rows, n, &e.answers[join], err);
-    if (status == FEAT_OK) status = copy_answers(&e.answers[join], NULL, answers, numbers, n, err);
-    excerpt_done(&e, join, n_inputs);
-    feat_free(numbers);
-    return status;
-}
-
-/* Enriched events are other events wherever a table that they are enriched with has changed. */
-static feat_status answer_in_turn(const feat_answering *how, const feat_code *code, size_t join,
-                                  const feat_row_source *rows, size_t n_inputs, const moments *m,
-                                  const feat_sort_item *items, size_t n, feat_answers *answers, feat_error *err) {
-    feat_status status = feat_answers_init(answers, code, join, n, err);
-    for (size_t first = 0, end; first < n && status == FEAT_OK; first = end) {
-        feat_answering at = *how;
-        uint32_t moment = m->of_rows[items[first].row];
-        at.version = m->versions[moment];
-        for (end = first + 1; end < n && m->of_rows[items[end].row] == moment;) end++;
-        status = answer_moment(&at, code, join, rows, n_inputs, items + first, end - first, answers, err);
-    }
-    return status;
-}
-
 /* ---- All moments at once. ---- */
 
 static feat_status answer_together(const feat_answering *how, const feat_code *code, size_t join,
@@ -214,8 +121,10 @@ static feat_status answer_together(const feat_answering *how, const feat_code *c
     feat_lives *lives = feat_alloc_zero(block->n_branches, sizeof *lives);
     feat_answering at = *how;
     feat_status status = lives ? FEAT_OK : feat_fail_memory(err);
+    feat_moments among = {m->versions, m->n, m->restored};
     int64_t ticks = feat_clock_ticks();
     at.lives = lives;
+    at.among = &among;
     at.moments = m->of_rows;
     for (size_t b = 0; b < block->n_branches && status == FEAT_OK; b++)
         status = feat_lives_make(&lives[b], how->db, block->branches[b].table, m->versions, m->n, m->restored, err);
@@ -227,19 +136,16 @@ static feat_status answer_together(const feat_answering *how, const feat_code *c
 }
 
 static feat_status answer_join(const feat_answering *how, const feat_code *code, size_t join,
-                               const feat_row_source *rows, size_t n_inputs, const moments *m,
-                               const feat_sort_item *items, size_t n, feat_answers *answers, feat_error *err) {
+                               const feat_row_source *rows, const moments *m, size_t n, feat_answers *answers,
+                               feat_error *err) {
     feat_answering at = *how;
     if (m->n == 1) at.version = m->versions[0];
     if (m->n <= 1) return feat_answer_join(&at, code, join, rows, n, answers, err);
-    if (is_enriched(code->joins[join].block))
-        return answer_in_turn(how, code, join, rows, n_inputs, m, items, n, answers, err);
     return answer_together(how, code, join, rows, m, n, answers, err);
 }
 
 feat_status feat_served_answer(const feat_answering *how, const feat_code *code, const feat_row_source *rows,
-                               const uint64_t *versions, size_t n_inputs, size_t n, feat_answers *answers,
-                               feat_error *err) {
+                               const uint64_t *versions, size_t n, feat_answers *answers, feat_error *err) {
     feat_arena arena;
     feat_version_info *log = NULL;
     size_t n_log = 0;
@@ -254,7 +160,7 @@ feat_status feat_served_answer(const feat_answering *how, const feat_code *code,
     for (size_t j = 0; j < code->n_joins && status == FEAT_OK; j++) {
         moments m;
         status = find_moments(&m, code->joins[j].block, log, n_log, items, n, err);
-        if (status == FEAT_OK) status = answer_join(how, code, j, rows, n_inputs, &m, items, n, &answers[j], err);
+        if (status == FEAT_OK) status = answer_join(how, code, j, rows, &m, n, &answers[j], err);
         moments_done(&m);
     }
     feat_arena_done(&arena);

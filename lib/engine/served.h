@@ -12,7 +12,6 @@ feat_status feat_served_versions(feat_db *db, uint64_t newest, const feat_spine 
 
 /* As feat_answer_blocks, for n rows each at its own version. */
 feat_status feat_served_answer(const feat_answering *how, const feat_code *code, const feat_row_source *rows,
-                               const uint64_t *versions, size_t n_inputs, size_t n, feat_answers *answers,
-                               feat_error *err);
+                               const uint64_t *versions, size_t n, feat_answers *answers, feat_error *err);
 
 #endif

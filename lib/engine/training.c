@@ -132,9 +132,7 @@ static feat_status build_lot(training *t, feat_error *err) {
     const int64_t *times = (const int64_t *)t->spine.times->values + (n ? first : 0);
     feat_row_source rows = {inputs, times, answers};
     if (t->versions)
-        FEAT_GOTO(status,
-                  feat_served_answer(&t->how, code, &rows, t->versions + first, service->n_inputs, n, answers, err),
-                  out);
+        FEAT_GOTO(status, feat_served_answer(&t->how, code, &rows, t->versions + first, n, answers, err), out);
     else FEAT_GOTO(status, feat_answer_blocks(&t->how, code, inputs, times, n, answers, err), out);
     ticks = feat_clock_ticks();
     t->features.piece_rows = t->piece_rows;
