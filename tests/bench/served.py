@@ -1,10 +1,11 @@
 """What a training set as served costs beside one that is read from the newest version.
 
-    python tests/bench/served.py [--build BUILD] [--events 1] [--commits 2000] [--rows 200000] [--late 0.02] [--corrected 0] [--rounds 3]
+    python tests/bench/served.py [--build BUILD] [--events 1] [--commits 2000] [--rows 200000] [--late 0.02] [--corrected 0] [--profiles 0] [--rounds 3]
 
 Needs pyarrow and a built BUILD/lib/libfeat.so. The shop of synthetic.py has --events millions of events over a year, which become
 known in --commits commits, each a few minutes after its last event; a share --late of the events becomes known some commits later, and a
-share --corrected is written again with another amount. The view has the twenty features of windows.py. A row is answered from the
+share --corrected is written again with another amount. The view has the twenty features of windows.py. With --profiles, every commit is
+followed by one of so many rows of a dimension of the users, up to two days late, which the view's events are enriched with. A row is answered from the
 version that was the newest at its time. Before anything is timed, the rows of some versions are compared by bytes with training sets
 that are read from these versions. The ways take turns.
 """
@@ -22,7 +23,7 @@ import pyarrow as pa
 
 import measure
 from measure import MIB
-from synthetic import Shop
+from synthetic import DAY, Shop
 from windows import FEATURES, definitions
 
 LAG = 5 * 60_000_000
@@ -30,7 +31,16 @@ VERIFIED = 5  #: versions
 
 
 def with_ids(sql: str) -> str:
-    return sql.replace("ENTITY KEY", "id BIGINT NOT NULL, UNIQUE (id), ENTITY KEY", 1)
+    head, tail = sql.split("CREATE TABLE events", 1)
+    return head + "CREATE TABLE events" + tail.replace("ENTITY KEY", "id BIGINT NOT NULL, UNIQUE (id), ENTITY KEY", 1)
+
+
+def enriched(sql: str) -> str:
+    """The amounts become those times the plan that the user had at the time."""
+    users = "CREATE DIMENSION users (user_id BIGINT NOT NULL, plan BIGINT, t TIMESTAMP NOT NULL, ENTITY KEY (user_id), EVENT TIME (t));"
+    sql = sql.replace("SELECT user_id", "SELECT e.user_id").replace("(amount)", "(e.amount * u.plan)")
+    sql = sql.replace("FROM events GROUP BY user_id", "FROM events e LEFT JOIN users u USING (user_id) GROUP BY e.user_id")
+    return f"{users}\n{sql}"
 
 
 def write(store: Any, args: argparse.Namespace, shop: Shop) -> np.ndarray:
@@ -46,18 +56,28 @@ def write(store: Any, args: argparse.Namespace, shop: Shop) -> np.ndarray:
     order = np.argsort(commit, kind="stable")
     ends = np.searchsorted(commit[order], np.arange(args.commits), side="right")
     time = events["t"].cast(pa.int64()).to_numpy()
-    known = np.zeros(args.commits, np.int64)
-    for i, (first, end) in enumerate(zip([0, *ends], ends)):
-        known[i] = max(int(time[order[first:end]].max()) + LAG, int(known[i - 1]) + 1 if i else 0)
+    known: List[int] = []
+    if args.profiles:
+        profile(store, known, int(time.min()), shop.ids, g, 0)
+    for first, end in zip([0, *ends], ends):
+        if args.profiles and first:
+            profile(store, known, known[-1] + 1, g.choice(shop.ids, min(args.profiles, len(shop.ids)), replace=False), g, 2 * DAY)
+        known.append(max(int(time[order[first:end]].max()) + LAG, known[-1] + 1 if known else 0))
         lot = events.take(pa.array(order[first:end]))
         if not args.corrected:
-            store.append("events", lot, known_at=np.datetime64(int(known[i]), "us"))
+            store.append("events", lot, known_at=np.datetime64(known[-1], "us"))
             continue
-        again = g.integers(0, max(first, 1), int((end - first) * args.corrected)) if i else np.zeros(0, np.int64)
+        again = g.integers(0, max(first, 1), int((end - first) * args.corrected)) if first else np.zeros(0, np.int64)
         old = events.take(pa.array(order[np.unique(again)]))
         old = old.set_column(old.column_names.index("amount"), "amount", pa.array(np.round(g.random(len(old)), 2)))
-        store.upsert("events", pa.concat_tables([lot, old]).combine_chunks(), known_at=np.datetime64(int(known[i]), "us"))
-    return known
+        store.upsert("events", pa.concat_tables([lot, old]).combine_chunks(), known_at=np.datetime64(known[-1], "us"))
+    return np.array(known)
+
+
+def profile(store: Any, known: List[int], at: int, users: np.ndarray, g: np.random.Generator, late: int) -> None:
+    time = pa.array(at - g.integers(0, late + 1, len(users))).cast(pa.timestamp("us"))
+    store.append("users", pa.table({"user_id": users, "plan": g.integers(1, 4, len(users)), "t": time}), known_at=np.datetime64(at, "us"))
+    known.append(at)
 
 
 def raw(table: pa.Table) -> np.ndarray:
@@ -91,6 +111,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--late", type=float, default=0.02)
     parser.add_argument("--corrected", type=float, default=0)
+    parser.add_argument("--profiles", type=int, default=0, help="rows in each commit to the dimension")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--memory", type=int, default=0)
@@ -103,9 +124,10 @@ def main() -> None:
     try:
         shop = Shop(int(args.events * 1e6), args.seed)
         with libfeat.open(os.path.join(work, "store")) as store:
-            store.define(with_ids(definitions()) if args.corrected else definitions())
+            sql = enriched(definitions()) if args.profiles else definitions()
+            store.define(with_ids(sql) if args.corrected else sql)
             known, cost = measure.once(lambda: write(store, args, shop))
-            print(f"{args.events:g} M events in {args.commits:,} commits, written in {cost['seconds']:.1f} s", flush=True)
+            print(f"{args.events:g} M events in {len(known):,} commits, written in {cost['seconds']:.1f} s", flush=True)
             spine = shop.spine(args.rows, hot=True)
             ways: Dict[str, Dict[str, Any]] = {"newest version": {}, "as served": {"as_served": True}}
             runs: Dict[str, List[Any]] = {name: [] for name in ways}
