@@ -47,11 +47,13 @@ static feat_status end_rows(feat_lives_segment *s, uint32_t at, const uint8_t *d
     return FEAT_OK;
 }
 
-/* What is followed from one version to the next: the segments that the last one had, by ascending id. */
+/* What is followed from one version to the next. */
 typedef struct following {
     feat_lives *h;
-    size_t *there, *next; /* numbers of segments */
-    size_t n, there_capacity, next_capacity;
+    feat_table_follower *table;
+    const uint64_t *versions;
+    size_t *there, *before; /* numbers of the segments of the version, by their place; of a part of the one before */
+    size_t n, there_capacity, before_capacity;
     uint32_t n_versions;
     bool restored; /* rows may have come back: how many are deleted does not tell which */
 } following;
@@ -67,38 +69,60 @@ static feat_status begin_segment(following *f, const feat_segment_info *info, ui
     return FEAT_OK;
 }
 
-static feat_status follow(following *f, feat_table_version *tv, uint64_t version, uint32_t at, feat_error *err) {
+/* It is read at the last version that has it. */
+static void end_segment(following *f, size_t number, size_t index, uint32_t at) {
+    feat_lives_segment *s = &f->h->segments[number];
+    s->life.to = at;
+    s->version = f->versions[at - 1];
+    s->index = index;
+}
+
+/* A segment that is at `index`, and was at `old_index` before if it is known. */
+static feat_status keep_segment(following *f, size_t index, const feat_segment_info *info, const size_t *old_index,
+                                uint32_t at, feat_error *err) {
     feat_lives *h = f->h;
-    size_t n = feat_table_segments(tv), i = 0;
-    if (FEAT_GROW(f->next, f->next_capacity, n) != 0) return feat_fail_memory(err);
-    for (size_t s = 0; s < n; s++) {
-        feat_segment_info info = feat_table_segment(tv, s);
-        while (i < f->n && h->segments[f->there[i]].id < info.id) h->segments[f->there[i++]].life.to = at;
-        bool known = i < f->n && h->segments[f->there[i]].id == info.id;
-        if (known) f->next[s] = f->there[i++];
-        else FEAT_TRY(begin_segment(f, &info, at, &f->next[s], err));
-        feat_lives_segment *segment = &h->segments[f->next[s]];
-        if (info.deleted != segment->deleted || (f->restored && info.deleted > 0)) {
-            const uint8_t *deleted;
-            FEAT_TRY(feat_table_deleted(tv, s, &deleted, err));
-            if (rows_return(segment, deleted)) { /* as if it were another segment from here on */
-                segment->life.to = at;
-                FEAT_TRY(begin_segment(f, &info, at, &f->next[s], err));
-                segment = &h->segments[f->next[s]];
-            }
-            if (deleted) FEAT_TRY(end_rows(segment, at, deleted, err));
+    const uint8_t *deleted = NULL;
+    size_t *number = &f->there[index];
+    if (!old_index) FEAT_TRY(begin_segment(f, info, at, number, err));
+    if (info->deleted != h->segments[*number].deleted || (f->restored && info->deleted > 0)) {
+        FEAT_TRY(feat_table_follower_deleted(f->table, index, &deleted, err));
+        if (old_index && rows_return(&h->segments[*number], deleted)) { /* as if another segment from here on */
+            end_segment(f, *number, *old_index, at);
+            FEAT_TRY(begin_segment(f, info, at, number, err));
         }
-        segment->deleted = info.deleted;
-        segment->version = version;
-        segment->index = s;
+        if (deleted) FEAT_TRY(end_rows(&h->segments[*number], at, deleted, err));
     }
-    while (i < f->n) h->segments[f->there[i++]].life.to = at;
-    size_t *swap = f->there, capacity = f->there_capacity;
-    f->there = f->next;
-    f->there_capacity = f->next_capacity;
-    f->next = swap;
-    f->next_capacity = capacity;
-    f->n = n;
+    h->segments[*number].deleted = info->deleted;
+    return FEAT_OK;
+}
+
+/* Both lists of segments ascend by id. */
+static feat_status follow_change(following *f, const feat_segments_change *c, uint32_t at, feat_error *err) {
+    size_t n = c->old_end - c->first, i = 0;
+    if (FEAT_GROW(f->before, f->before_capacity, n) != 0 || FEAT_GROW(f->there, f->there_capacity, c->end) != 0)
+        return feat_fail_memory(err);
+    if (n) memcpy(f->before, f->there + c->first, n * sizeof *f->before);
+    for (size_t s = c->first; s < c->end; s++) {
+        feat_segment_info info = feat_table_follower_segment(f->table, s);
+        for (; i < n && f->h->segments[f->before[i]].id < info.id; i++) end_segment(f, f->before[i], c->first + i, at);
+        bool known = i < n && f->h->segments[f->before[i]].id == info.id;
+        size_t old_index = c->first + i;
+        if (known) f->there[s] = f->before[i++];
+        FEAT_TRY(keep_segment(f, s, &info, known ? &old_index : NULL, at, err));
+    }
+    for (; i < n; i++) end_segment(f, f->before[i], c->first + i, at);
+    return FEAT_OK;
+}
+
+static feat_status follow(following *f, feat_error *err) {
+    for (uint32_t at = 0; at < f->n_versions; at++) {
+        const feat_segments_change *changes;
+        size_t n;
+        FEAT_TRY(feat_table_step(f->table, f->versions[at], &changes, &n, err));
+        for (size_t i = 0; i < n; i++) FEAT_TRY(follow_change(f, &changes[i], at, err));
+        f->n = feat_table_follower_segments(f->table);
+    }
+    for (size_t i = 0; i < f->n; i++) end_segment(f, f->there[i], i, f->n_versions);
     return FEAT_OK;
 }
 
@@ -110,22 +134,18 @@ static int by_place(const void *a, const void *b) {
 
 feat_status feat_lives_make(feat_lives *h, feat_db *db, const feat_schema *table, const uint64_t *versions, size_t n,
                             bool restored, feat_error *err) {
-    following f = {.h = h, .n_versions = (uint32_t)n, .restored = restored};
-    feat_status status = FEAT_OK;
+    following f = {.h = h, .versions = versions, .n_versions = (uint32_t)n, .restored = restored};
     *h = (feat_lives){0};
-    for (uint32_t at = 0; at < n && status == FEAT_OK; at++) {
-        feat_table_version *tv = NULL;
-        status = feat_table_open(db, table, versions[at], &tv, err);
-        if (status == FEAT_OK) status = follow(&f, tv, versions[at], at, err);
-        feat_table_close(tv);
-    }
+    feat_status status = feat_table_follow(db, table, &f.table, err);
+    if (status == FEAT_OK) status = follow(&f, err);
     for (size_t s = 0; s < h->n; s++) {
         feat_free(h->segments[s].gone);
         h->segments[s].gone = NULL;
     }
     if (h->n) qsort(h->segments, h->n, sizeof *h->segments, by_place);
+    feat_table_follower_free(f.table);
     feat_free(f.there);
-    feat_free(f.next);
+    feat_free(f.before);
     if (status != FEAT_OK) feat_lives_done(h);
     return status;
 }

@@ -281,6 +281,118 @@ feat_status feat_manifest_load(feat_manifest *m, feat_env *env, MDB_txn *txn, co
     return FEAT_OK;
 }
 
+/* ---- Following: leaves of equal key hold equal segments at equal places. ---- */
+
+typedef struct follower {
+    loader l;
+    size_t old_segments, old_leaves;
+    int64_t live; /* rows of the leaves so far that differ, more than before */
+    feat_segments_change *steps;
+    size_t n_steps, steps_capacity;
+} follower;
+
+static int64_t live_rows(const feat_manifest *m, size_t first, size_t end) {
+    int64_t live = 0;
+    for (size_t i = first; i < end; i++) live += m->segments[i].rows - m->segments[i].deleted;
+    return live;
+}
+
+static bool add_step(follower *f, size_t first, size_t old_end, size_t end) {
+    feat_segments_change *last = f->n_steps ? &f->steps[f->n_steps - 1] : NULL;
+    if (last && last->end == first && last->old_end == first) {
+        last->old_end = old_end;
+        last->end = end;
+        return true;
+    }
+    if (FEAT_GROW(f->steps, f->steps_capacity, f->n_steps + 1) != 0) return false;
+    f->steps[f->n_steps++] = (feat_segments_change){first, old_end, end};
+    return true;
+}
+
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+/* The next leaf; `count` segments. All before it are full. */
+static feat_status follow_leaf(follower *f, const feat_digest *key, size_t count, feat_error *err) {
+    feat_manifest *m = f->l.m;
+    size_t leaf = m->n_leaves, first = leaf * FANOUT, old_end = least(first + FANOUT, f->old_segments);
+    if (leaf < f->old_leaves && feat_digest_equal(&m->leaves[leaf], key) && old_end - first == count) {
+        if (first > 0 && m->segments[first - 1].id >= m->segments[first].id) return malformed(err, "a manifest");
+        m->n_leaves++;
+        m->n_segments += count;
+        return FEAT_OK;
+    }
+    if (old_end < first) old_end = first;
+    if (FEAT_GROW(m->segments, m->segments_capacity, first + count) != 0 ||
+        FEAT_GROW(m->leaves, m->leaves_capacity, leaf + 1) != 0 || !add_step(f, first, old_end, first + count))
+        return feat_fail_memory(err);
+    f->live -= live_rows(m, first, old_end);
+    m->leaves[m->n_leaves++] = *key;
+    feat_buffer scratch;
+    feat_cursor in;
+    feat_buffer_init(&scratch);
+    feat_status status = read_whole(f->l.env, f->l.txn, key, "manifest", &scratch, &in, err);
+    if (status == FEAT_OK) status = read_node(&in, 0, count, err);
+    for (size_t i = 0; i < count && status == FEAT_OK; i++) {
+        feat_segment *s = &m->segments[m->n_segments];
+        feat_arena_reset(&m->arena);
+        status = read_segment(m, &in, s, err);
+        s->blocks = NULL;
+        s->n_blocks = 0;
+        if (status == FEAT_OK) m->n_segments++;
+    }
+    if (status == FEAT_OK && (in.failed || in.at != in.end)) status = malformed(err, "a manifest");
+    feat_buffer_done(&scratch);
+    f->live += live_rows(m, first, m->n_segments);
+    return status;
+}
+
+static feat_status follow_node(follower *f, const feat_digest *key, unsigned level, size_t segments, feat_error *err) {
+    size_t each = span(level), count = divide_up(segments, each);
+    if (level == 0) return follow_leaf(f, key, count, err);
+    feat_buffer scratch;
+    feat_cursor in;
+    feat_buffer_init(&scratch);
+    feat_status status = read_whole(f->l.env, f->l.txn, key, "manifest", &scratch, &in, err);
+    if (status == FEAT_OK) status = read_node(&in, level, count, err);
+    for (size_t i = 0; i < count && status == FEAT_OK; i++) {
+        feat_digest child = read_digest(&in);
+        size_t left = segments - i * each;
+        status = in.failed ? malformed(err, "a manifest") : follow_node(f, &child, level - 1, least(left, each), err);
+    }
+    if (status == FEAT_OK && (in.failed || in.at != in.end)) status = malformed(err, "a manifest");
+    feat_buffer_done(&scratch);
+    return status;
+}
+
+static feat_status follow(follower *f, const feat_digest *root, feat_error *err) {
+    feat_manifest *m = f->l.m;
+    unsigned levels = 0;
+    feat_digest top = {{0}};
+    int64_t rows = m->rows;
+    FEAT_TRY(load_root(&f->l, root, &levels, &top, err));
+    if (f->l.n > 0) FEAT_TRY(follow_node(f, &top, levels - 1, f->l.n, err));
+    size_t from = m->n_leaves * FANOUT;
+    if (from < f->old_segments) { /* leaves that are there no more */
+        feat_segments_change *before = f->n_steps ? &f->steps[f->n_steps - 1] : NULL;
+        f->live -= live_rows(m, from, f->old_segments);
+        if (before && before->old_end == from) before->old_end = f->old_segments;
+        else if (!add_step(f, from, f->old_segments, from)) return feat_fail_memory(err);
+    }
+    uint64_t last = m->n_segments ? m->segments[m->n_segments - 1].id : 0;
+    return m->rows == rows + f->live && last < m->next_segment ? FEAT_OK : malformed(err, "a manifest");
+}
+
+feat_status feat_manifest_follow(feat_manifest *m, feat_env *env, MDB_txn *txn, const feat_digest *root,
+                                 feat_segments_change **steps, size_t *n_steps, size_t *capacity, feat_error *err) {
+    follower f = {{.m = m, .env = env, .txn = txn}, m->n_segments, m->n_leaves, 0, *steps, 0, *capacity};
+    m->n_segments = m->n_leaves = m->n_runs = 0;
+    feat_status status = follow(&f, root, err);
+    *steps = f.steps;
+    *n_steps = f.n_steps;
+    *capacity = f.steps_capacity;
+    return status;
+}
+
 /* ---- Walking. ---- */
 
 typedef struct walker {

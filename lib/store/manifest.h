@@ -50,6 +50,12 @@ feat_status feat_manifest_load(feat_manifest *m, feat_env *env, MDB_txn *txn, co
 /* Writes what changed; the key of the root. Bitmaps of changed segments become deletion vectors. */
 feat_status feat_manifest_store(feat_manifest *m, feat_object_writer *w, feat_digest *root, feat_error *err);
 
+/* Goes on to another version: reads only the leaves that differ. In a manifest that is used so segments have neither
+ * blocks nor bitmaps, and a failure leaves it good for nothing but feat_manifest_done. `steps`: as of
+ * feat_table_step, with room that grows. */
+feat_status feat_manifest_follow(feat_manifest *m, feat_env *env, MDB_txn *txn, const feat_digest *root,
+                                 feat_segments_change **steps, size_t *n_steps, size_t *capacity, feat_error *err);
+
 /* What a manifest refers to besides runs. */
 typedef enum feat_manifest_part { FEAT_MANIFEST_NODE, FEAT_MANIFEST_DELETION, FEAT_MANIFEST_BLOCK } feat_manifest_part;
 /* `descend` says of a node whether what is below it is wanted. */

@@ -30,14 +30,18 @@ static void content_unref(content *c) {
 
 /* What is missing may have been removed: then the version is gone, and nothing is damaged. A vacuum says that a version
  * is gone before it removes anything of it. */
-static feat_status explain(const feat_table_version *tv, feat_status status, feat_error *err) {
+static feat_status explain_version(feat_db *db, uint64_t version, feat_status status, feat_error *err) {
     MDB_txn *txn;
-    if (status != FEAT_CORRUPT || feat_env_begin(feat_db_catalog(tv->db), false, &txn, NULL) != FEAT_OK) return status;
+    if (status != FEAT_CORRUPT || feat_env_begin(feat_db_catalog(db), false, &txn, NULL) != FEAT_OK) return status;
     feat_error why = {.row = -1};
-    bool gone = feat_version_check_kept(tv->db, txn, tv->content->version, &why) == FEAT_NOT_FOUND;
+    bool gone = feat_version_check_kept(db, txn, version, &why) == FEAT_NOT_FOUND;
     feat_env_abort(txn);
     if (gone && err) *err = why;
     return gone ? FEAT_NOT_FOUND : status;
+}
+
+static feat_status explain(const feat_table_version *tv, feat_status status, feat_error *err) {
+    return explain_version(tv->db, tv->content->version, status, err);
 }
 
 static feat_status load(feat_table_version *tv, feat_error *err) {
@@ -104,10 +108,13 @@ int64_t feat_table_rows(const feat_table_version *tv) { return tv->manifest->row
 feat_digest feat_table_digest(const feat_table_version *tv) { return tv->manifest->content; }
 size_t feat_table_segments(const feat_table_version *tv) { return tv->manifest->n_segments; }
 
-feat_segment_info feat_table_segment(const feat_table_version *tv, size_t i) {
-    const feat_segment *s = &tv->manifest->segments[i];
+static feat_segment_info info_of(const feat_segment *s) {
     return (feat_segment_info){
         .id = s->id, .version = s->version, .rows = s->rows, .deleted = s->deleted, .sorted = s->sorted};
+}
+
+feat_segment_info feat_table_segment(const feat_table_version *tv, size_t i) {
+    return info_of(&tv->manifest->segments[i]);
 }
 
 static feat_status begin(feat_table_version *tv, feat_rows *rows, feat_error *err) {
@@ -227,4 +234,73 @@ feat_status feat_table_diff(feat_table_version *older, feat_table_version *newer
     *removed = gone.rows;
     *n_removed = gone.n;
     return FEAT_OK;
+}
+
+/* ---- From version to version. ---- */
+
+struct feat_table_follower {
+    feat_db *db;
+    const feat_schema *schema;
+    uint64_t version;
+    feat_digest root; /* of the version's manifest */
+    feat_manifest manifest;
+    feat_segments_change *changes;
+    size_t changes_capacity;
+    feat_segment looked_at; /* with its bitmap */
+};
+
+feat_status feat_table_follow(feat_db *db, const feat_schema *schema, feat_table_follower **follower, feat_error *err) {
+    feat_table_follower *f = feat_alloc_zero(1, sizeof *f);
+    if (!f) return feat_fail_memory(err);
+    f->db = feat_db_ref(db);
+    f->schema = schema;
+    feat_manifest_init(&f->manifest, schema->table_id);
+    *follower = f;
+    return FEAT_OK;
+}
+
+void feat_table_follower_free(feat_table_follower *f) {
+    if (!f) return;
+    feat_free(f->looked_at.bitmap);
+    feat_free(f->changes);
+    feat_manifest_done(&f->manifest);
+    feat_db_unref(f->db);
+    feat_free(f);
+}
+
+feat_status feat_table_step(feat_table_follower *f, uint64_t version, const feat_segments_change **changes, size_t *n,
+                            feat_error *err) {
+    bool found = false;
+    feat_digest root = {{0}};
+    *n = 0;
+    f->version = version;
+    FEAT_TRY(feat_catalog_manifest(f->db, f->schema->table_id, version, &found, &root, err));
+    *changes = f->changes;
+    if (!found || feat_digest_equal(&root, &f->root)) return FEAT_OK;
+    MDB_txn *txn;
+    FEAT_TRY(feat_env_begin(feat_db_blocks(f->db), false, &txn, err));
+    feat_status status = feat_manifest_follow(&f->manifest, feat_db_blocks(f->db), txn, &root, &f->changes, n,
+                                              &f->changes_capacity, err);
+    feat_env_abort(txn);
+    f->root = root;
+    *changes = f->changes;
+    return explain_version(f->db, version, status, err);
+}
+
+size_t feat_table_follower_segments(const feat_table_follower *f) { return f->manifest.n_segments; }
+
+feat_segment_info feat_table_follower_segment(const feat_table_follower *f, size_t i) {
+    return info_of(&f->manifest.segments[i]);
+}
+
+feat_status feat_table_follower_deleted(feat_table_follower *f, size_t segment, const uint8_t **bitmap,
+                                        feat_error *err) {
+    MDB_txn *txn;
+    feat_free(f->looked_at.bitmap);
+    f->looked_at = f->manifest.segments[segment];
+    FEAT_TRY(feat_env_begin(feat_db_blocks(f->db), false, &txn, err));
+    feat_status status = feat_segment_load_deleted(&f->looked_at, feat_db_blocks(f->db), txn, err);
+    feat_env_abort(txn);
+    *bitmap = f->looked_at.bitmap;
+    return explain_version(f->db, f->version, status, err);
 }

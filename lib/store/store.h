@@ -230,6 +230,26 @@ feat_status feat_table_read_rows(feat_table_version *tv, const feat_row_address 
 feat_status feat_table_diff(feat_table_version *older, feat_table_version *newer, feat_row_address **added,
                             size_t *n_added, feat_row_address **removed, size_t *n_removed, feat_error *err);
 
+/* A table from version to version: each step reads only the parts of the manifest that differ. */
+typedef struct feat_table_follower feat_table_follower;
+/* It stands before the first commit, where there are no segments. `schema` is borrowed. */
+feat_status feat_table_follow(feat_db *db, const feat_schema *schema, feat_table_follower **follower, feat_error *err);
+void feat_table_follower_free(feat_table_follower *f);
+/* Segments [first, end) of a version are in the place of [first, old_end) of the one before; those of no change are the
+ * same ones, at the same places. */
+typedef struct feat_segments_change {
+    size_t first, old_end, end;
+} feat_segments_change;
+/* Goes on to a later version. The changes, in ascending order, are borrowed until the next step. After a failure it can
+ * only be freed. */
+feat_status feat_table_step(feat_table_follower *f, uint64_t version, const feat_segments_change **changes, size_t *n,
+                            feat_error *err);
+size_t feat_table_follower_segments(const feat_table_follower *f);
+feat_segment_info feat_table_follower_segment(const feat_table_follower *f, size_t segment_index);
+/* Bitmap of deleted rows, or NULL when there are none. Borrowed until the next call. */
+feat_status feat_table_follower_deleted(feat_table_follower *f, size_t segment_index, const uint8_t **bitmap,
+                                        feat_error *err);
+
 /* ---- Writing a table. The lock must be held from begin to commit or abort. ---- */
 
 typedef struct feat_table_writer feat_table_writer;
