@@ -297,9 +297,11 @@ static int64_t live_rows(const feat_manifest *m, size_t first, size_t end) {
     return live;
 }
 
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
 static bool add_step(follower *f, size_t first, size_t old_end, size_t end) {
     feat_segments_change *last = f->n_steps ? &f->steps[f->n_steps - 1] : NULL;
-    if (last && last->end == first && last->old_end == first) {
+    if (last && last->end == first && last->old_end == least(first, f->old_segments)) {
         last->old_end = old_end;
         last->end = end;
         return true;
@@ -308,8 +310,6 @@ static bool add_step(follower *f, size_t first, size_t old_end, size_t end) {
     f->steps[f->n_steps++] = (feat_segments_change){first, old_end, end};
     return true;
 }
-
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 /* The next leaf; `count` segments. All before it are full. */
 static feat_status follow_leaf(follower *f, const feat_digest *key, size_t count, feat_error *err) {
@@ -321,7 +321,6 @@ static feat_status follow_leaf(follower *f, const feat_digest *key, size_t count
         m->n_segments += count;
         return FEAT_OK;
     }
-    if (old_end < first) old_end = first;
     if (FEAT_GROW(m->segments, m->segments_capacity, first + count) != 0 ||
         FEAT_GROW(m->leaves, m->leaves_capacity, leaf + 1) != 0 || !add_step(f, first, old_end, first + count))
         return feat_fail_memory(err);

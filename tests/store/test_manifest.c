@@ -100,6 +100,104 @@ START_TEST(trees) {
 }
 END_TEST
 
+/* ---- Following. ---- */
+
+typedef struct followed {
+    feat_manifest m;
+    feat_segments_change *steps;
+    size_t n, capacity;
+} followed;
+
+static feat_status follow(followed *f, MDB_txn *txn, feat_env *env, const feat_digest *root, feat_error *err) {
+    return feat_manifest_follow(&f->m, env, txn, root, &f->steps, &f->n, &f->capacity, err);
+}
+
+static bool same_segments(const feat_segment *a, const feat_segment *b) {
+    return a->id == b->id && a->version == b->version && a->rows == b->rows && a->deleted == b->deleted &&
+           a->sorted == b->sorted && feat_digest_equal(&a->deletion, &b->deletion);
+}
+
+/* What is followed is what is loaded, and nothing differs from before but what is said to. */
+static bool check_followed(const followed *f, const feat_segment *before, size_t n_before, const feat_manifest *m) {
+    bool good = f->m.n_segments == m->n_segments && f->m.rows == m->rows && f->m.next_segment == m->next_segment &&
+                f->m.n_leaves == m->n_leaves && f->m.n_runs == m->n_runs;
+    size_t at = 0, old = 0;
+    for (size_t i = 0; good && i < m->n_segments; i++) good = same_segments(&f->m.segments[i], &m->segments[i]);
+    for (size_t k = 0; good && k <= f->n; k++) {
+        size_t first = k < f->n ? f->steps[k].first : m->n_segments;
+        good = at <= first && first <= m->n_segments && first - at <= n_before - old && (at == first || at == old);
+        for (; good && at < first; at++, old++) good = same_segments(&before[old], &m->segments[at]);
+        if (!good || k == f->n) continue;
+        good = f->steps[k].old_end >= first && f->steps[k].old_end <= n_before && f->steps[k].end >= first;
+        at = f->steps[k].end;
+        old = f->steps[k].old_end;
+    }
+    return good && at == m->n_segments && old == n_before;
+}
+
+static void delete_row(feat_manifest *m, size_t i) {
+    feat_segment *s = &m->segments[i];
+    uint32_t row = (uint32_t)random_below(s->rows);
+    if (s->bitmap && feat_bit_get(s->bitmap, row)) return;
+    if (!s->bitmap) s->bitmap = feat_alloc_zero(8192, 1);
+    feat_bit_set(s->bitmap, row);
+    s->deleted++;
+    s->changed = true;
+    m->rows--;
+}
+
+static void cut_segments(feat_manifest *m, size_t n) {
+    while (m->n_segments > n) {
+        feat_segment *s = &m->segments[--m->n_segments];
+        m->rows -= s->rows - s->deleted;
+        feat_free(s->bitmap);
+    }
+    for (size_t i = 0; i < n; i++) m->segments[i].changed = true;
+}
+
+START_TEST(following) {
+    feat_env *env = make_env();
+    enum { ROOTS = 60 };
+    feat_digest roots[ROOTS];
+    feat_manifest m;
+    feat_manifest_init(&m, 5);
+    for (int i = 0; i < ROOTS; i++) {
+        switch (random_below(5)) {
+        case 0: cut_segments(&m, random_below(3) ? random_below(m.n_segments + 1) : m.n_segments / 64 * 64); break;
+        case 1:
+            for (size_t k = random_below(6); m.n_segments && k > 0; k--) delete_row(&m, random_below(m.n_segments));
+            break;
+        case 2: add_segments(&m, random_below(400)); break;
+        default: add_segments(&m, random_below(3) ? random_below(5) : 64 - m.n_segments % 64); break;
+        }
+        roots[i] = store(&m, env);
+    }
+    feat_manifest_done(&m);
+    followed f = {.n = 0};
+    feat_manifest_init(&f.m, 5);
+    bool good = true;
+    for (size_t i = 0, at = 0; i < 2000 && good; i++, at += 1 + random_below(3)) { /* on, and now and then anywhere */
+        MDB_txn *txn = NULL;
+        size_t n = f.m.n_segments;
+        feat_segment *before = malloc((n + 1) * sizeof *before);
+        if (n) memcpy(before, f.m.segments, n * sizeof *before);
+        if (random_below(10) == 0) at = random_below(ROOTS);
+        feat_manifest_init(&m, 5);
+        OK(load(&m, env, &roots[at % ROOTS], err));
+        OK(feat_env_begin(env, false, &txn, err));
+        OK(follow(&f, txn, env, &roots[at % ROOTS], err));
+        feat_env_abort(txn);
+        good = check_followed(&f, before, n, &m);
+        feat_manifest_done(&m);
+        free(before);
+    }
+    ck_assert(good);
+    feat_manifest_done(&f.m);
+    feat_free(f.steps);
+    feat_env_unref(env);
+}
+END_TEST
+
 static void slurp_object(feat_env *env, const feat_digest *key, feat_buffer *out) {
     MDB_txn *txn = NULL;
     feat_object o;
@@ -176,6 +274,13 @@ START_TEST(malformed_manifests) {
         if (kind < 3) {
             OK(feat_object_writer_txn(&w, &txn, &own, err));
             status = feat_manifest_load(&n, env, txn, &key, &failure);
+            followed f = {.n = 0};
+            feat_manifest_init(&f.m, 5);
+            OK(follow(&f, txn, env, &root, err));
+            feat_error other = {.code = FEAT_OK};
+            ck_assert_int_eq((int)follow(&f, txn, env, &key, &other), (int)status);
+            feat_manifest_done(&f.m);
+            feat_free(f.steps);
         } else {
             feat_segment changed = m.segments[3];
             changed.bitmap = NULL;
@@ -356,4 +461,4 @@ START_TEST(malformed_runs) {
 }
 END_TEST
 
-RUN("store/manifest", trees, malformed_manifests, sorting, runs, malformed_runs)
+RUN("store/manifest", trees, following, malformed_manifests, sorting, runs, malformed_runs)
