@@ -33,11 +33,11 @@ typedef struct loader {
     feat_buffer key, last;
     int64_t *times;
     uint32_t *rows, taken[FEAT_LANES], entity[FEAT_LANES];
-    feat_lifetime *life;       /* of each row, where several versions are read */
-    bool any_never;            /* some rows are there at none of them */
-    uint8_t *never;            /* bitmap of these */
+    feat_lifetime *life; /* of each row, where several versions are read */
+    bool any_gone;
+    uint8_t *gone;             /* bitmap of the rows that are deleted, or that none of the versions shows */
     feat_enriching *enriching; /* what these rows are enriched with, over the same versions */
-    size_t times_capacity, rows_capacity, life_capacity, never_capacity, n_rows;
+    size_t times_capacity, rows_capacity, life_capacity, gone_capacity, n_rows;
 } loader;
 
 static void loader_done(loader *l) {
@@ -55,7 +55,7 @@ static void loader_done(loader *l) {
     feat_free(l->times);
     feat_free(l->rows);
     feat_free(l->life);
-    feat_free(l->never);
+    feat_free(l->gone);
     feat_enriching_free(l->enriching);
 }
 
@@ -92,16 +92,29 @@ out:
 static void loader_clear(loader *l) {
     for (size_t i = 0; i < l->n; i++) feat_column_clear(&l->columns[i]);
     l->n_rows = 0;
-    l->any_never = false;
+    l->any_gone = false;
 }
 
-/* Leaves the deleted rows out: what follows sees rows that are there. */
-static feat_status drop_deleted(loader *l, size_t from, const uint8_t *deleted, feat_error *err) {
-    size_t n = l->n_rows - from, kept = 0;
+/* Room for marks of the rows of a segment that are not there, none of them yet. */
+static feat_status mark_none(loader *l, uint32_t rows, feat_error *err) {
+    size_t before = feat_bitmap_size(l->n_rows), size = feat_bitmap_size(l->n_rows + rows);
+    if (FEAT_GROW(l->gone, l->gone_capacity, size) != 0) return feat_fail_memory(err);
+    memset(l->gone + before, 0, size - before);
+    return FEAT_OK;
+}
+
+static void mark_gone(loader *l, size_t row) {
+    feat_bit_set(l->gone, row);
+    l->any_gone = true;
+}
+
+/* Leaves the rows out that are not there, of all segments at once: what follows sees rows that are. */
+static feat_status drop_gone(loader *l, feat_error *err) {
+    size_t kept = 0;
+    if (!l->any_gone) return FEAT_OK;
     if (FEAT_GROW(l->rows, l->rows_capacity, l->n_rows) != 0) return feat_fail_memory(err);
-    for (size_t i = 0; i < from; i++) l->rows[kept++] = (uint32_t)i;
-    for (size_t i = 0; i < n; i++)
-        if (!feat_bit_get(deleted, i)) l->rows[kept++] = (uint32_t)(from + i);
+    for (size_t i = 0; i < l->n_rows; i++)
+        if (!feat_bit_get(l->gone, i)) l->rows[kept++] = (uint32_t)i;
     for (size_t i = 0; i < l->n; i++) {
         feat_column_clear(&l->live[i]);
         if (feat_column_append_rows(&l->live[i], &l->columns[i], l->rows, kept) != 0) return feat_fail_memory(err);
@@ -109,6 +122,7 @@ static feat_status drop_deleted(loader *l, size_t from, const uint8_t *deleted, 
         l->live[i] = l->columns[i];
         l->columns[i] = swap;
     }
+    for (size_t i = 0; l->life && i < kept; i++) l->life[i] = l->life[l->rows[i]];
     l->n_rows = kept;
     return FEAT_OK;
 }
@@ -169,6 +183,7 @@ static feat_status project_loaded(loader *l, const feat_projection *p, feat_erro
     const feat_code *code = l->branch->stage.code;
     feat_answers *answers = NULL;
     feat_status status = FEAT_OK;
+    FEAT_TRY(drop_gone(l, err));
     FEAT_TRY(take_times(l, err));
     if (code->n_joins) {
         answers = feat_alloc_zero(code->n_joins, sizeof *answers);
@@ -195,14 +210,17 @@ static size_t lot_rows(const loader *l) {
     return most < ROWS_AT_ONCE ? ROWS_AT_ONCE : (size_t)most;
 }
 
-/* Adds the rows of a segment that are there. */
+/* Adds the rows of a segment. */
 static feat_status load_segment(loader *l, feat_table_version *tv, size_t segment, feat_error *err) {
     const uint8_t *deleted;
-    size_t before = l->n_rows;
+    uint32_t n = feat_table_segment(tv, segment).rows;
     FEAT_TRY(feat_table_deleted(tv, segment, &deleted, err));
+    FEAT_TRY(mark_none(l, n, err));
+    for (uint32_t row = 0; deleted && row < n; row++)
+        if (feat_bit_get(deleted, row)) mark_gone(l, l->n_rows + row);
     FEAT_TRY(feat_table_read(tv, segment, l->fields, l->n, l->columns, err));
-    l->n_rows += feat_table_segment(tv, segment).rows;
-    return deleted ? drop_deleted(l, before, deleted, err) : FEAT_OK;
+    l->n_rows += n;
+    return FEAT_OK;
 }
 
 static feat_status project_branch(const feat_projection *p, size_t branch, feat_error *err) {
@@ -236,32 +254,20 @@ out:
 static feat_status load_lives(loader *l, feat_table_version *tv, const feat_lives_segment *s, feat_error *err) {
     if (feat_table_segment(tv, s->index).rows != s->rows)
         return feat_fail(err, FEAT_INTERNAL, "a segment is not where it was");
+    FEAT_TRY(mark_none(l, s->rows, err));
     if (FEAT_GROW(l->life, l->life_capacity, l->n_rows + s->rows) != 0) return feat_fail_memory(err);
     for (uint32_t row = 0; row < s->rows; row++) {
         feat_lifetime life = feat_lives_row(s, row);
         l->life[l->n_rows + row] = life;
-        l->any_never |= life.from >= life.to;
+        if (life.from >= life.to) mark_gone(l, l->n_rows + row);
     }
     FEAT_TRY(feat_table_read(tv, s->index, l->fields, l->n, l->columns, err));
     l->n_rows += s->rows;
     return FEAT_OK;
 }
 
-/* Leaves the rows out that no version shows. */
-static feat_status drop_never(loader *l, feat_error *err) {
-    size_t size = feat_bitmap_size(l->n_rows);
-    if (!l->any_never) return FEAT_OK;
-    if (FEAT_GROW(l->never, l->never_capacity, size) != 0) return feat_fail_memory(err);
-    memset(l->never, 0, size);
-    for (size_t row = 0; row < l->n_rows; row++)
-        if (l->life[row].from >= l->life[row].to) feat_bit_set(l->never, row);
-    FEAT_TRY(drop_deleted(l, 0, l->never, err));
-    for (size_t i = 0; i < l->n_rows; i++) l->life[i] = l->life[l->rows[i]];
-    return FEAT_OK;
-}
-
 static feat_status project_loaded_lives(loader *l, const feat_projection *p, feat_error *err) {
-    FEAT_TRY(drop_never(l, err));
+    FEAT_TRY(drop_gone(l, err));
     FEAT_TRY(take_times(l, err));
     feat_row_source rows = {l->by_field, l->times, NULL};
     if (!l->enriching) return project_rows(l, p, &rows, l->life, l->n_rows, err);
