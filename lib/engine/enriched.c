@@ -278,10 +278,12 @@ static feat_status pick_rows(feat_enriched *e, const feat_code *code, size_t joi
                              const feat_lifetime *life, size_t n, feat_error *err) {
     feat_enriched made = {0};
     feat_status status = copy_rows(e, code, joins, numbers, life, n, &made, err);
-    feat_enriched *old = status == FEAT_OK ? e : &made;
-    feat_enriched keep = made;
-    feat_enriched_done(old);
-    if (status == FEAT_OK) *e = keep;
+    if (status == FEAT_OK) {
+        feat_enriched swap = *e;
+        *e = made;
+        made = swap;
+    }
+    feat_enriched_done(&made);
     return status;
 }
 
