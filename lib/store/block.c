@@ -9,9 +9,12 @@
 #include "math/number.h"
 #include "store/store.h"
 
-#define BLOCK_VERSION   2
-#define HEADER_SIZE     20
+#define BLOCK_VERSION   3
+#define HEADER_SIZE     44
+#define DETERMINANT_AT  28
 #define PAGE_SIZE       36 /* of an entry of the directory */
+#define CODES           8  /* encodings of pages of the other forms */
+#define EXCEPTIONS      9
 #define CODEC_RAW       0
 #define CODEC_ZSTD      1
 #define ZSTD_LEVEL      3
@@ -34,6 +37,10 @@ void feat_block_free(feat_block *b) {
     if (!b) return;
     feat_page_done(&b->page);
     feat_column_done(&b->view);
+    feat_column_done(&b->few);
+    feat_column_done(&b->entries);
+    feat_free(b->picks);
+    feat_block_free(b->source);
     feat_buffer_done(&b->raw);
     feat_buffer_done(&b->packed);
     feat_buffer_done(&b->pages);
@@ -178,78 +185,256 @@ static bool has_statistics(feat_type type) {
     }
 }
 
-/* Appends one page to b->pages; its directory entry to `directory`. */
-static feat_status encode_page(feat_block *b, const feat_column *c, size_t start, size_t n, range *r,
-                               feat_buffer *directory, feat_error *err) {
+static void put_entry(feat_buffer *directory, size_t rows, size_t nulls, uint8_t encoding, uint8_t codec, size_t stored,
+                      size_t raw, size_t at) {
+    feat_buffer_u32(directory, (uint32_t)rows);
+    feat_buffer_u32(directory, (uint32_t)nulls);
+    feat_buffer_byte(directory, encoding);
+    feat_buffer_byte(directory, codec);
+    feat_buffer_append(directory, "\0\0", 2);
+    feat_buffer_u64(directory, stored);
+    feat_buffer_u64(directory, raw);
+    feat_buffer_u64(directory, at);
+}
+
+/* Appends what is in b->raw to b->pages, compressed where that saves enough; its entry to `directory`. */
+static feat_status store_page(feat_block *b, size_t n, size_t nulls, uint8_t encoding, size_t percent,
+                              feat_buffer *directory, feat_error *err) {
     feat_buffer *raw = &b->raw, *packed = &b->packed;
-    size_t nulls = c->validity ? n - feat_bits_count(c->validity, start, n) : 0;
-    uint8_t encoding = 0, codec = CODEC_RAW;
-    bool text = feat_page_form_of(c->type) == FEAT_FORM_TEXTS;
-    feat_buffer_clear(raw);
-    feat_buffer_clear(packed);
-    if (nulls < n) {
-        if (nulls > 0) {
-            memset(b->validity, 0, sizeof b->validity);
-            feat_bits_copy(b->validity, 0, c->validity, start, n);
-            feat_buffer_append(raw, b->validity, feat_bitmap_size(n));
-        }
-        fill_page(b, c, start, n, nulls);
-        if (has_statistics(c->type) && text) range_add_texts(r, &b->page, nulls > 0 ? b->validity : NULL);
-        else if (has_statistics(c->type)) range_add_numbers(r, &b->page);
-        encoding = feat_encode(&b->page, raw);
-        if (raw->failed) return feat_fail_memory(err);
-    }
+    if (raw->failed) return feat_fail_memory(err);
     const feat_buffer *stored = raw;
+    uint8_t codec = CODEC_RAW;
+    feat_buffer_clear(packed);
     if (raw->size >= ZSTD_LEAST && raw->size <= FEAT_CODEC_MAX) {
         FEAT_TRY(feat_codec_compress(raw->data, raw->size, ZSTD_LEVEL, packed, err));
-        size_t percent = encoding == 0 ? ZSTD_RAW : text ? ZSTD_TEXTS : ZSTD_NUMBERS;
         if (packed->size <= raw->size - raw->size * percent / 100) {
             stored = packed;
             codec = CODEC_ZSTD;
         }
     }
-    feat_buffer_u32(directory, (uint32_t)n);
-    feat_buffer_u32(directory, (uint32_t)nulls);
-    feat_buffer_byte(directory, encoding);
-    feat_buffer_byte(directory, codec);
-    feat_buffer_append(directory, "\0\0", 2);
-    feat_buffer_u64(directory, stored->size);
-    feat_buffer_u64(directory, raw->size);
-    feat_buffer_u64(directory, b->pages.size);
+    put_entry(directory, n, nulls, encoding, codec, stored->size, raw->size, b->pages.size);
     feat_buffer_append(&b->pages, stored->data, stored->size);
     return FEAT_OK;
 }
 
+/* Puts the bitmap of values of rows [start, start + n) into b->raw, if some are NULL; how many are. */
+static size_t begin_page(feat_block *b, const feat_column *c, size_t start, size_t n) {
+    size_t nulls = c->validity ? n - feat_bits_count(c->validity, start, n) : 0;
+    feat_buffer_clear(&b->raw);
+    if (nulls == 0 || nulls == n) return nulls;
+    memset(b->validity, 0, sizeof b->validity);
+    feat_bits_copy(b->validity, 0, c->validity, start, n);
+    feat_buffer_append(&b->raw, b->validity, feat_bitmap_size(n));
+    return nulls;
+}
+
+/* Appends one page to b->pages; its directory entry to `directory`. `r` NULL: nobody asks. */
+static feat_status encode_page(feat_block *b, const feat_column *c, size_t start, size_t n, range *r,
+                               feat_buffer *directory, feat_error *err) {
+    uint8_t encoding = 0;
+    bool text = feat_page_form_of(c->type) == FEAT_FORM_TEXTS;
+    size_t nulls = begin_page(b, c, start, n);
+    if (nulls < n) {
+        fill_page(b, c, start, n, nulls);
+        if (r && has_statistics(c->type) && text) range_add_texts(r, &b->page, nulls > 0 ? b->validity : NULL);
+        else if (r && has_statistics(c->type)) range_add_numbers(r, &b->page);
+        encoding = feat_encode(&b->page, &b->raw);
+    }
+    size_t percent = encoding == 0 ? ZSTD_RAW : text ? ZSTD_TEXTS : ZSTD_NUMBERS;
+    return store_page(b, n, nulls, encoding, percent, directory, err);
+}
+
+/* What a block is put together from; its pages are b->pages. */
+typedef struct parts {
+    feat_block_form form;
+    size_t rows, nulls, entries, entry_pages;
+    feat_buffer statistics, directory, entries_directory;
+} parts;
+
+static void parts_init(parts *p, feat_block *b, feat_block_form form, const feat_column *c, size_t start, size_t rows) {
+    *p = (parts){.form = form, .rows = rows};
+    p->nulls = c->validity ? rows - feat_bits_count(c->validity, start, rows) : 0;
+    feat_buffer_init(&p->statistics);
+    feat_buffer_init(&p->directory);
+    feat_buffer_init(&p->entries_directory);
+    feat_buffer_clear(&b->pages);
+}
+
+static void parts_done(parts *p) {
+    feat_buffer_done(&p->statistics);
+    feat_buffer_done(&p->directory);
+    feat_buffer_done(&p->entries_directory);
+}
+
+static feat_status put_together(feat_block *b, const parts *p, feat_type type, feat_buffer *out, feat_error *err) {
+    static const feat_digest none = {{0}};
+    feat_buffer_byte(out, BLOCK_VERSION);
+    feat_buffer_byte(out, (uint8_t)type);
+    feat_buffer_byte(out, (uint8_t)p->form);
+    feat_buffer_byte(out, 0);
+    feat_buffer_u32(out, (uint32_t)p->rows);
+    feat_buffer_u32(out, (uint32_t)p->nulls);
+    feat_buffer_u32(out, (uint32_t)(p->directory.size / PAGE_SIZE));
+    feat_buffer_u32(out, (uint32_t)(HEADER_SIZE + p->statistics.size));
+    feat_buffer_u32(out, (uint32_t)p->entries);
+    feat_buffer_u32(out, (uint32_t)(p->entries_directory.size / PAGE_SIZE));
+    feat_buffer_append(out, none.bytes, sizeof none.bytes);
+    feat_buffer_append(out, p->statistics.data, p->statistics.size);
+    feat_buffer_append(out, p->directory.data, p->directory.size);
+    feat_buffer_append(out, p->entries_directory.data, p->entries_directory.size);
+    feat_buffer_append(out, b->pages.data, b->pages.size);
+    bool failed = out->failed || p->statistics.failed || p->directory.failed || p->entries_directory.failed;
+    return failed || b->pages.failed ? feat_fail_memory(err) : FEAT_OK;
+}
+
 feat_status feat_block_encode(feat_block *b, const feat_column *c, size_t start, size_t rows, feat_buffer *out,
                               feat_error *err) {
-    feat_buffer directory, statistics;
-    feat_buffer_init(&directory);
-    feat_buffer_init(&statistics);
-    feat_buffer_clear(&b->pages);
+    parts p;
+    parts_init(&p, b, FEAT_BLOCK_PLAIN, c, start, rows);
     range r = {0};
     feat_status status = FEAT_OK;
     for (size_t at = 0; at < rows && status == FEAT_OK;) {
         size_t n = page_rows(c, start + at, rows - at);
-        status = encode_page(b, c, start + at, n, &r, &directory, err);
+        status = encode_page(b, c, start + at, n, &r, &p.directory, err);
         at += n;
     }
-    if (status == FEAT_OK) {
-        put_range(&statistics, &r, c->type);
-        feat_buffer_byte(out, BLOCK_VERSION);
-        feat_buffer_byte(out, (uint8_t)c->type);
-        feat_buffer_append(out, "\0\0", 2);
-        feat_buffer_u32(out, (uint32_t)rows);
-        feat_buffer_u32(out, (uint32_t)(c->validity ? rows - feat_bits_count(c->validity, start, rows) : 0));
-        feat_buffer_u32(out, (uint32_t)(directory.size / PAGE_SIZE));
-        feat_buffer_u32(out, (uint32_t)(HEADER_SIZE + statistics.size));
-        feat_buffer_append(out, statistics.data, statistics.size);
-        feat_buffer_append(out, directory.data, directory.size);
-        feat_buffer_append(out, b->pages.data, b->pages.size);
-        if (out->failed || directory.failed || statistics.failed || b->pages.failed) status = feat_fail_memory(err);
-    }
-    feat_buffer_done(&directory);
-    feat_buffer_done(&statistics);
+    put_range(&p.statistics, &r, c->type);
+    if (status == FEAT_OK) status = put_together(b, &p, c->type, out, err);
+    parts_done(&p);
     return status;
+}
+
+/* ---- Encoding: the other forms. ---- */
+
+bool feat_block_may_share(const feat_column *c, size_t start, size_t rows) {
+    switch (FEAT_TYPE_BASE(c->type)) {
+    case FEAT_TYPE_BOOLEAN:
+    case FEAT_TYPE_DECIMAL:
+    case FEAT_TYPE_INTERVAL:
+    case FEAT_TYPE_VECTOR:
+    case FEAT_TYPE_LIST:
+    case FEAT_TYPE_MAP: return false;
+    default: break;
+    }
+    for (size_t at = 0; at < rows; at += FEAT_PAGE_ROWS) {
+        size_t n = rows - at < FEAT_PAGE_ROWS ? rows - at : FEAT_PAGE_ROWS;
+        if (page_rows(c, start + at, n) != n) return false; /* pages of columns that belong together are alike */
+    }
+    return true;
+}
+
+/* Rows picks[0..n) of a column as pages of their own. */
+static feat_status encode_entries(feat_block *b, const feat_column *c, const feat_block_codes *codes, parts *p,
+                                  feat_error *err) {
+    if (b->few.type != c->type) {
+        feat_column_done(&b->few);
+        feat_column_init(&b->few, c->type);
+    }
+    feat_column_clear(&b->few);
+    if (feat_column_append_rows(&b->few, c, codes->rows, codes->n) != 0) return feat_fail_memory(err);
+    p->entries = codes->n;
+    for (size_t at = 0; at < codes->n;) {
+        size_t n = page_rows(&b->few, at, codes->n - at);
+        FEAT_TRY(encode_page(b, &b->few, at, n, NULL, &p->entries_directory, err));
+        at += n;
+    }
+    return FEAT_OK;
+}
+
+/* The statistics are those of the plain block. */
+static void copy_statistics(const feat_buffer *plain, parts *p) {
+    feat_cursor in;
+    feat_cursor_init(&in, plain->data + 16, 4);
+    feat_buffer_append(&p->statistics, plain->data + HEADER_SIZE, feat_cursor_u32(&in) - HEADER_SIZE);
+}
+
+static feat_status encode_codes(feat_block *b, const feat_column *c, size_t start, size_t at, size_t n,
+                                const feat_block_codes *codes, parts *p, feat_error *err) {
+    size_t nulls = begin_page(b, c, start + at, n);
+    if (nulls == n) return store_page(b, n, nulls, 0, ZSTD_NUMBERS, &p->directory, err);
+    b->page.type = FEAT_TYPE_BIGINT;
+    b->page.rows = n;
+    for (size_t i = 0; i < n; i++) b->page.numbers[i] = codes->codes[at + i];
+    if (nulls > 0) fill_nulls(b, n);
+    size_t before = b->raw.size;
+    feat_buffer_byte(&b->raw, 0);
+    uint8_t id = feat_encode(&b->page, &b->raw);
+    if (!b->raw.failed) b->raw.data[before] = id;
+    return store_page(b, n, nulls, CODES, ZSTD_NUMBERS, &p->directory, err);
+}
+
+feat_status feat_block_encode_dictionary(feat_block *b, const feat_column *c, size_t start, size_t rows,
+                                         const feat_block_codes *codes, const feat_buffer *plain, feat_buffer *out,
+                                         feat_error *err) {
+    parts p;
+    parts_init(&p, b, FEAT_BLOCK_DICTIONARY, c, start, rows);
+    copy_statistics(plain, &p);
+    feat_status status = encode_entries(b, c, codes, &p, err);
+    for (size_t at = 0; at < rows && status == FEAT_OK; at += FEAT_PAGE_ROWS)
+        status = encode_codes(b, c, start, at, rows - at < FEAT_PAGE_ROWS ? rows - at : FEAT_PAGE_ROWS, codes, &p, err);
+    if (status == FEAT_OK) status = put_together(b, &p, c->type, out, err);
+    parts_done(&p);
+    return status;
+}
+
+/* Bytes that rows have in common, of types that may be shared: NULL and what is not are not. */
+static bool same_bytes(const feat_column *c, size_t a, size_t b) {
+    if (c->offsets) {
+        int64_t length = c->offsets[a + 1] - c->offsets[a];
+        return length == c->offsets[b + 1] - c->offsets[b] &&
+               (length == 0 || memcmp((const char *)c->values + c->offsets[a], (const char *)c->values + c->offsets[b],
+                                      (size_t)length) == 0);
+    }
+    size_t size = feat_type_size(c->type);
+    return memcmp((const char *)c->values + a * size, (const char *)c->values + b * size, size) == 0;
+}
+
+/* A page of which the other column says most: how many rows are exceptions, packed rows, u8 encoding and the values. */
+static feat_status encode_exceptions(feat_block *b, const feat_column *c, size_t start, size_t at, size_t n,
+                                     const feat_block_codes *codes, parts *p, feat_error *err) {
+    size_t nulls = begin_page(b, c, start + at, n), k = 0;
+    feat_bits64 places[FEAT_PAGE_ROWS];
+    if (nulls == n) return store_page(b, n, nulls, 0, ZSTD_NUMBERS, &p->directory, err);
+    if (FEAT_GROW(b->picks, b->picks_capacity, FEAT_PAGE_ROWS) != 0) return feat_fail_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        if (c->validity && !feat_bit_get(c->validity, start + at + i)) continue;
+        if (same_bytes(c, start + at + i, codes->rows[codes->codes[at + i]])) continue;
+        places[k] = (feat_bits64)i;
+        b->picks[k++] = (uint32_t)(start + at + i);
+    }
+    feat_buffer_byte(&b->raw, (uint8_t)k);
+    feat_buffer_byte(&b->raw, (uint8_t)(k >> 8));
+    if (k > 0) {
+        feat_column_clear(&b->few);
+        if (feat_column_append_rows(&b->few, c, b->picks, k) != 0) return feat_fail_memory(err);
+        feat_pack(places, k, &b->raw);
+        size_t before = b->raw.size;
+        feat_buffer_byte(&b->raw, 0);
+        fill_page(b, &b->few, 0, k, 0);
+        uint8_t id = feat_encode(&b->page, &b->raw);
+        if (!b->raw.failed) b->raw.data[before] = id;
+    }
+    bool text = c->offsets != NULL;
+    return store_page(b, n, nulls, EXCEPTIONS, text ? ZSTD_TEXTS : ZSTD_NUMBERS, &p->directory, err);
+}
+
+feat_status feat_block_encode_determined(feat_block *b, const feat_column *c, size_t start, size_t rows,
+                                         const feat_block_codes *codes, const feat_buffer *plain, feat_buffer *out,
+                                         feat_error *err) {
+    parts p;
+    parts_init(&p, b, FEAT_BLOCK_DETERMINED, c, start, rows);
+    copy_statistics(plain, &p);
+    feat_status status = encode_entries(b, c, codes, &p, err);
+    for (size_t at = 0; at < rows && status == FEAT_OK; at += FEAT_PAGE_ROWS)
+        status =
+            encode_exceptions(b, c, start, at, rows - at < FEAT_PAGE_ROWS ? rows - at : FEAT_PAGE_ROWS, codes, &p, err);
+    if (status == FEAT_OK) status = put_together(b, &p, c->type, out, err);
+    parts_done(&p);
+    return status;
+}
+
+void feat_block_set_determinant(feat_buffer *determined, const feat_digest *key) {
+    memcpy(determined->data + DETERMINANT_AT, key->bytes, sizeof key->bytes);
 }
 
 /* ---- Reading. ---- */
@@ -259,17 +444,18 @@ static feat_status malformed(feat_error *err, const char *what) {
 }
 
 static feat_status read_directory(feat_block *b, uint64_t directory_at, feat_error *err) {
-    uint64_t size = (uint64_t)b->n_pages * PAGE_SIZE, base = directory_at + size;
+    uint64_t all = (uint64_t)b->n_pages + b->n_entry_pages, size = all * PAGE_SIZE, base = directory_at + size;
     const uint8_t *bytes;
     if (base > b->object.size) return malformed(err, "its directory is cut");
     FEAT_TRY(feat_object_view(&b->object, directory_at, (size_t)size, &b->raw, &bytes, err));
-    if (FEAT_GROW(b->directory, b->directory_capacity, b->n_pages) != 0) return feat_fail_memory(err);
+    if (FEAT_GROW(b->directory, b->directory_capacity, (size_t)all) != 0) return feat_fail_memory(err);
     feat_cursor in;
     feat_cursor_init(&in, bytes, (size_t)size);
-    uint64_t rows = 0, nulls = 0;
-    for (uint32_t i = 0; i < b->n_pages; i++) {
+    uint64_t rows = 0, nulls = 0, entries = 0;
+    for (uint32_t i = 0; i < all; i++) {
         feat_block_page *p = &b->directory[i];
-        p->first_row = (uint32_t)rows;
+        uint64_t *count = i < b->n_pages ? &rows : &entries;
+        p->first_row = (uint32_t)*count;
         p->rows = feat_cursor_u32(&in);
         p->nulls = feat_cursor_u32(&in);
         p->encoding = feat_cursor_byte(&in);
@@ -280,40 +466,55 @@ static feat_status read_directory(feat_block *b, uint64_t directory_at, feat_err
         p->at = feat_cursor_u64(&in);
         uint64_t room = b->object.size - base;
         if (p->rows == 0 || p->rows > FEAT_PAGE_ROWS || p->nulls > p->rows || p->at > room ||
-            p->stored > room - p->at || p->codec > CODEC_ZSTD ||
+            p->stored > room - p->at || p->codec > CODEC_ZSTD || (i >= b->n_pages && p->nulls > 0) ||
             (p->codec == CODEC_RAW ? p->raw != p->stored : p->raw > FEAT_CODEC_MAX))
             return malformed(err, "its directory contradicts itself");
         p->at += base;
-        rows += p->rows;
+        *count += p->rows;
         nulls += p->nulls;
     }
-    if (rows != b->rows || nulls != b->nulls) return malformed(err, "its pages do not add up");
+    if (rows != b->rows || nulls != b->nulls || entries != b->n_entries)
+        return malformed(err, "its pages do not add up");
     return FEAT_OK;
 }
 
-feat_status feat_block_open(feat_block *b, feat_env *env, MDB_txn *txn, const feat_digest *key, feat_type type,
-                            uint32_t rows, feat_error *err) {
+/* `type` NULL: any. */
+static feat_status open_block(feat_block *b, feat_env *env, MDB_txn *txn, const feat_digest *key, const feat_type *type,
+                              uint32_t rows, feat_error *err) {
+    b->has_entries = b->has_source = false;
     FEAT_TRY(feat_object_open(env, txn, key, "block", &b->object, err));
     uint8_t head[HEADER_SIZE];
     if (b->object.size < HEADER_SIZE) return malformed(err, "it is too short");
     FEAT_TRY(feat_object_read(&b->object, 0, sizeof head, head, err));
     feat_cursor in;
     feat_cursor_init(&in, head, sizeof head);
-    uint8_t version = feat_cursor_byte(&in);
+    uint8_t version = feat_cursor_byte(&in), base = feat_cursor_byte(&in), form = feat_cursor_byte(&in);
     if (version != BLOCK_VERSION)
         return feat_fail(err, FEAT_CORRUPT, "a block has the unknown version %u; use a newer library", version);
-    b->type = type;
-    if (feat_cursor_byte(&in) != (uint8_t)type) return malformed(err, "it is of another type than its column");
-    feat_cursor_bytes(&in, 2);
+    b->type = type ? *type : FEAT_TYPE_BIGINT;
+    if (type && base != (uint8_t)*type) return malformed(err, "it is of another type than its column");
+    if (form > FEAT_BLOCK_DETERMINED) return malformed(err, "it is of an unknown form");
+    b->form = form;
+    feat_cursor_byte(&in);
     b->rows = feat_cursor_u32(&in);
     b->nulls = feat_cursor_u32(&in);
     b->n_pages = feat_cursor_u32(&in);
     uint32_t directory_at = feat_cursor_u32(&in);
+    b->n_entries = feat_cursor_u32(&in);
+    b->n_entry_pages = feat_cursor_u32(&in);
+    memcpy(b->determinant.bytes, feat_cursor_bytes(&in, sizeof b->determinant.bytes), sizeof b->determinant.bytes);
     if (b->rows != rows || rows > FEAT_SEGMENT_ROWS || b->n_pages > rows)
         return malformed(err, "it has another number of rows than its segment");
+    if (b->n_entries > rows || b->n_entry_pages > b->n_entries || (form == FEAT_BLOCK_PLAIN) != (b->n_entries == 0))
+        return malformed(err, "its dictionary does not fit");
     if (directory_at < HEADER_SIZE || directory_at > b->object.size) return malformed(err, "its directory is cut");
     b->statistics = directory_at - HEADER_SIZE;
     return read_directory(b, directory_at, err);
+}
+
+feat_status feat_block_open(feat_block *b, feat_env *env, MDB_txn *txn, const feat_digest *key, feat_type type,
+                            uint32_t rows, feat_error *err) {
+    return open_block(b, env, txn, key, &type, rows, err);
 }
 
 feat_status feat_block_bounds(feat_block *b, feat_bounds *bounds, feat_error *err) {
@@ -363,25 +564,194 @@ static bool nulls_are_empty(const feat_column *to, const uint8_t *validity, size
     return true;
 }
 
-feat_status feat_block_append(feat_block *b, size_t number, feat_column *to, feat_error *err) {
-    const feat_block_page *p = &b->directory[number];
-    const uint8_t *bytes, *validity = NULL;
+/* The bytes of a page: its values, and which are not NULL (NULL: all). */
+static feat_status open_page(feat_block *b, const feat_block_page *p, const uint8_t **validity, feat_cursor *in,
+                             feat_error *err) {
+    const uint8_t *bytes;
     FEAT_TRY(fetch_page(b, p, &bytes, err));
-    size_t size = (size_t)p->raw, skip = 0;
+    feat_cursor_init(in, bytes, (size_t)p->raw);
+    *validity = NULL;
+    if (p->nulls == p->rows) return p->raw == 0 ? FEAT_OK : malformed(err, "a page of NULLs has values");
+    if (p->nulls == 0) return FEAT_OK;
+    *validity = feat_cursor_bytes(in, feat_bitmap_size(p->rows));
+    if (!*validity) return malformed(err, "a page is too short");
+    if (feat_bits_count(*validity, 0, p->rows) != p->rows - p->nulls)
+        return malformed(err, "the NULLs of a page do not add up");
+    return FEAT_OK;
+}
+
+static feat_status append_page(feat_block *b, const feat_block_page *p, feat_column *to, feat_error *err);
+
+static feat_status read_entries(feat_block *b, feat_error *err) {
+    if (b->has_entries) return FEAT_OK;
+    if (b->entries.type != b->type) {
+        feat_column_done(&b->entries);
+        feat_column_init(&b->entries, b->type);
+    }
+    feat_column_clear(&b->entries);
+    for (uint32_t i = 0; i < b->n_entry_pages; i++) {
+        const feat_block_page *p = &b->directory[b->n_pages + i];
+        if (p->encoding >= CODES) return malformed(err, "its dictionary has pages without values");
+        FEAT_TRY(append_page(b, p, &b->entries, err));
+    }
+    b->has_entries = true;
+    return FEAT_OK;
+}
+
+/* The entries of a page's rows, in b->page.numbers; of a page of NULLs the first. */
+static feat_status read_codes(feat_block *b, const feat_block_page *p, const uint8_t **validity, feat_error *err) {
+    feat_cursor in;
+    feat_bits64 *codes = b->page.numbers, outside = 0, last = (feat_bits64)b->n_entries - 1;
+    FEAT_TRY(open_page(b, p, validity, &in, err));
     if (p->nulls == p->rows) {
-        if (size != 0) return malformed(err, "a page of NULLs has values");
-        return feat_column_append_nulls(to, p->rows) == 0 ? FEAT_OK : feat_fail_memory(err);
+        memset(codes, 0, p->rows * sizeof *codes);
+        return FEAT_OK;
     }
-    if (p->nulls > 0) {
-        validity = bytes;
-        skip = feat_bitmap_size(p->rows);
-        if (size < skip) return malformed(err, "a page is too short");
-        if (feat_bits_count(validity, 0, p->rows) != p->rows - p->nulls)
-            return malformed(err, "the NULLs of a page do not add up");
+    const feat_encoding *e = feat_encoding_by_id(feat_cursor_byte(&in));
+    b->page.type = FEAT_TYPE_BIGINT;
+    b->page.rows = p->rows;
+    if (p->encoding != CODES || in.failed || !e || !e->decode_numbers ||
+        !e->decode_numbers(&b->page, &in, codes, p->rows) || in.failed || in.at != in.end)
+        return malformed(err, "the numbers of a page's values are malformed");
+    for (size_t i = 0; i < p->rows; i++) outside |= codes[i] | (feat_bits64)((uint64_t)last - (uint64_t)codes[i]);
+    return outside < 0 ? malformed(err, "a value is not in its dictionary") : FEAT_OK;
+}
+
+/* Values of the dictionary, behind the rows of `to`; not counted in. Texts of NULLs are empty. */
+#define GATHER(type)                                                                                                   \
+    do {                                                                                                               \
+        type *out = (type *)to->values + to->length;                                                                   \
+        const type *from = entries->values;                                                                            \
+        for (size_t i = 0; i < n; i++) out[i] = from[codes[i]];                                                        \
+    } while (0)
+
+static feat_status gather_texts(const feat_column *entries, const feat_bits64 *codes, size_t n, const uint8_t *validity,
+                                feat_column *to, feat_error *err) {
+    const int64_t *starts = entries->offsets;
+    size_t total = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (validity && !feat_bit_get(validity, i)) continue;
+        size_t length = (size_t)(starts[codes[i] + 1] - starts[codes[i]]);
+        if (n > 1 && length > FEAT_PAGE_TEXT - total) return malformed(err, "a page has too much text");
+        total += length;
     }
-    FEAT_TRY(feat_decode(&b->page, p->encoding, bytes + skip, size - skip, p->rows, to, err));
+    if (feat_column_reserve_text(to, total) != 0) return feat_fail_memory(err);
+    int64_t *offsets = to->offsets + to->length;
+    for (size_t i = 0; i < n; i++) {
+        size_t length = (size_t)(starts[codes[i] + 1] - starts[codes[i]]);
+        if (validity && !feat_bit_get(validity, i)) length = 0;
+        if (length > 0)
+            memcpy((char *)to->values + offsets[i], (const char *)entries->values + starts[codes[i]], length);
+        offsets[i + 1] = offsets[i] + (int64_t)length;
+    }
+    return FEAT_OK;
+}
+
+static feat_status gather(const feat_column *entries, const feat_bits64 *codes, size_t n, const uint8_t *validity,
+                          feat_column *to, feat_error *err) {
+    if (feat_column_reserve(to, n) != 0) return feat_fail_memory(err);
+    if (to->offsets) return gather_texts(entries, codes, n, validity, to, err);
+    switch (feat_type_size(to->type)) {
+    case 1: GATHER(uint8_t); break;
+    case 2: GATHER(uint16_t); break;
+    case 4: GATHER(uint32_t); break;
+    default: GATHER(uint64_t); break;
+    }
+    return FEAT_OK;
+}
+#undef GATHER
+
+static feat_status append_codes(feat_block *b, const feat_block_page *p, feat_column *to, feat_error *err) {
+    const uint8_t *validity;
+    if (b->form != FEAT_BLOCK_DICTIONARY) return malformed(err, "a page numbers values of no dictionary");
+    FEAT_TRY(read_entries(b, err));
+    FEAT_TRY(read_codes(b, p, &validity, err));
+    FEAT_TRY(gather(&b->entries, b->page.numbers, p->rows, validity, to, err));
+    return feat_column_commit(to, p->rows, validity, 0) == 0 ? FEAT_OK : feat_fail_memory(err);
+}
+
+/* The block whose dictionary's entries determine the values. It is of another form, so there are no circles. */
+static feat_status open_source(feat_block *b, feat_error *err) {
+    if (b->has_source) return FEAT_OK;
+    if (!b->source) b->source = feat_block_new();
+    if (!b->source) return feat_fail_memory(err);
+    FEAT_TRY(open_block(b->source, b->object.env, b->object.txn, &b->determinant, NULL, b->rows, err));
+    if (b->source->form != FEAT_BLOCK_DICTIONARY || b->source->n_entries != b->n_entries ||
+        b->source->n_pages != b->n_pages)
+        return malformed(err, "the column that determines it does not fit");
+    b->has_source = true;
+    return FEAT_OK;
+}
+
+/* What is exceptional of a page: b->picks and b->few. */
+static feat_status read_exceptions(feat_block *b, const feat_block_page *p, feat_cursor *in, size_t *n,
+                                   feat_error *err) {
+    feat_bits64 *places = b->page.numbers;
+    size_t k = feat_cursor_byte(in);
+    k |= (size_t)feat_cursor_byte(in) << 8;
+    *n = k;
+    if (in->failed || k > p->rows || (k == 0 && in->at != in->end)) return malformed(err, "a page has odd exceptions");
+    if (b->few.type != b->type) {
+        feat_column_done(&b->few);
+        feat_column_init(&b->few, b->type);
+    }
+    feat_column_clear(&b->few);
+    if (k == 0) return FEAT_OK;
+    if (FEAT_GROW(b->picks, b->picks_capacity, FEAT_PAGE_ROWS) != 0) return feat_fail_memory(err);
+    if (!feat_unpack(b->page.loops, in, places, k)) return malformed(err, "a page has odd exceptions");
+    for (size_t i = 0; i < k; i++) {
+        if (places[i] < 0 || places[i] >= (feat_bits64)p->rows || (i > 0 && places[i] <= places[i - 1]))
+            return malformed(err, "the exceptions of a page are out of order");
+        b->picks[i] = (uint32_t)places[i];
+    }
+    uint8_t id = feat_cursor_byte(in);
+    FEAT_TRY(feat_decode(&b->page, id, in->at, (size_t)(in->end - in->at), k, &b->few, err));
+    return feat_column_commit(&b->few, k, NULL, 0) == 0 ? FEAT_OK : feat_fail_memory(err);
+}
+
+/* Puts the exceptions behind the entries, for one pass that copies either: entry n_entries + i is exception i. */
+static feat_status append_determined(feat_block *b, const feat_block_page *p, size_t number, feat_column *to,
+                                     feat_error *err) {
+    const uint8_t *validity, *unused;
+    feat_cursor in;
+    size_t k;
+    if (b->form != FEAT_BLOCK_DETERMINED) return malformed(err, "a page has exceptions of nothing");
+    FEAT_TRY(open_source(b, err));
+    const feat_block_page *other = &b->source->directory[number];
+    if (other->rows != p->rows) return malformed(err, "the column that determines it does not fit");
+    FEAT_TRY(read_entries(b, err));
+    FEAT_TRY(open_page(b, p, &validity, &in, err));
+    FEAT_TRY(read_exceptions(b, p, &in, &k, err));
+    FEAT_TRY(read_codes(b->source, other, &unused, err));
+    feat_bits64 *codes = b->source->page.numbers;
+    for (size_t i = 0; i < k; i++) codes[b->picks[i]] = (feat_bits64)(b->n_entries + i);
+    feat_status status = FEAT_OK;
+    if (k > 0 && feat_column_append_range(&b->entries, &b->few, 0, k) != 0) status = feat_fail_memory(err);
+    if (status == FEAT_OK) status = gather(&b->entries, codes, p->rows, validity, to, err);
+    feat_column_truncate(&b->entries, b->n_entries);
+    FEAT_TRY(status);
+    return feat_column_commit(to, p->rows, validity, 0) == 0 ? FEAT_OK : feat_fail_memory(err);
+}
+
+/* A page that has its values. */
+static feat_status append_page(feat_block *b, const feat_block_page *p, feat_column *to, feat_error *err) {
+    const uint8_t *validity;
+    feat_cursor in;
+    FEAT_TRY(open_page(b, p, &validity, &in, err));
+    if (p->nulls == p->rows) return feat_column_append_nulls(to, p->rows) == 0 ? FEAT_OK : feat_fail_memory(err);
+    FEAT_TRY(feat_decode(&b->page, p->encoding, in.at, (size_t)(in.end - in.at), p->rows, to, err));
     if (validity && to->offsets && !nulls_are_empty(to, validity, p->rows)) return malformed(err, "a NULL has bytes");
     return feat_column_commit(to, p->rows, validity, 0) == 0 ? FEAT_OK : feat_fail_memory(err);
+}
+
+feat_status feat_block_append(feat_block *b, size_t number, feat_column *to, feat_error *err) {
+    const feat_block_page *p = &b->directory[number];
+    if (p->encoding < CODES || p->nulls == p->rows) return append_page(b, p, to, err);
+    if (p->encoding > EXCEPTIONS)
+        return feat_fail(err, FEAT_CORRUPT, "a page has the unknown encoding %u; use a newer library", p->encoding);
+    /* A type whose values do not stand one after the other as they are is never shared. */
+    if (!feat_block_may_share(to, 0, 0)) return malformed(err, "values of its type cannot be shared");
+    return p->encoding == CODES ? append_codes(b, p, to, err) : append_determined(b, p, number, to, err);
 }
 
 feat_status feat_block_read(feat_block *b, size_t number, const feat_column **view, feat_error *err) {

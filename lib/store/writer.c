@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/bitmap.h"
 #include "store/catalog.h"
+#include "store/choice.h"
 #include "store/rows.h"
 #include "store/unique.h"
 
@@ -22,7 +23,9 @@ struct feat_table_writer {
     uint64_t first_pending; /* id of this writer's first segment */
     feat_unique_pending unique;
     feat_block *block;
-    feat_buffer encoded, scratch;
+    feat_choice *choice;
+    feat_digest *keys; /* of the blocks of a segment */
+    feat_buffer scratch;
     const feat_column **by_id; /* columns of a batch in ascending order of their blocks' numbers, and those numbers */
     uint32_t *ids, *order;
     feat_schema as_written; /* a field for every block that a row of any time may have; see digest_schema */
@@ -97,8 +100,11 @@ static feat_status allocate(feat_table_writer *w, feat_error *err) {
     w->by_id = feat_alloc_array(n, sizeof *w->by_id);
     w->ids = feat_alloc_array(n, sizeof *w->ids);
     w->order = feat_alloc_array(n, sizeof *w->order);
+    w->keys = feat_alloc_array(n, sizeof *w->keys);
     w->block = feat_block_new();
-    feat_status status = types && w->by_id && w->ids && w->order && w->block ? FEAT_OK : feat_fail_memory(err);
+    w->choice = feat_choice_new(n);
+    bool good = types && w->by_id && w->ids && w->order && w->keys && w->block && w->choice;
+    feat_status status = good ? FEAT_OK : feat_fail_memory(err);
     if (status == FEAT_OK) {
         for (size_t i = 0; i < n; i++) types[i] = w->schema->fields[i].type;
         status = feat_batch_init(&w->open, types, n, err);
@@ -138,7 +144,8 @@ void feat_table_writer_abort(feat_table_writer *w) {
     feat_manifest_done(&w->manifest);
     feat_batch_done(&w->open);
     feat_block_free(w->block);
-    feat_buffer_done(&w->encoded);
+    feat_choice_free(w->choice);
+    feat_free(w->keys);
     feat_buffer_done(&w->scratch);
     feat_free(w->by_id);
     feat_free(w->ids);
@@ -230,12 +237,9 @@ static bool in_order(const feat_schema *schema, const feat_batch *rows, size_t s
 static feat_status write_blocks(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, feat_error *err) {
     feat_block_ref *blocks = feat_arena_array(&w->manifest.arena, w->schema->n_fields, sizeof *blocks);
     if (!blocks) return feat_fail_memory(err);
-    for (size_t i = 0; i < w->schema->n_fields; i++) {
-        feat_buffer_clear(&w->encoded);
-        FEAT_TRY(feat_block_encode(w->block, &rows->columns[w->order[i]], start, n, &w->encoded, err));
-        blocks[i].column = w->ids[i];
-        FEAT_TRY(feat_object_put(&w->objects, w->encoded.data, w->encoded.size, &blocks[i].key, err));
-    }
+    for (size_t i = 0; i < w->schema->n_fields; i++) w->by_id[i] = &rows->columns[w->order[i]];
+    FEAT_TRY(feat_choice_write(w->choice, w->block, w->by_id, start, n, &w->objects, w->keys, err));
+    for (size_t i = 0; i < w->schema->n_fields; i++) blocks[i] = (feat_block_ref){w->ids[i], w->keys[i]};
     feat_segment *s = last_segment(w);
     s->blocks = blocks;
     s->n_blocks = (uint32_t)w->schema->n_fields;
