@@ -101,6 +101,13 @@ static void put_text(feat_buffer *out, feat_text t) {
     feat_buffer_append(out, t.data, n);
 }
 
+/* A least and a greatest number: zeros where there are none. */
+static void put_numbers(feat_buffer *out, const range *r, feat_type type) {
+    bool fraction = feat_page_form_of(type) == FEAT_FORM_DOUBLES;
+    feat_buffer_u64(out, !r->any ? 0 : fraction ? feat_double_bits(r->min_double) : (uint64_t)r->min_int);
+    feat_buffer_u64(out, !r->any ? 0 : fraction ? feat_double_bits(r->max_double) : (uint64_t)r->max_int);
+}
+
 static void put_range(feat_buffer *out, const range *r, feat_type type) {
     if (!r->any) {
         feat_buffer_byte(out, 0);
@@ -111,9 +118,21 @@ static void put_range(feat_buffer *out, const range *r, feat_type type) {
         put_text(out, r->max_text);
     } else {
         feat_buffer_byte(out, HAS_RANGE | MIN_TIGHT | MAX_TIGHT);
-        bool fraction = feat_page_form_of(type) == FEAT_FORM_DOUBLES;
-        feat_buffer_u64(out, fraction ? feat_double_bits(r->min_double) : (uint64_t)r->min_int);
-        feat_buffer_u64(out, fraction ? feat_double_bits(r->max_double) : (uint64_t)r->max_int);
+        put_numbers(out, r, type);
+    }
+}
+
+/* Joins the extremes of a page, numbers, to those of the block. */
+static void range_join(range *all, const range *page, bool fraction) {
+    if (!page->any) return;
+    if (!all->any) {
+        *all = *page;
+    } else if (fraction) {
+        if (feat_double_order(page->min_double, all->min_double) < 0) all->min_double = page->min_double;
+        if (feat_double_order(page->max_double, all->max_double) > 0) all->max_double = page->max_double;
+    } else {
+        if (page->min_int < all->min_int) all->min_int = page->min_int;
+        if (page->max_int > all->max_int) all->max_int = page->max_int;
     }
 }
 
@@ -291,14 +310,25 @@ feat_status feat_block_encode(feat_block *b, const feat_column *c, size_t start,
                               feat_error *err) {
     parts p;
     parts_init(&p, b, FEAT_BLOCK_PLAIN, c, start, rows);
-    range r = {0};
+    feat_buffer pages; /* statistics of each, of numbers */
+    feat_buffer_init(&pages);
+    range all = {0};
     feat_status status = FEAT_OK;
+    bool numbers = feat_page_form_of(c->type) != FEAT_FORM_TEXTS;
     for (size_t at = 0; at < rows && status == FEAT_OK;) {
         size_t n = page_rows(c, start + at, rows - at);
-        status = encode_page(b, c, start + at, n, &r, &p.directory, err);
+        range page = {0};
+        status = encode_page(b, c, start + at, n, numbers ? &page : &all, &p.directory, err);
+        if (numbers) {
+            range_join(&all, &page, feat_page_form_of(c->type) == FEAT_FORM_DOUBLES);
+            put_numbers(&pages, &page, c->type);
+        }
         at += n;
     }
-    put_range(&p.statistics, &r, c->type);
+    put_range(&p.statistics, &all, c->type);
+    if (numbers && all.any && rows > FEAT_PAGE_ROWS) feat_buffer_append(&p.statistics, pages.data, pages.size);
+    if (pages.failed && status == FEAT_OK) status = feat_fail_memory(err);
+    feat_buffer_done(&pages);
     if (status == FEAT_OK) status = put_together(b, &p, c->type, out, err);
     parts_done(&p);
     return status;
@@ -517,20 +547,41 @@ feat_status feat_block_open(feat_block *b, feat_env *env, MDB_txn *txn, const fe
     return open_block(b, env, txn, key, &type, rows, err);
 }
 
+#define FLAGS_SIZE  1
+#define BOUNDS_SIZE 16
+
+static feat_bounds read_bounds(feat_cursor *in, bool known, bool ints, bool nulls) {
+    uint64_t min = feat_cursor_u64(in), max = feat_cursor_u64(in);
+    return (feat_bounds){
+        known, ints, nulls, (int64_t)min, (int64_t)max, feat_double_of_bits(min), feat_double_of_bits(max)};
+}
+
 feat_status feat_block_bounds(feat_block *b, feat_bounds *bounds, feat_error *err) {
-    uint8_t bytes[17];
+    uint8_t bytes[FLAGS_SIZE + BOUNDS_SIZE];
     feat_page_form form = feat_page_form_of(b->type);
     *bounds = (feat_bounds){.nulls = b->nulls > 0, .ints = form == FEAT_FORM_INTS};
     if (form == FEAT_FORM_TEXTS || b->statistics < sizeof bytes) return FEAT_OK;
     FEAT_TRY(feat_object_read(&b->object, HEADER_SIZE, sizeof bytes, bytes, err));
     feat_cursor in;
     feat_cursor_init(&in, bytes, sizeof bytes);
-    bounds->known = feat_cursor_byte(&in) & HAS_RANGE;
-    uint64_t min = feat_cursor_u64(&in), max = feat_cursor_u64(&in);
-    bounds->min_int = (int64_t)min;
-    bounds->max_int = (int64_t)max;
-    bounds->min_double = feat_double_of_bits(min);
-    bounds->max_double = feat_double_of_bits(max);
+    bool known = feat_cursor_byte(&in) & HAS_RANGE;
+    *bounds = read_bounds(&in, known, form == FEAT_FORM_INTS, b->nulls > 0);
+    return FEAT_OK;
+}
+
+feat_status feat_block_page_bounds(feat_block *b, size_t page, feat_bounds *bounds, feat_error *err) {
+    const feat_block_page *p = &b->directory[page];
+    FEAT_TRY(feat_block_bounds(b, bounds, err));
+    bounds->nulls = p->nulls > 0;
+    bounds->known = bounds->known && p->nulls < p->rows;
+    if (!bounds->known || b->n_pages == 1) return FEAT_OK;
+    uint8_t bytes[BOUNDS_SIZE];
+    size_t at = FLAGS_SIZE + BOUNDS_SIZE * (1 + page);
+    if (at + BOUNDS_SIZE > b->statistics) return malformed(err, "its statistics are cut");
+    FEAT_TRY(feat_object_read(&b->object, HEADER_SIZE + at, sizeof bytes, bytes, err));
+    feat_cursor in;
+    feat_cursor_init(&in, bytes, sizeof bytes);
+    *bounds = read_bounds(&in, true, bounds->ints, bounds->nulls);
     return FEAT_OK;
 }
 

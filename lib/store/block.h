@@ -78,6 +78,8 @@ feat_status feat_block_open(feat_block *b, feat_env *env, MDB_txn *txn, const fe
 /* What the statistics of the open block say. */
 struct feat_bounds;
 feat_status feat_block_bounds(feat_block *b, struct feat_bounds *bounds, feat_error *err);
+/* The same of a page. */
+feat_status feat_block_page_bounds(feat_block *b, size_t page, struct feat_bounds *bounds, feat_error *err);
 /* Page that holds `row` < rows. */
 size_t feat_block_find(const feat_block *b, uint32_t row);
 /* Appends the values of a page to a column of the block's type. On failure `to` has the rows that it had. */

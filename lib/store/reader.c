@@ -145,6 +145,14 @@ feat_status feat_table_bounds(feat_table_version *tv, size_t segment, uint32_t c
     return end(tv, &rows, status, err);
 }
 
+feat_status feat_table_page_bounds(feat_table_version *tv, size_t segment, uint32_t column, feat_bounds *bounds,
+                                   size_t *n, feat_error *err) {
+    feat_rows rows;
+    FEAT_TRY(begin(tv, &rows, err));
+    feat_status status = feat_rows_page_bounds(&rows, segment, column, bounds, n, err);
+    return end(tv, &rows, status, err);
+}
+
 feat_status feat_table_read_rows(feat_table_version *tv, const feat_row_address *addresses, size_t n_rows,
                                  const uint32_t *columns, size_t n, feat_column *out, feat_error *err) {
     feat_rows rows;

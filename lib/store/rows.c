@@ -75,6 +75,22 @@ feat_status feat_rows_bounds(const feat_rows *r, size_t segment, uint32_t column
     return feat_block_bounds(r->block, bounds, err);
 }
 
+feat_status feat_rows_page_bounds(const feat_rows *r, size_t segment, uint32_t column, feat_bounds *bounds, size_t *n,
+                                  feat_error *err) {
+    *n = 0;
+    FEAT_TRY(feat_rows_bounds(r, segment, column, bounds, err));
+    if (!bounds->known) return FEAT_OK;
+    if (r->block->n_pages > FEAT_SEGMENT_PAGES)
+        return feat_fail(err, FEAT_CORRUPT, "a block has too many pages; restore the store from a copy");
+    for (size_t page = 0; page < r->block->n_pages; page++) {
+        if (r->block->directory[page].first_row != page * FEAT_PAGE_ROWS)
+            return feat_fail(err, FEAT_CORRUPT, "a block has pages of odd sizes; restore the store from a copy");
+        FEAT_TRY(feat_block_page_bounds(r->block, page, &bounds[page], err));
+    }
+    *n = r->block->n_pages;
+    return FEAT_OK;
+}
+
 feat_status feat_rows_read_segment(const feat_rows *r, size_t segment, const uint32_t *columns, size_t n,
                                    feat_column *out, feat_error *err) {
     size_t *lengths = NULL;

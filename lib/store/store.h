@@ -219,6 +219,11 @@ typedef struct feat_bounds {
 } feat_bounds;
 feat_status feat_table_bounds(feat_table_version *tv, size_t segment_index, uint32_t column, feat_bounds *bounds,
                               feat_error *err);
+/* The same of the segment's pages, each 4,096 rows but the last: bounds[0..*n), room for FEAT_SEGMENT_PAGES. A page of
+ * NULLs alone is not known. *n is 0 where nothing is known of the segment. */
+#define FEAT_SEGMENT_PAGES 16
+feat_status feat_table_page_bounds(feat_table_version *tv, size_t segment_index, uint32_t column, feat_bounds *bounds,
+                                   size_t *n, feat_error *err);
 /* Bitmap of deleted rows, or NULL when there are none. Borrowed until `tv` is closed. */
 feat_status feat_table_deleted(feat_table_version *tv, size_t segment_index, const uint8_t **bitmap, feat_error *err);
 /* Appends single rows, in the given order; reads only the pages that hold them. */

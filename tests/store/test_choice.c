@@ -72,6 +72,34 @@ static MDB_txn *begin(shelf *s) {
     return txn;
 }
 
+/* What each page's statistics say is so. */
+static void check_bounds(shelf *s, const feat_column *c, size_t start) {
+    feat_block *block = s->block;
+    bool ints = c->type != FEAT_TYPE_DOUBLE && c->type != FEAT_TYPE_REAL;
+    for (size_t page = 0; page < block->n_pages; page++) {
+        feat_bounds bounds;
+        size_t nulls = 0, least = SIZE_MAX, most = SIZE_MAX, first = start + block->directory[page].first_row;
+        OK(feat_block_page_bounds(block, page, &bounds, err));
+        for (size_t row = first; row < first + block->directory[page].rows; row++) {
+            if (feat_column_is_null(c, row)) {
+                nulls++;
+                continue;
+            }
+            if (least == SIZE_MAX || feat_column_compare(c, row, c, least) < 0) least = row;
+            if (most == SIZE_MAX || feat_column_compare(c, row, c, most) > 0) most = row;
+        }
+        ck_assert_int_eq(bounds.known, least != SIZE_MAX && !c->offsets);
+        ck_assert_int_eq(bounds.nulls, nulls > 0);
+        ck_assert_uint_eq(block->directory[page].nulls, nulls);
+        if (!bounds.known) continue;
+        ck_assert_int_eq(bounds.ints, ints);
+        if (ints) ck_assert_int_eq(bounds.min_int, feat_column_int(c, least));
+        if (ints) ck_assert_int_eq(bounds.max_int, feat_column_int(c, most));
+        if (!ints) ck_assert_double_eq(bounds.min_double, feat_column_double(c, least));
+        if (!ints) ck_assert_double_eq(bounds.max_double, feat_column_double(c, most));
+    }
+}
+
 /* Pages in any order, each also behind rows that are there. Bytes of all blocks. */
 static size_t check_products(shelf *s, const feat_batch *b, size_t start, size_t rows, feat_block_form *forms) {
     size_t bytes = 0;
@@ -82,6 +110,7 @@ static size_t check_products(shelf *s, const feat_batch *b, size_t start, size_t
         OK(feat_block_open(block, s->env, txn, &s->keys[i], types[i], (uint32_t)rows, err));
         bytes += block->object.size;
         forms[i] = block->form;
+        check_bounds(s, c, start);
         for (size_t k = 0; k < block->n_pages; k++) {
             size_t page = (k * 7 + 3) % block->n_pages;
             if (block->n_pages % 7 == 0) page = k;
