@@ -408,27 +408,26 @@ feat_status feat_block_encode_dictionary(feat_block *b, const feat_column *c, si
 }
 
 /* Bytes that rows have in common, of types that may be shared: NULL and what is not are not. */
-static bool same_bytes(const feat_column *c, size_t a, size_t b) {
+static bool same_bytes(const feat_column *c, size_t size, size_t a, size_t b) {
     if (c->offsets) {
         int64_t length = c->offsets[a + 1] - c->offsets[a];
         return length == c->offsets[b + 1] - c->offsets[b] &&
                (length == 0 || memcmp((const char *)c->values + c->offsets[a], (const char *)c->values + c->offsets[b],
                                       (size_t)length) == 0);
     }
-    size_t size = feat_type_size(c->type);
     return memcmp((const char *)c->values + a * size, (const char *)c->values + b * size, size) == 0;
 }
 
 /* A page of which the other column says most: how many rows are exceptions, packed rows, u8 encoding and the values. */
 static feat_status encode_exceptions(feat_block *b, const feat_column *c, size_t start, size_t at, size_t n,
                                      const feat_block_codes *codes, parts *p, feat_error *err) {
-    size_t nulls = begin_page(b, c, start + at, n), k = 0;
+    size_t nulls = begin_page(b, c, start + at, n), k = 0, size = feat_type_size(c->type);
     feat_bits64 places[FEAT_PAGE_ROWS];
     if (nulls == n) return store_page(b, n, nulls, 0, ZSTD_NUMBERS, &p->directory, err);
     if (FEAT_GROW(b->picks, b->picks_capacity, FEAT_PAGE_ROWS) != 0) return feat_fail_memory(err);
     for (size_t i = 0; i < n; i++) {
         if (c->validity && !feat_bit_get(c->validity, start + at + i)) continue;
-        if (same_bytes(c, start + at + i, codes->rows[codes->codes[at + i]])) continue;
+        if (same_bytes(c, size, start + at + i, codes->rows[codes->codes[at + i]])) continue;
         places[k] = (feat_bits64)i;
         b->picks[k++] = (uint32_t)(start + at + i);
     }

@@ -20,6 +20,7 @@
 /* A column of the segment. */
 typedef struct one {
     const feat_column *column;
+    size_t size;            /* bytes of a value; 0: a text */
     uint32_t *hashes;       /* of the rows' values; of a NULL 0 */
     feat_block_codes codes; /* of its own values; n 0: too many or of no use */
     feat_buffer plain, dictionary, determined;
@@ -109,8 +110,9 @@ static feat_status make_room(feat_choice *c, feat_error *err) {
 
 /* ---- The values of a column. ---- */
 
-static uint64_t word(const feat_column *c, size_t row) {
-    switch (feat_type_size(c->type)) {
+static inline uint64_t word(const one *o, size_t row) {
+    const feat_column *c = o->column;
+    switch (o->size) {
     case 1: return ((const uint8_t *)c->values)[row];
     case 2: return ((const uint16_t *)c->values)[row];
     case 4: return ((const uint32_t *)c->values)[row];
@@ -118,9 +120,9 @@ static uint64_t word(const feat_column *c, size_t row) {
     }
 }
 
-static bool same(const feat_column *c, size_t a, size_t b) {
-    if (!c->offsets) return word(c, a) == word(c, b);
-    feat_text x = feat_column_text(c, a), y = feat_column_text(c, b);
+static bool same(const one *o, size_t a, size_t b) {
+    if (!o->column->offsets) return word(o, a) == word(o, b);
+    feat_text x = feat_column_text(o->column, a), y = feat_column_text(o->column, b);
     return x.length == y.length && (x.length == 0 || memcmp(x.data, y.data, x.length) == 0);
 }
 
@@ -137,7 +139,7 @@ static void hash_rows(feat_choice *c, one *o) {
             feat_text t = feat_column_text(column, row);
             hash = feat_hash64(t.data ? t.data : "", t.length);
         } else {
-            hash = feat_hash64_word(word(column, row));
+            hash = feat_hash64_word(word(o, row));
         }
         o->hashes[i] = (uint32_t)hash | 1;
     }
@@ -151,10 +153,10 @@ static bool number_values(feat_choice *c, one *o) {
     for (size_t i = 0; i < c->rows; i++) {
         uint32_t hash = o->hashes[i];
         if (hash != 0 &&
-            (i == 0 || hash != o->hashes[i - 1] || n == 0 || !same(o->column, o->codes.rows[last], c->start + i))) {
+            (i == 0 || hash != o->hashes[i - 1] || n == 0 || !same(o, o->codes.rows[last], c->start + i))) {
             size_t slot = (hash >> 1) & (SLOTS - 1);
             while (slots[slot] && (o->hashes[o->codes.rows[slots[slot] - 1] - c->start] != hash ||
-                                   !same(o->column, o->codes.rows[slots[slot] - 1], c->start + i)))
+                                   !same(o, o->codes.rows[slots[slot] - 1], c->start + i)))
                 slot = (slot + 1) & (SLOTS - 1);
             if (!slots[slot]) {
                 if (n == most) return false;
@@ -169,14 +171,15 @@ static bool number_values(feat_choice *c, one *o) {
     return n > 0;
 }
 
-static uint64_t order_key(const feat_column *c, size_t row) {
+static uint64_t order_key(const one *o, size_t row) {
+    const feat_column *c = o->column;
     if (!c->offsets) {
-        uint64_t v = word(c, row);
+        uint64_t v = word(o, row);
         if (feat_page_form_of(c->type) == FEAT_FORM_DOUBLES) {
-            unsigned top = feat_type_size(c->type) == 4 ? 31 : 63;
+            unsigned top = o->size == 4 ? 31 : 63;
             return v >> top ? ~v : v | UINT64_C(1) << 63;
         }
-        unsigned shift = 64 - 8 * (unsigned)feat_type_size(c->type);
+        unsigned shift = 64 - 8 * (unsigned)o->size;
         return (v << shift) ^ UINT64_C(1) << 63;
     }
     feat_text t = feat_column_text(c, row);
@@ -200,7 +203,7 @@ static void sort_values(feat_choice *c, one *o) {
     size_t n = o->codes.n;
     for (size_t v = 0; v < n; v++) {
         uint32_t row = o->codes.rows[v];
-        c->items[v] = (item){order_key(o->column, row), row, (uint32_t)v, o->column};
+        c->items[v] = (item){order_key(o, row), row, (uint32_t)v, o->column};
     }
     qsort(c->items, n, sizeof *c->items, compare_items);
     for (size_t v = 0; v < n; v++) {
@@ -408,6 +411,7 @@ feat_status feat_choice_write(feat_choice *c, feat_block *b, const feat_column *
     for (size_t i = 0; i < c->n; i++) {
         one *o = &c->columns[i];
         o->column = columns[i];
+        o->size = feat_type_size(columns[i]->type);
         feat_buffer_clear(&o->plain);
         FEAT_TRY(feat_block_encode(b, columns[i], start, rows, &o->plain, err));
         if (!search) FEAT_TRY(put(objects, &o->plain, &keys[i], err));

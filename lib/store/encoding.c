@@ -66,8 +66,9 @@ static size_t price(const feat_encoding *e, size_t n, size_t bytes) { return 100
 static uint8_t encode_numbers(feat_page *page, feat_buffer *out) {
     const feat_encoding *best = NULL;
     size_t least = SIZE_MAX;
-    for (size_t i = 0; i < N_ENCODINGS; i++) {
-        const feat_encoding *e = &encodings[i];
+    for (size_t i = 1; i <= N_ENCODINGS; i++) {
+        const feat_encoding *e = &encodings[i % N_ENCODINGS]; /* raw last: it takes time, and rarely wins */
+        if (e->id == 0 && best && page->best.size < page->rows * feat_type_size(page->type) / 2) break;
         feat_buffer_clear(&page->trial);
         if (!e->encode_numbers || !e->encode_numbers(page, page->numbers, page->rows, &page->trial)) continue;
         if (page->trial.failed) out->failed = true;

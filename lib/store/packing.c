@@ -69,12 +69,15 @@ static void pack_bits(const uint64_t *v, size_t n, unsigned width, uint64_t mask
             for (size_t lane = 0; lane < LANES; lane++) store_word(p + 8 * (LANES * i + lane), words[i][lane], 8);
         return;
     }
-    memset(p, 0, packed_size(n, width));
+    uint64_t waiting = 0; /* bits for the bytes to come, fewer than eight of them between parts */
+    unsigned have = 0;
     for (size_t i = 0; i < n; i++)
-        for (unsigned b = 0; b < width; b++) {
-            size_t bit = i * width + b;
-            p[bit / 8] |= (uint8_t)((v[i] >> b & 1) << (bit % 8));
+        for (unsigned from = 0; from < width; from += 32) {
+            unsigned bits = width - from < 32 ? width - from : 32;
+            waiting |= ((v[i] & mask) >> from & (UINT64_MAX >> (64 - bits))) << have;
+            for (have += bits; have >= 8; have -= 8, waiting >>= 8) *p++ = (uint8_t)waiting;
         }
+    if (have > 0) *p = (uint8_t)waiting;
 }
 
 static void pack_group(const uint64_t *v, size_t n, feat_buffer *out) {
