@@ -24,9 +24,10 @@ typedef struct one {
     uint32_t *hashes;       /* of the rows' values; of a NULL 0 */
     feat_block_codes codes; /* of its own values; n 0: too many or of no use */
     feat_buffer plain, dictionary, determined;
-    double alone;  /* bytes without another column */
-    double shared; /* bytes with a dictionary of its own; a guess until it is made */
-    bool may_share, is_source;
+    double alone;            /* bytes without another column */
+    double shared;           /* bytes with a dictionary of its own; a guess until it is made */
+    bool may_share, may_pay; /* may_pay: a dictionary, without others that lean on it */
+    bool is_source;
     size_t source; /* SIZE_MAX: none */
 } one;
 
@@ -225,7 +226,7 @@ static double entry_bytes(const feat_choice *c, const one *o) {
 static void look_at(feat_choice *c, one *o) {
     o->codes.n = 0;
     o->source = SIZE_MAX;
-    o->is_source = false;
+    o->is_source = o->may_pay = false;
     o->alone = (double)o->plain.size;
     o->shared = INFINITY;
     o->may_share = feat_block_may_share(o->column, c->start, c->rows);
@@ -239,6 +240,7 @@ static void look_at(feat_choice *c, one *o) {
     double bits = 0;
     for (size_t n = o->codes.n; n > 1; n = (n + 1) / 2) bits++;
     double codes = bits / 8 * (double)c->rows;
+    o->may_pay = codes + (double)o->codes.n * entry_bytes(c, o) < 0.85 * o->alone;
     if (codes > 0.9 * o->alone && !o->column->offsets) codes = 0.9 * o->alone; /* sorted or in runs */
     o->shared = codes + (double)o->codes.n * entry_bytes(c, o);
 }
@@ -379,7 +381,7 @@ static feat_status write_shared(feat_choice *c, feat_block *b, feat_object_write
     for (size_t i = 0; i < c->n; i++) look_at(c, &c->columns[i]);
     for (size_t i = 0; i < c->n; i++) {
         one *o = &c->columns[i];
-        if (o->shared > o->alone) continue;
+        if (!o->may_pay) continue;
         FEAT_TRY(make_dictionary(c, b, o, err));
         o->shared = (double)o->dictionary.size;
         if (o->shared < 0.9 * o->alone) o->alone = o->shared;
@@ -389,7 +391,7 @@ static feat_status write_shared(feat_choice *c, feat_block *b, feat_object_write
     for (size_t i = 0; i < c->n; i++) {
         one *o = &c->columns[i];
         if (!o->is_source) continue;
-        FEAT_TRY(make_dictionary(c, b, o, err));
+        if (!o->may_pay) FEAT_TRY(make_dictionary(c, b, o, err)); /* else it is there */
         FEAT_TRY(write_source(c, b, i, objects, keys, err));
     }
     for (size_t i = 0; i < c->n; i++) {
