@@ -245,4 +245,29 @@ START_TEST(tampered_columns) {
 }
 END_TEST
 
-RUN("store/choice", columns_determine_others, tampered_columns)
+START_TEST(numbers_outside_the_dictionary) {
+    shelf s;
+    feat_column c;
+    uint32_t numbers[2000], rows[3] = {0, 1, 2};
+    make_shelf(&s);
+    feat_column_init(&c, FEAT_TYPE_BIGINT);
+    for (size_t i = 0; i < 2000; i++) ck_assert_int_eq(feat_column_append_int(&c, (int64_t)(i % 3) * 5), 0);
+    for (size_t i = 0; i < 2000; i++) numbers[i] = (uint32_t)(i % 3);
+    for (int bad = 0; bad < 2; bad++) {
+        feat_buffer plain, bytes;
+        feat_buffer_init(&plain);
+        feat_buffer_init(&bytes);
+        if (bad) numbers[5] = 3;
+        feat_block_codes codes = {numbers, rows, 3};
+        OK(feat_block_encode(s.block, &c, 0, 2000, &plain, err));
+        OK(feat_block_encode_dictionary(s.block, &c, 0, 2000, &codes, &plain, &bytes, err));
+        ck_assert_int_eq(read_tampered(&s, &bytes, bytes.size, NULL, 0, c.type, 2000), bad ? FEAT_CORRUPT : FEAT_OK);
+        feat_buffer_done(&plain);
+        feat_buffer_done(&bytes);
+    }
+    feat_column_done(&c);
+    drop_shelf(&s);
+}
+END_TEST
+
+RUN("store/choice", columns_determine_others, tampered_columns, numbers_outside_the_dictionary)
