@@ -205,6 +205,12 @@ static double stage_read(const table *t, const uint32_t *columns, size_t n, feat
     return seconds() - start;
 }
 
+/* The last two are those of blocks with a dictionary of their own or of another column. */
+static const char *name_of(unsigned id) {
+    const feat_encoding *e = feat_encoding_by_id((uint8_t)id);
+    return e ? e->name : id == 8 ? "codes" : "exceptions";
+}
+
 static void print_encodings(const table *t, uint32_t column) {
     uint64_t pages[16][2] = {{0}}, rows[16][2] = {{0}}, bytes[16][2] = {{0}};
     feat_error err;
@@ -229,8 +235,8 @@ static void print_encodings(const table *t, uint32_t column) {
     for (uint8_t e = 0; e < 16; e++)
         for (int c = 0; c < 2; c++)
             if (pages[e][c])
-                printf("    %-10s %-4s %6llu pages %9llu bytes %7.3f bytes a row\n", feat_encoding_by_id(e)->name,
-                       c ? "zstd" : "", (unsigned long long)pages[e][c], (unsigned long long)bytes[e][c],
+                printf("    %-10s %-4s %6llu pages %9llu bytes %7.3f bytes a row\n", name_of(e), c ? "zstd" : "",
+                       (unsigned long long)pages[e][c], (unsigned long long)bytes[e][c],
                        (double)bytes[e][c] / (double)rows[e][c]);
 }
 
