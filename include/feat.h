@@ -11,6 +11,7 @@
 #include "feat/write.h"
 #include "feat/snapshot.h"
 #include "feat/changes.h"
+#include "feat/derive.h"
 #include "feat/retention.h"
 #include "feat/training.h"
 #include "feat/materialize.h"

@@ -149,10 +149,12 @@ static bool is_ended(const feat_schema *table, const feat_batch *rows, size_t ro
 }
 
 /* Of rows with one key. Two ends say the same: an older one reads as having the DEFAULT of a column that was added. */
-static bool same_row(const feat_schema *table, const feat_batch *a, size_t row_a, const feat_batch *b, size_t row_b) {
+static bool same_row(const feat_unique *u, const feat_batch *a, size_t row_a, const feat_batch *b, size_t row_b) {
+    const feat_schema *table = u->table;
     if (is_ended(table, a, row_a) && is_ended(table, b, row_b)) return true;
     for (size_t i = 0; i < a->n_columns; i++)
-        if (!feat_column_same(&a->columns[i], row_a, &b->columns[i], row_b)) return false;
+        if (!(u->arrived && i == u->arrival) && !feat_column_same(&a->columns[i], row_a, &b->columns[i], row_b))
+            return false;
     return true;
 }
 
@@ -196,7 +198,7 @@ static void drop_repeated(resolution *r) {
         while (k < n && !same_key(r->u->table, r->part, r->items[k].row, r->part, item.row)) k++;
         if (k == n) r->items[n++] = item;
         else if (r->u->mode == FEAT_WRITE_DELETE) continue; /* it names the row a second time */
-        else if (same_row(r->u->table, r->part, r->items[k].row, r->part, item.row)) drop(r, item.row);
+        else if (same_row(r->u, r->part, r->items[k].row, r->part, item.row)) drop(r, item.row);
         else note_conflict(r, CONFLICT_PART, item.row, r->items[k].row);
     }
     r->first[n_hashes] = r->n_items = n;
@@ -303,7 +305,7 @@ static feat_status meet(resolution *r, uint32_t row, size_t stored, feat_row_add
         r->replaced[r->n_replaced++] = address;
         return FEAT_OK;
     }
-    bool same = same_row(r->u->table, r->part, row, &r->stored, stored);
+    bool same = same_row(r->u, r->part, row, &r->stored, stored);
     if (feat_table_writer_pending(r->u->writer, address)) {
         if (same) drop(r, row);
         else note_conflict(r, CONFLICT_CALL, row, 0);
@@ -378,7 +380,7 @@ static void append_value(feat_buffer *out, const feat_column *c, size_t row) {
 }
 
 /* "(a, b) = (1, 'x')" */
-static char *key_text(const feat_schema *table, const feat_batch *rows, size_t row) {
+char *feat_unique_text(const feat_schema *table, const feat_batch *rows, size_t row) {
     feat_buffer out;
     feat_buffer_init(&out);
     for (size_t i = 0; i < table->n_unique; i++) {
@@ -397,7 +399,7 @@ static char *key_text(const feat_schema *table, const feat_batch *rows, size_t r
 static feat_status fail_conflict(const resolution *r, int64_t first_row, feat_error *err) {
     const char *name = r->u->table->name;
     int64_t row = first_row + r->row;
-    char *key = key_text(r->u->table, r->part, r->row);
+    char *key = feat_unique_text(r->u->table, r->part, r->row);
     if (!key) return feat_fail_memory(err);
     int most = feat_utf8_clip(name, 200), shown = feat_utf8_clip(key, 500);
     feat_status status = FEAT_CONSTRAINT;

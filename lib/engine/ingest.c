@@ -7,6 +7,8 @@
 #include "base/buffer.h"
 #include "column/arrow.h"
 #include "column/widen.h"
+#include "base/clock.h"
+#include "engine/derivation.h"
 #include "engine/ingest.h"
 #include "plan/layer.h"
 
@@ -31,6 +33,7 @@ typedef struct ingest {
     feat_sort_item *items;
     size_t kept_capacity, items_capacity;
     int64_t rows_read, rows_written, rows_cleared;
+    int64_t arrival; /* when the rows came in, where the stream does not say so */
 } ingest;
 
 static void ingest_done(ingest *g) {
@@ -96,6 +99,7 @@ static void take(ingest *g, uint32_t field, bool optional) {
 static feat_status choose_columns(ingest *g, feat_error *err) {
     const feat_schema *table = g->table;
     size_t n = table->n_fields;
+    int arrival = feat_schema_arrival(table);
     g->fields = feat_alloc_array(n, sizeof *g->fields);
     g->from = feat_alloc_array(n, sizeof *g->from);
     g->optional = feat_alloc_zero(n, sizeof *g->optional);
@@ -108,7 +112,10 @@ static feat_status choose_columns(ingest *g, feat_error *err) {
     for (uint32_t i = 0; i < n; i++) {
         const feat_field *field = &table->fields[i];
         if (table->dimension && i == table->ended) continue;
-        if (!field->default_value.type) take(g, i, !field->not_null);
+        if ((int)i == arrival && feat_arrow_in_find(g->in, field->name) < 0) {
+            g->unique.arrived = true;
+            g->unique.arrival = i;
+        } else if (!field->default_value.type) take(g, i, !field->not_null);
         else if (feat_arrow_in_find(g->in, field->name) >= 0) take(g, i, false);
     }
     return FEAT_OK;
@@ -119,12 +126,14 @@ static feat_status fill_others(ingest *g, size_t rows, feat_error *err) {
     static const uint8_t yes = 1;
     static const feat_constant_value null = {0}, ended = {.type = FEAT_TYPE_BOOLEAN, .bytes = &yes, .size = 1};
     const feat_schema *table = g->table;
+    const feat_constant_value arrived = {.type = FEAT_TYPE_TIMESTAMP, .bytes = &g->arrival, .size = sizeof g->arrival};
     if (g->options.mode == FEAT_WRITE_DELETE) return FEAT_OK; /* only the keys are looked at */
     for (size_t i = 0; i < table->n_fields; i++) {
         const feat_constant_value *value = &null;
         if (g->comes[i]) continue;
         if (g->options.mode != FEAT_WRITE_END) value = &table->fields[i].default_value;
         else if (i == table->ended) value = &ended;
+        if (g->unique.arrived && i == g->unique.arrival) value = &arrived;
         if (feat_column_append_value(&g->part.columns[i], value, rows) != 0) return feat_fail_memory(err);
     }
     return FEAT_OK;
@@ -241,8 +250,10 @@ static feat_status run(ingest *g, feat_db *db, feat_error *err) {
     }
 }
 
-static feat_operation operation_of(feat_write_mode mode) {
-    switch (mode) {
+static feat_operation operation_of(const feat_write_options *opt) {
+    if (opt->application && strncmp(opt->application, FEAT_DERIVATION_PREFIX, strlen(FEAT_DERIVATION_PREFIX)) == 0)
+        return FEAT_OPERATION_DERIVE;
+    switch (opt->mode) {
     case FEAT_WRITE_UPSERT: return FEAT_OPERATION_UPSERT;
     case FEAT_WRITE_DELETE: return FEAT_OPERATION_DELETE;
     case FEAT_WRITE_END: return FEAT_OPERATION_END;
@@ -259,7 +270,7 @@ static feat_status commit(ingest *g, feat_commit *done, feat_error *err) {
     feat_application application = {g->options.application, g->options.sequence};
     feat_commit_extra extra = {.application = g->options.application ? &application : NULL};
     FEAT_TRY(
-        feat_table_writer_commit_with(writer, &extra, operation_of(g->options.mode), g->options.known_at, &info, err));
+        feat_table_writer_commit_with(writer, &extra, operation_of(&g->options), g->options.known_at, &info, err));
     if (done)
         *done = (feat_commit){.version = info.version,
                               .known_time = info.known_time,

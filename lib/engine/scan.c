@@ -284,6 +284,7 @@ static const char *operation_name(feat_operation operation) {
     case FEAT_OPERATION_OVERWRITE: return "overwrite";
     case FEAT_OPERATION_RESTORE: return "restore";
     case FEAT_OPERATION_CLONE: return "clone";
+    case FEAT_OPERATION_DERIVE: return "derive";
     case FEAT_OPERATION_APPEND: break;
     }
     return "append";

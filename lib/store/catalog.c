@@ -125,7 +125,7 @@ feat_status feat_commit_read(feat_db *db, MDB_txn *txn, uint64_t version, feat_c
     r.manifest = take_digest(&in);
     r.previous = take_digest(&in);
     r.info.revision = feat_cursor_u32(&in);
-    if (in.failed || r.info.version != version || operation < FEAT_OPERATION_APPEND || operation > FEAT_OPERATION_CLONE)
+    if (in.failed || r.info.version != version || operation < FEAT_OPERATION_APPEND || operation > FEAT_OPERATION_DERIVE)
         return malformed(err, "a commit record");
     r.info.operation = (feat_operation)operation;
     *record = r;

@@ -90,7 +90,7 @@ static feat_status decode(const feat_buffer *bytes, feat_arena *arena, feat_def 
         def->parts[p].size = (size_t)size; /* compared with what is there when it is read */
     }
     size_t length = (size_t)(in.end - in.at);
-    if (in.failed || kind < FEAT_DEF_TABLE || kind > FEAT_DEF_SERVICE || action < FEAT_DEF_CREATE ||
+    if (in.failed || kind < FEAT_DEF_TABLE || kind > FEAT_DEF_DERIVATION || action < FEAT_DEF_CREATE ||
         action > FEAT_DEF_DESCRIBE || length == 0 || memchr(in.at, 0, length))
         return malformed(err, "a definition");
     def->kind = (feat_def_kind)kind;

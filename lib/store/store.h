@@ -36,7 +36,7 @@ void feat_db_unlock(feat_db *db);
 /* ---- Definitions: a log of what was defined, described and dropped by name. Nothing in it is ever overwritten. ----
  */
 
-typedef enum feat_def_kind { FEAT_DEF_TABLE = 1, FEAT_DEF_VIEW = 2, FEAT_DEF_SERVICE = 3 } feat_def_kind;
+typedef enum feat_def_kind { FEAT_DEF_TABLE = 1, FEAT_DEF_VIEW = 2, FEAT_DEF_SERVICE = 3, FEAT_DEF_DERIVATION = 4 } feat_def_kind;
 
 typedef enum feat_def_action {
     FEAT_DEF_CREATE = 1,  /* version `number` of the name */
@@ -89,7 +89,8 @@ typedef enum feat_operation {
     FEAT_OPERATION_END = 4,
     FEAT_OPERATION_OVERWRITE = 5,
     FEAT_OPERATION_RESTORE = 6,
-    FEAT_OPERATION_CLONE = 7
+    FEAT_OPERATION_CLONE = 7,
+    FEAT_OPERATION_DERIVE = 10
 } feat_operation;
 
 typedef struct feat_version_info {
