@@ -1,5 +1,5 @@
-/* Derivations: tables that are made of other tables, row by row, by a stored SELECT; above all of raw tables, which keep
- * what came in as it came. */
+/* Derivations: tables that are made of other tables, row by row, by a stored SELECT; above all of raw tables, which
+ * keep what came in as it came. */
 #ifndef FEAT_DERIVE_H
 #define FEAT_DERIVE_H
 
@@ -51,14 +51,14 @@ typedef struct feat_derived {
 /** Brings the table of derivation `name` up to date with the table that it reads, in one commit.
  *
  *  Only rows of the source are read that came since the last call. All of them are, and what they give takes the place
- *  of the table's rows, when the definition has changed since, rows of the source went or changed (each row of the table
- *  may have come from several), the version that was read last has been removed by a vacuum, something else has written
- *  the table (a restore), or `opt` says so. Either way the table is afterwards what the definition makes of the rows of
- *  the source, in whatever portions they came. A call with nothing to do makes no version; one that was interrupted
- *  has changed nothing and is made again. How far the table has come is stored with the commit.
+ *  of the table's rows, when the definition has changed since, rows of the source went or changed (each row of the
+ * table may have come from several), the version that was read last has been removed by a vacuum, something else has
+ * written the table (a restore), or `opt` says so. Either way the table is afterwards what the definition makes of the
+ * rows of the source, in whatever portions they came. A call with nothing to do makes no version; one that was
+ * interrupted has changed nothing and is made again. How far the table has come is stored with the commit.
  *
- *  Two rows with one UNIQUE key of the table count once when they are equal, and are FEAT_CONSTRAINT when they differ: a
- *  result cannot depend on which came first. Memory is taken for some rows at a time, and for the places (not the
+ *  Two rows with one UNIQUE key of the table count once when they are equal, and are FEAT_CONSTRAINT when they differ:
+ * a result cannot depend on which came first. Memory is taken for some rows at a time, and for the places (not the
  *  values) of rows that came since the last call. `opt` and `done` may be NULL.
  *  Errors: FEAT_NOT_FOUND (derivation), FEAT_CONSTRAINT (names the row by the UNIQUE key of its table), FEAT_ARGUMENT
  *  (the table holds rows from before the first call: `rebuild` replaces them), FEAT_BUSY, FEAT_READ_ONLY, FEAT_CORRUPT,

@@ -1,9 +1,11 @@
 /* feat_write. */
 #include "feat/write.h"
 
+#include <string.h>
+
 #include "api/handle.h"
 #include "base/fpenv.h"
-#include "engine/engine.h"
+#include "engine/derivation.h"
 
 static feat_status write_locked(feat_db *db, const char *table, struct ArrowArrayStream *rows,
                                 const feat_write_options *opt, feat_commit *done, feat_error *err) {
@@ -12,6 +14,7 @@ static feat_status write_locked(feat_db *db, const char *table, struct ArrowArra
     feat_commit commit;
     feat_status status = feat_catalog_load(db, &catalog, err);
     if (status == FEAT_OK) status = feat_catalog_table(catalog, table, &schema, err);
+    if (status == FEAT_OK) status = feat_derivation_check_write(catalog, schema, err);
     if (status == FEAT_OK) status = feat_ingest(db, schema, rows, opt, &commit, err);
     if (status == FEAT_OK) {
         /* The rows are durable: what goes wrong from here on makes the online state late, not the write failed. */
@@ -28,6 +31,10 @@ static feat_status check_arguments(feat_store *store, const char *table, struct 
         return feat_fail(err, FEAT_ARGUMENT, "feat_write: store, table and a stream that is not released are needed");
     if (opt && opt->size != sizeof *opt)
         return feat_fail(err, FEAT_ARGUMENT, "feat_write: the options' size is not one that this library knows");
+    if (opt && opt->application &&
+        strncmp(opt->application, FEAT_DERIVATION_PREFIX, sizeof FEAT_DERIVATION_PREFIX - 1) == 0)
+        return feat_fail(err, FEAT_ARGUMENT, "feat_write: names of applications that begin with '%s' are taken",
+                         FEAT_DERIVATION_PREFIX);
     return feat_db_check(store->db, err);
 }
 

@@ -192,13 +192,12 @@ static feat_status check_alter(const feat_script *r, const feat_ast_statement *s
     uint8_t *live = feat_alloc_zero(c->n, 1), *marked = feat_alloc_zero(c->n, 1);
     feat_status status = live && marked ? feat_catalog_live(c, live, r->err) : feat_fail_memory(r->err);
     if (status == FEAT_OK)
-        status = mark_column_users(r, table->table_id, table->fields[field].id, s->alter == FEAT_AST_RENAME_COLUMN, live,
-                                   marked);
+        status = mark_column_users(r, table->table_id, table->fields[field].id, s->alter == FEAT_AST_RENAME_COLUMN,
+                                   live, marked);
     if (status == FEAT_OK)
         status =
             refuse_marked(r, s, marked, live,
-                          s->alter == FEAT_AST_DROP_COLUMN
-                              ? "definitions use this column and must be dropped first"
+                          s->alter == FEAT_AST_DROP_COLUMN ? "definitions use this column and must be dropped first"
                           : s->alter == FEAT_AST_RENAME_COLUMN
                               ? "derivations use this column by its name; drop them first"
                               : "definitions use this column, and its type is part of their meaning; drop them first");

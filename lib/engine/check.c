@@ -114,8 +114,8 @@ feat_status feat_checks_mark(feat_checks *c, const feat_batch *rows, const feat_
         const feat_vector *v = feat_machine_register(c->machine, code->outputs[i]);
         feat_vector_states(v, n, states);
         for (size_t lane = 0; lane < n; lane++) {
-            bool holds = states[lane] == FEAT_STATE_NULL ||
-                         (states[lane] == FEAT_STATE_VALUE && feat_vector_cell(v, lane).v.b);
+            bool holds =
+                states[lane] == FEAT_STATE_NULL || (states[lane] == FEAT_STATE_VALUE && feat_vector_cell(v, lane).v.b);
             if (!holds && !broken[lane]) broken[lane] = &c->table->fields[c->fields[i]];
         }
     }

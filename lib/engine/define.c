@@ -246,11 +246,12 @@ static feat_status check_owner(const feat_script *r, const feat_ast_statement *s
     uint32_t owner;
     FEAT_TRY(feat_catalog_derivation_into(c, d->table->table_id, &owner, r->err));
     if (owner == FEAT_NO_ENTRY || feat_name_compare(c->entries[owner].def.name, d->name) == 0) return FEAT_OK;
-    return feat_script_fail(r, s, FEAT_EXISTS,
-                            "table '%.*s' is filled by derivation '%.*s'; a table has one derivation: drop that one, or "
-                            "derive into a table of its own",
-                            feat_utf8_clip(d->table->name, 100), d->table->name,
-                            feat_utf8_clip(c->entries[owner].def.name, 100), c->entries[owner].def.name);
+    return feat_script_fail(
+        r, s, FEAT_EXISTS,
+        "table '%.*s' is filled by derivation '%.*s'; a table has one derivation: drop that one, or "
+        "derive into a table of its own",
+        feat_utf8_clip(d->table->name, 100), d->table->name, feat_utf8_clip(c->entries[owner].def.name, 100),
+        c->entries[owner].def.name);
 }
 
 static feat_status run_derivation(const feat_script *r, const feat_ast_statement *s) {

@@ -269,8 +269,7 @@ static feat_status commit(ingest *g, feat_commit *done, feat_error *err) {
     g->writer = NULL;
     feat_application application = {g->options.application, g->options.sequence};
     feat_commit_extra extra = {.application = g->options.application ? &application : NULL};
-    FEAT_TRY(
-        feat_table_writer_commit_with(writer, &extra, operation_of(&g->options), g->options.known_at, &info, err));
+    FEAT_TRY(feat_table_writer_commit_with(writer, &extra, operation_of(&g->options), g->options.known_at, &info, err));
     if (done)
         *done = (feat_commit){.version = info.version,
                               .known_time = info.known_time,
@@ -311,6 +310,7 @@ feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct Arro
                               const feat_write_options *opt, size_t part_rows, feat_commit *done, feat_error *err) {
     ingest g = {.table = table, .options = FEAT_WRITE_OPTIONS_INIT, .part_rows = part_rows, .part_room = part_room()};
     if (opt) g.options = *opt;
+    g.arrival = g.options.known_at ? g.options.known_at : feat_clock_now();
     g.unique = (feat_unique){.table = table, .mode = g.options.mode, .on_conflict = g.options.on_conflict};
     bool repeated = false;
     feat_status status = check_options(table, &g.options, err);

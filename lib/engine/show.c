@@ -124,8 +124,7 @@ static feat_status show_entry(const show *s, uint32_t entry, const feat_online_s
     } else if (def->kind == FEAT_DEF_DERIVATION) {
         const feat_derivation *d;
         FEAT_TRY(feat_entry_derivation(s->catalog, entry, &d, s->err));
-        feat_rows_text(s->rows, 2,
-                       feat_arena_printf(&s->catalog->arena, "%s -> %s", d->source->name, d->table->name));
+        feat_rows_text(s->rows, 2, feat_arena_printf(&s->catalog->arena, "%s -> %s", d->source->name, d->table->name));
     } else {
         FEAT_TRY(feat_entry_table(s->catalog, entry, &table, s->err));
         feat_rows_int(s->rows, 2, table->dimension);
@@ -160,9 +159,10 @@ static feat_status run_show(show *s, const feat_ast_statement *statement) {
     const feat_online_service *deployed = NULL;
     size_t n_deployed = 0, n = 0;
     if (kind == FEAT_DEF_SERVICE) FEAT_TRY(feat_deployed_list(s->db, &c->arena, &deployed, &n_deployed, s->err));
-    FEAT_TRY(feat_rows_new(kind == FEAT_DEF_TABLE  ? table_list
-                           : kind == FEAT_DEF_VIEW ? view_list
-                           : kind == FEAT_DEF_DERIVATION ? derivation_list : service_list,
+    FEAT_TRY(feat_rows_new(kind == FEAT_DEF_TABLE        ? table_list
+                           : kind == FEAT_DEF_VIEW       ? view_list
+                           : kind == FEAT_DEF_DERIVATION ? derivation_list
+                                                         : service_list,
                            N_OF(table_list), &s->rows, s->err));
     named_entry *found = feat_arena_array(&c->arena, c->n, sizeof *found);
     if (!found) return feat_fail_memory(s->err);
@@ -340,8 +340,8 @@ static feat_status find_all(const feat_catalog *c, const char *object, const cha
 }
 
 static feat_status run_describe(show *s, const feat_ast_statement *statement) {
-    static feat_status (*const describe[])(show *, uint32_t, const feat_notes *) = {describe_table, describe_view,
-                                                                                    describe_service, describe_derivation};
+    static feat_status (*const describe[])(show *, uint32_t, const feat_notes *) = {
+        describe_table, describe_view, describe_service, describe_derivation};
     uint32_t found[KINDS];
     feat_notes notes;
     feat_status status = find_all(s->catalog, statement->object, statement->name.text, found, s->err);

@@ -36,7 +36,12 @@ void feat_db_unlock(feat_db *db);
 /* ---- Definitions: a log of what was defined, described and dropped by name. Nothing in it is ever overwritten. ----
  */
 
-typedef enum feat_def_kind { FEAT_DEF_TABLE = 1, FEAT_DEF_VIEW = 2, FEAT_DEF_SERVICE = 3, FEAT_DEF_DERIVATION = 4 } feat_def_kind;
+typedef enum feat_def_kind {
+    FEAT_DEF_TABLE = 1,
+    FEAT_DEF_VIEW = 2,
+    FEAT_DEF_SERVICE = 3,
+    FEAT_DEF_DERIVATION = 4
+} feat_def_kind;
 
 typedef enum feat_def_action {
     FEAT_DEF_CREATE = 1,  /* version `number` of the name */

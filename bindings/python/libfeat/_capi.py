@@ -148,6 +148,29 @@ class ChangesOptions(Structure):
     _fields_ = [("size", c_size_t), ("net", c_bool)]
 
 
+class DeriveOptions(Structure):
+    _fields_ = [("size", c_size_t), ("on_error", c_int), ("rebuild", c_bool), ("known_at", c_int64)]
+
+
+class Derived(Structure):
+    _fields_ = [
+        ("version", c_uint64),
+        ("known_time", c_int64),
+        ("from_version", c_uint64),
+        ("source_version", c_uint64),
+        ("definition", c_uint32),
+        ("rebuilt", c_int),
+        ("rows_read", c_int64),
+        ("rows_written", c_int64),
+        ("rows_removed", c_int64),
+        ("rows_filtered", c_int64),
+        ("rows_equal", c_int64),
+        ("rows_skipped", c_int64),
+        ("online", c_int),
+        ("errors", c_char * 1024),
+    ]
+
+
 class VacuumOptions(Structure):
     _fields_ = [("size", c_size_t), ("keep_versions", c_uint64), ("keep_us", c_int64), ("dry_run", c_bool)]
 
@@ -308,6 +331,8 @@ STRUCTS: Dict[str, type] = {
     "feat_at": At,
     "feat_scan_options": ScanOptions,
     "feat_changes_options": ChangesOptions,
+    "feat_derive_options": DeriveOptions,
+    "feat_derived": Derived,
     "feat_vacuum_options": VacuumOptions,
     "feat_vacuumed": Vacuumed,
     "feat_training_options": TrainingOptions,
@@ -361,6 +386,9 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "feat_diff": (_status, [_handle, POINTER(At), POINTER(At), _stream, _err]),
     "feat_clone": (_status, [_handle, c_char_p, POINTER(At), c_char_p, c_int64, POINTER(Commit), _err]),
     "feat_restore": (_status, [_handle, c_char_p, POINTER(At), c_int64, POINTER(Commit), _err]),
+    # derive.h
+    "feat_derive": (_status, [_handle, c_char_p, POINTER(DeriveOptions), POINTER(Derived), _err]),
+    "feat_derivations": (_status, [_handle, c_char_p, _stream, _err]),
     # retention.h
     "feat_pin": (_status, [_handle, POINTER(At), c_int64, c_char_p, POINTER(c_uint64), _err]),
     "feat_unpin": (_status, [_handle, c_uint64, _err]),

@@ -128,6 +128,25 @@ def _commit(done: c.Commit) -> Commit:
     )
 
 
+class Derived(NamedTuple):
+    """What a derivation made, and from what."""
+
+    version: int  #: store version that holds the rows; the current one when nothing changed
+    known_time: Any  #: naive UTC datetime of that version; None for an empty store
+    from_version: int  #: rows of the source behind this version were read; 0: all of them
+    source_version: int  #: up to this one: the table is what the definition makes of the source at it
+    definition: int  #: version of the derivation that was run
+    rebuilt: bool  #: all rows were derived anew and took the place of those that were there
+    rows_read: int  #: rows of the source
+    rows_written: int  #: rows of the table that are new
+    rows_removed: int  #: rows of the table that went, where all were derived anew
+    rows_filtered: int  #: rows that WHERE left out
+    rows_equal: int  #: rows equal to one with the same UNIQUE key, which count once
+    rows_skipped: int  #: rows that cannot be derived
+    errors: List[str]  #: what was wrong with the first of them
+    online: str  #: "OK", or the code that says why deployed services lag behind
+
+
 class Vacuumed(NamedTuple):
     """What ``Store.vacuum`` did, or would do."""
 
@@ -514,6 +533,52 @@ class Store(Handle):
         )
         c.check(status, err)
         return _commit(done)
+
+    def derive(self, name: str, on_error: str = "fail", rebuild: bool = False, known_at: Any = None) -> Derived:
+        """Brings the table of a derivation up to date with the table that it reads, in one commit.
+
+        Only rows of the source are read that came since the last call, unless the definition has changed since, rows of
+        the source went, something else has written the table, or ``rebuild``: then all are, and what they give takes the
+        place of the table's rows. With nothing to do no version is made. ``on_error`` says what becomes of a row that an
+        expression fails on or that breaks a NOT NULL or CHECK of the table: ``"fail"`` changes nothing and names it,
+        ``"skip"`` leaves it out and counts it.
+        """
+        if on_error not in ("fail", "skip"):
+            raise ArgumentError(f"on_error={on_error!r}: 'fail' or 'skip'")
+        known = 0 if known_at is None else _time.instant(known_at, "known_at")
+        opt = c.DeriveOptions(size=ctypes.sizeof(c.DeriveOptions), on_error=int(on_error == "skip"), rebuild=bool(rebuild), known_at=known)
+        done, err = c.Derived(), c.Error()
+        c.check(c.lib.feat_derive(self._open_pointer, text(name, "name"), byref(opt), byref(done), byref(err)), err)
+        return Derived(
+            done.version,
+            _time.to_datetime(done.known_time) if done.version else None,
+            done.from_version,
+            done.source_version,
+            done.definition,
+            bool(done.rebuilt),
+            done.rows_read,
+            done.rows_written,
+            done.rows_removed,
+            done.rows_filtered,
+            done.rows_equal,
+            done.rows_skipped,
+            done.errors.decode().split("\n") if done.errors else [],
+            CODES.get(done.online, "UNKNOWN"),
+        )
+
+    def derivations(self, name: str) -> Result:
+        """The commits that a derivation's table got its rows with, oldest first: ``version``, ``known_time``,
+        ``source_version`` (of what it reads), ``derivation`` and ``definition`` (its version) with its ``fingerprint``,
+        ``rows_added``, ``rows_removed``."""
+        key = text(name, "name")
+
+        def fill(stream: Any) -> None:
+            err = c.Error()
+            c.check(c.lib.feat_derivations(self._open_pointer, key, stream, byref(err)), err)
+
+        result = Result(fill)
+        result._head()
+        return result
 
     def _point(self, where: Any, what: str) -> Optional[c.At]:
         """A version by number, by tag (a str), or by known time."""
