@@ -42,7 +42,7 @@ from ._loader import VERSION
 from ._types import Interval
 from .reader import STATUS, Position, Reader, Vector, Vectors
 from .result import Result, TrainingSet
-from .store import Commit, Materialized, Snapshot, Store, Vacuumed, open
+from .store import Commit, Derived, Materialized, Snapshot, Store, Vacuumed, open
 
 __version__ = VERSION
 
@@ -63,6 +63,7 @@ __all__ = [
     "CorruptionError",
     "DataError",
     "DefinitionError",
+    "Derived",
     "EnvironmentFault",
     "Error",
     "ExistsError",
