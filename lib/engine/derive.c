@@ -198,6 +198,17 @@ static feat_status prepare(run *r, feat_error *err) {
     return r->columns && r->addresses ? FEAT_OK : feat_fail_memory(err);
 }
 
+/* What a single row can break was looked at before: these are two of one UNIQUE key. */
+static feat_status blame_rows(const run *r, feat_error *err) {
+    feat_error inner = {0};
+    if (err) inner = *err;
+    return feat_fail(err, FEAT_CONSTRAINT,
+                     "derivation '%.*s': rows of table '%.*s' give different rows with one UNIQUE key, and which came "
+                     "first decides nothing; add what tells them apart to the key, or leave one out by WHERE (%.*s)",
+                     feat_utf8_clip(r->d->name, 100), r->d->name, feat_utf8_clip(r->d->source->name, 100),
+                     r->d->source->name, feat_utf8_clip(inner.message, 500), inner.message);
+}
+
 static feat_status write_rows(run *r, const char *application, feat_commit *commit, feat_error *err) {
     struct ArrowArrayStream stream;
     feat_write_options options = FEAT_WRITE_OPTIONS_INIT;
@@ -207,9 +218,11 @@ static feat_status write_rows(run *r, const char *application, feat_commit *comm
     options.sequence = r->to;
     FEAT_TRY(open_stream(r, &stream, err));
     feat_status status = feat_ingest(r->db, r->d->table, &stream, &options, commit, err);
-    if (r->status == FEAT_OK) return status;
-    if (err) *err = r->error;
-    return r->status;
+    if (r->status != FEAT_OK) {
+        if (err) *err = r->error;
+        return r->status;
+    }
+    return status == FEAT_CONSTRAINT ? blame_rows(r, err) : status;
 }
 
 static feat_status describe_version(feat_db *db, uint64_t version, feat_derived *done, feat_error *err) {

@@ -385,7 +385,7 @@ def test_show_and_refusals(store: Any) -> None:
         ("SELECT 1 AS id FROM orders", "another table"),
         ("SELECT 1 AS id FROM raw_order", "did you mean 'raw_orders'"),
         ("SELECT now() AS ordered_at FROM raw_orders", "clock"),
-        ("SELECT 'c' AS customer, 1 AS id FROM raw_orders WHERE source", "BOOLEAN"),
+        ("SELECT 'c' AS customer, ingested_at AS ordered_at, 1 AS id FROM raw_orders WHERE source", "BOOLEAN"),
         ("SELECT x.source AS customer, 1 AS id FROM raw_orders r", "'x'"),
     ],
 )

@@ -17,7 +17,7 @@ static const struct {
     const char *message, *excerpt;
 } refused[] = {
     {"CREATE TABEL t (a BIGINT)", 1, 8,
-     "expected TABLE, DIMENSION, FEATURE VIEW or FEATURE SERVICE, found 'TABEL'; did you mean 'TABLE'?",
+     "expected TABLE, DIMENSION, FEATURE VIEW, FEATURE SERVICE or DERIVATION, found 'TABEL'; did you mean 'TABLE'?",
      "  CREATE TABEL t (a BIGINT)\n         ^"},
     {"CREAT TABLE t (a BIGINT)", 1, 1,
      "expected CREATE, DROP, ALTER, COMMENT, EXPLAIN, SHOW or DESCRIBE, found 'CREAT'; did you mean 'CREATE'?",
