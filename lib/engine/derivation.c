@@ -63,14 +63,19 @@ static feat_status bind_record(feat_catalog *c, uint32_t entry, const record *r,
     feat_ast_script *script = NULL;
     feat_source source = {r->text, r->length};
     feat_scope scope = {.fold = feat_fold_op};
-    const uint32_t ids[2] = {r->source_id, r->table_id};
     feat_status status = feat_sql_parse(&c->arena, source.sql, source.length, &script, err);
     if (status == FEAT_OK && (script->n != 1 || script->statements[0]->kind != FEAT_AST_CREATE_DERIVATION))
         return corrupt(c, entry, "its text", err);
     for (int i = 0; i < 2 && status == FEAT_OK; i++) {
-        const feat_schema *table = feat_catalog_table_of(c, ids[i]);
-        if (!table) status = corrupt(c, entry, "a table of it is not there", err);
-        else if (feat_scope_add_table(&scope, table) != 0) status = feat_fail_memory(err);
+        const feat_ast_select *select = script->statements[0]->select;
+        const char *name = i == 1              ? script->statements[0]->target.text
+                           : select->n_sources ? select->sources[0].name
+                                               : NULL;
+        const feat_schema *table;
+        if (!name || feat_catalog_find(c, FEAT_DEF_TABLE, name) == FEAT_NO_ENTRY)
+            status = corrupt(c, entry, "a table of it is not there", err);
+        if (status == FEAT_OK) status = feat_catalog_table(c, name, &table, err);
+        if (status == FEAT_OK && feat_scope_add_table(&scope, table) != 0) status = feat_fail_memory(err);
     }
     if (status == FEAT_OK) status = feat_bind_derivation(&c->arena, &source, script->statements[0], &scope, out, err);
     feat_scope_done(&scope);

@@ -222,6 +222,7 @@ static feat_status write_rows(run *r, const char *application, feat_commit *comm
         if (err) *err = r->error;
         return r->status;
     }
+    if (status == FEAT_CANCELLED) return feat_fail_memory(err); /* all else that a stream of ours can fail with */
     return status == FEAT_CONSTRAINT ? blame_rows(r, err) : status;
 }
 

@@ -239,7 +239,8 @@ static feat_status print_statement(derivation_binder *s, const feat_ast_statemen
     plain.n_options = 0;
     feat_buffer_init(&printed);
     feat_status status = feat_sql_print(&plain, &printed);
-    if (status != FEAT_OK || (printed.size && memchr(printed.data, 0, printed.size)))
+    if (status == FEAT_MEMORY) feat_fail_memory(s->b.err);
+    else if (status != FEAT_OK || (printed.size && memchr(printed.data, 0, printed.size)))
         status =
             feat_bind_fail(&s->b, statement->offset, "this statement is nested too deeply, or holds a NUL character");
     else if (!(s->d->text = feat_arena_strndup(s->b.arena, (const char *)printed.data, printed.size)))

@@ -132,7 +132,9 @@ feat_status feat_row_sql(feat_arena *arena, const feat_source *source, const fea
     feat_buffer printed;
     feat_buffer_init(&printed);
     feat_status status = feat_sql_print_expr(expr, &printed);
-    if (status != FEAT_OK) {
+    if (status == FEAT_MEMORY) {
+        feat_fail_memory(err);
+    } else if (status != FEAT_OK) {
         status = feat_bind_fail(&b, expr->offset, "this expression is nested too deeply");
     } else if (printed.size && memchr(printed.data, 0, printed.size)) {
         status = feat_bind_fail(&b, expr->offset, "this expression holds a NUL character");

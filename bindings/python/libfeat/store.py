@@ -546,7 +546,7 @@ class Store(Handle):
         if on_error not in ("fail", "skip"):
             raise ArgumentError(f"on_error={on_error!r}: 'fail' or 'skip'")
         known = 0 if known_at is None else _time.instant(known_at, "known_at")
-        opt = c.DeriveOptions(size=ctypes.sizeof(c.DeriveOptions), on_error=int(on_error == "skip"), rebuild=bool(rebuild), known_at=known)
+        opt = c.DeriveOptions(size=ctypes.sizeof(c.DeriveOptions), on_error=c.DERIVE_SKIP if on_error == "skip" else c.DERIVE_FAIL, rebuild=bool(rebuild), known_at=known)
         done, err = c.Derived(), c.Error()
         c.check(c.lib.feat_derive(self._open_pointer, text(name, "name"), byref(opt), byref(done), byref(err)), err)
         return Derived(
