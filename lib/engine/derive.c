@@ -101,8 +101,7 @@ static feat_status produce(run *r, struct ArrowArray *out, feat_error *err) {
         return FEAT_OK;
     }
     feat_status status = feat_scan_batch(output->columns, output->n_columns, output->length, out, err);
-    for (size_t i = 0; i < output->n_columns; i++) /* they were moved out */
-        feat_column_init(&output->columns[i], r->d->table->fields[r->d->fields[i]].type);
+    for (size_t i = 0; i < output->n_columns; i++) feat_column_done(&output->columns[i]); /* what was not moved out */
     output->length = 0;
     return status;
 }
