@@ -211,7 +211,8 @@ static const struct {
     {"COMMENT ON COLUMN a IS 'x'", 1, 21, "expected '.', found 'IS'",
      "  COMMENT ON COLUMN a IS 'x'\n                      ^"},
     {"SHOW TABLE", 1, 6,
-     "expected TABLES, DIMENSIONS, FEATURE VIEWS, FEATURE SERVICES or DERIVATIONS, found 'TABLE'; did you mean 'TABLES'?",
+     "expected TABLES, DIMENSIONS, FEATURE VIEWS, FEATURE SERVICES or DERIVATIONS, found 'TABLE'; did you mean "
+     "'TABLES'?",
      "  SHOW TABLE\n       ^"},
     {"SHOW FEATURE VIEW", 1, 14, "expected VIEWS or SERVICES, found 'VIEW'; did you mean 'VIEWS'?",
      "  SHOW FEATURE VIEW\n               ^"},
