@@ -134,7 +134,7 @@ START_TEST(test_many_segments) {
             else if (offset % 3 == 1) filtered++;
             else if (bad || offset % 7 == 3) skipped++;
         }
-        check_ok(&s, shop_put(&s, text, 0, 700, NULL, NULL));
+        check_ok(&s, shop_put(&s, text, 0, p % 2 ? 700 : 4000, NULL, NULL));
         remove.mode = FEAT_WRITE_DELETE;
         check_ok(&s, shop_put(&s, keys, 0, 700, &remove, NULL));
     }
