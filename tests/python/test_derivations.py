@@ -485,3 +485,22 @@ def test_killed_runs_are_made_again(store: Any, path: Path) -> None:
         done = store.derive("orders_of")
         assert done.rows_written == n - got
         assert rows_of(store) == model.rows()
+
+
+def test_a_service_follows_its_derived_table(store: Any) -> None:
+    """What is derived is served, as what is written is, and trains what it serves."""
+    store.define(
+        "CREATE FEATURE VIEW spending AS SELECT customer, sum(amount) AS total, count(*) AS n FROM orders GROUP BY customer;"
+        "CREATE FEATURE SERVICE risk AS SELECT s.total, s.n FROM REQUEST (customer TEXT) LEFT JOIN spending s USING (customer)"
+    )
+    store.deploy("risk")
+    rows = some(random.Random(13), 0, 300)
+    for start in (0, 100, 200):
+        deliver(store, rows[start : start + 100])
+        assert store.derive("orders_of").online == "OK"
+    made = [r for r in (parse(p, 1.0) for _, p in rows) if r is not None]
+    with store.reader("risk") as reader:
+        for customer in sorted({r[0] for r in made}):
+            got = reader.get(customer=customer)
+            mine = [r[2] for r in made if r[0] == customer]
+            assert (got["total"], got["n"]) == (sum(mine), len(mine))
