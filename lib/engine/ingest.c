@@ -115,6 +115,7 @@ static feat_status choose_columns(ingest *g, feat_error *err) {
         if ((int)i == arrival && feat_arrow_in_find(g->in, field->name) < 0) {
             g->unique.arrived = true;
             g->unique.arrival = i;
+            g->arrival = g->options.known_at ? g->options.known_at : feat_clock_now();
         } else if (!field->default_value.type) take(g, i, !field->not_null);
         else if (feat_arrow_in_find(g->in, field->name) >= 0) take(g, i, false);
     }
@@ -310,7 +311,6 @@ feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct Arro
                               const feat_write_options *opt, size_t part_rows, feat_commit *done, feat_error *err) {
     ingest g = {.table = table, .options = FEAT_WRITE_OPTIONS_INIT, .part_rows = part_rows, .part_room = part_room()};
     if (opt) g.options = *opt;
-    g.arrival = g.options.known_at ? g.options.known_at : feat_clock_now();
     g.unique = (feat_unique){.table = table, .mode = g.options.mode, .on_conflict = g.options.on_conflict};
     bool repeated = false;
     feat_status status = check_options(table, &g.options, err);
