@@ -51,11 +51,11 @@ typedef struct feat_derived {
 /** Brings the table of derivation `name` up to date with the table that it reads, in one commit.
  *
  *  Only rows of the source are read that came since the last call. All of them are, and what they give takes the place
- *  of the table's rows, when the definition has changed since, rows of the source went or changed (each row of the
- * table may have come from several), the version that was read last has been removed by a vacuum, something else has
- * written the table (a restore), or `opt` says so. Either way the table is afterwards what the definition makes of the
- * rows of the source, in whatever portions they came. A call with nothing to do makes no version; one that was
- * interrupted has changed nothing and is made again. How far the table has come is stored with the commit.
+ * of the table's rows, when the definition has changed since, rows of the source went or changed (a row of the table
+ * may have come from several), something else has written the table (a restore), or `opt` says so. Either way the table
+ * is afterwards what the definition makes of the rows of the source, in whatever portions they came, but for rows that
+ *  were skipped. A call with nothing to do makes no version; one that was interrupted has changed nothing and is made
+ *  again. How far the table has come is stored with the commit, and a vacuum keeps that version of the source.
  *
  *  Two rows with one UNIQUE key of the table count once when they are equal, and are FEAT_CONSTRAINT when they differ:
  * a result cannot depend on which came first. Memory is taken for some rows at a time, and for the places (not the

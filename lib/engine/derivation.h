@@ -41,6 +41,8 @@ void feat_derived_rows_count(const feat_derived_rows *rows, feat_derived *done);
 /* The lock must be held. */
 feat_status feat_derive_run(feat_db *db, feat_catalog *catalog, const char *name, const feat_derive_options *opt,
                             feat_derived *done, feat_error *err);
+/* The version of the source that the newest definition has read last; 0: none. */
+feat_status feat_derivation_position(feat_db *db, const feat_derivation *derivation, uint64_t *source, feat_error *err);
 /* The commits of the table that derivations have made. */
 feat_status feat_derivations_stream(feat_db *db, feat_catalog *catalog, const char *name, struct ArrowArrayStream *out,
                                     feat_error *err);

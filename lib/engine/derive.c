@@ -174,14 +174,9 @@ static feat_status check_first(const run *r, feat_error *err) {
                      r->d->table->name);
 }
 
-/* What came since `from`; all of it when that version is gone, or rows of it are. */
+/* What came since `from`; all of it when rows of then are gone. */
 static feat_status find_changes(run *r, feat_error *err) {
-    feat_status status = feat_table_open(r->db, r->d->source, r->from, &r->older, err);
-    if (status == FEAT_NOT_FOUND) { /* a vacuum has removed it */
-        r->whole = true;
-        return FEAT_OK;
-    }
-    FEAT_TRY(status);
+    FEAT_TRY(feat_table_open(r->db, r->d->source, r->from, &r->older, err));
     FEAT_TRY(feat_changes_find(r->older, r->newer, r->d->source, &r->changes, err));
     for (size_t i = 0; i < r->changes.n_removed && !r->whole; i++) r->whole = r->changes.after[i] != FEAT_CHANGE_EQUAL;
     return FEAT_OK;
@@ -230,6 +225,16 @@ static feat_status describe_version(feat_db *db, uint64_t version, feat_derived 
     if (version > 0) FEAT_TRY(feat_version_read(db, version, &info, err));
     done->version = version;
     done->known_time = info.known_time;
+    return FEAT_OK;
+}
+
+feat_status feat_derivation_position(feat_db *db, const feat_derivation *d, uint64_t *source, feat_error *err) {
+    char application[600];
+    bool found;
+    uint64_t version, made;
+    application_name(d->name, d->version, &d->fingerprint, application);
+    FEAT_TRY(feat_application_find(db, d->table->table_id, application, &found, &version, &made, err));
+    *source = found ? version : 0;
     return FEAT_OK;
 }
 

@@ -2,7 +2,7 @@
 #include "base/alloc.h"
 #include "base/bitmap.h"
 #include "base/clock.h"
-#include "engine/catalog.h"
+#include "engine/derivation.h"
 #include "engine/serving.h"
 #include "plan/layer.h"
 
@@ -90,6 +90,22 @@ static feat_status need_layers(needed *list, feat_db *db, feat_catalog *catalog,
     return FEAT_OK;
 }
 
+/* ---- Derivations: a run reads what came since the version that was read last. ---- */
+
+static feat_status need_sources(needed *list, feat_db *db, feat_catalog *catalog, feat_error *err) {
+    for (uint32_t i = 0; i < catalog->n; i++) {
+        const feat_def *def = &catalog->entries[i].def;
+        const feat_derivation *derivation;
+        uint64_t version;
+        if (def->kind != FEAT_DEF_DERIVATION || feat_catalog_find(catalog, FEAT_DEF_DERIVATION, def->name) != i)
+            continue;
+        FEAT_TRY(feat_entry_derivation(catalog, i, &derivation, err));
+        FEAT_TRY(feat_derivation_position(db, derivation, &version, err));
+        if (version > 0) FEAT_TRY(need(list, version, err));
+    }
+    return FEAT_OK;
+}
+
 /* ---- All of it. ---- */
 
 static feat_status drop_expired_pins(feat_db *db, feat_arena *arena, feat_error *err) {
@@ -123,6 +139,7 @@ feat_status feat_vacuum_run(feat_db *db, feat_catalog *catalog, uint64_t keep_ve
     if (status == FEAT_OK) status = need_names(&list, db, &arena, err);
     if (status == FEAT_OK) status = need_applied(&list, db, &arena, err);
     if (status == FEAT_OK) status = need_layers(&list, db, catalog, newest, err);
+    if (status == FEAT_OK) status = need_sources(&list, db, catalog, err);
     if (status == FEAT_OK) status = feat_retain(db, oldest, list.versions, list.n, dry_run, done, err);
     if (status == FEAT_OK && !dry_run) status = drop_expired_pins(db, &arena, err);
     feat_free(list.versions);
