@@ -298,13 +298,18 @@ static const feat_field lineage_fields[] = {
     {"rows_added", FEAT_TYPE_BIGINT, 7, true},     {"rows_removed", FEAT_TYPE_BIGINT, 8, true},
 };
 
-/* The definition that made a commit: of those that fill the table the one whose last commit is the next. One whose turn
- * is over never runs again: a version of a derivation is replaced for good. */
-static feat_status made_by(feat_db *db, feat_catalog *c, uint32_t table_id, uint64_t version, uint32_t *entry,
-                           feat_error *err) {
+/* A definition that has filled the table, and the version of the last commit that it made, or looked at. */
+typedef struct turn {
+    uint32_t entry;
+    uint64_t last;
+} turn;
+
+static feat_status list_turns(feat_db *db, feat_catalog *c, uint32_t table_id, feat_arena *arena, turn **turns,
+                              size_t *n, feat_error *err) {
     char application[600];
-    uint64_t best = UINT64_MAX;
-    *entry = FEAT_NO_ENTRY;
+    *n = 0;
+    *turns = feat_arena_array(arena, c->n, sizeof **turns);
+    if (!*turns) return feat_fail_memory(err);
     for (uint32_t i = 0; i < c->n; i++) {
         const feat_def *def = &c->entries[i].def;
         uint32_t target;
@@ -315,18 +320,22 @@ static feat_status made_by(feat_db *db, feat_catalog *c, uint32_t table_id, uint
         if (target != table_id) continue;
         application_name(def->name, def->number, &def->fingerprint, application);
         FEAT_TRY(feat_application_find(db, table_id, application, &found, &sequence, &last, err));
-        if (!found || last < version || last >= best) continue;
-        best = last;
-        *entry = i;
+        if (found) (*turns)[(*n)++] = (turn){i, last};
     }
     return FEAT_OK;
 }
 
-static feat_status put_commit(feat_db *db, feat_catalog *c, const feat_version_info *info, feat_rows *rows,
-                              feat_error *err) {
+/* The definition that made a commit: the first whose turn was not over yet. A definition whose turn is over never runs
+ * again, since a version of a derivation is replaced for good. */
+static uint32_t made_by(const turn *turns, size_t n, uint64_t version) {
+    const turn *best = NULL;
+    for (size_t i = 0; i < n; i++)
+        if (turns[i].last >= version && (!best || turns[i].last < best->last)) best = &turns[i];
+    return best ? best->entry : FEAT_NO_ENTRY;
+}
+
+static void put_commit(const feat_catalog *c, const feat_version_info *info, uint32_t entry, feat_rows *rows) {
     char digest[FEAT_DIGEST_TEXT_SIZE];
-    uint32_t entry;
-    FEAT_TRY(made_by(db, c, info->table_id, info->version, &entry, err));
     feat_rows_int(rows, 0, (int64_t)info->version);
     feat_rows_int(rows, 1, info->known_time);
     feat_rows_int(rows, 2, (int64_t)info->parent);
@@ -342,7 +351,6 @@ static feat_status put_commit(feat_db *db, feat_catalog *c, const feat_version_i
     feat_rows_int(rows, 6, info->rows_added);
     feat_rows_int(rows, 7, info->rows_removed);
     feat_rows_end_row(rows);
-    return FEAT_OK;
 }
 
 feat_status feat_derivations_stream(feat_db *db, feat_catalog *catalog, const char *name, struct ArrowArrayStream *out,
@@ -350,15 +358,18 @@ feat_status feat_derivations_stream(feat_db *db, feat_catalog *catalog, const ch
     feat_arena arena;
     feat_rows *rows;
     feat_version_info *infos = NULL;
-    size_t n = 0;
+    turn *turns = NULL;
+    size_t n = 0, n_turns = 0;
     uint32_t entry, table_id;
     FEAT_TRY(find(catalog, name, &entry, err));
     FEAT_TRY(feat_entry_target(catalog, entry, &table_id, err));
     FEAT_TRY(feat_rows_new(lineage_fields, sizeof lineage_fields / sizeof *lineage_fields, &rows, err));
     feat_arena_init(&arena);
     feat_status status = feat_version_list(db, table_id, &arena, &infos, &n, err);
+    if (status == FEAT_OK) status = list_turns(db, catalog, table_id, &arena, &turns, &n_turns, err);
     for (size_t i = 0; i < n && status == FEAT_OK; i++)
-        if (infos[i].operation == FEAT_OPERATION_DERIVE) status = put_commit(db, catalog, &infos[i], rows, err);
+        if (infos[i].operation == FEAT_OPERATION_DERIVE)
+            put_commit(catalog, &infos[i], made_by(turns, n_turns, infos[i].version), rows);
     feat_arena_done(&arena);
     if (status == FEAT_OK) return feat_rows_stream(rows, out, err);
     feat_rows_free(rows);
