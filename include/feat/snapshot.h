@@ -51,14 +51,23 @@ typedef struct feat_scan_options {
     size_t n_columns;
     bool ended; /**< of a dimension: rows that end a key are given too, and the column "$ended", which says which they
                      are; else they are left out */
+    const char *where; /**< NULL, or a condition in SQL over the table's columns: only rows that it is TRUE for are
+                          given. One that is an error for a row that is looked at ends the stream with FEAT_DATA.
+                          Segments whose statistics say that no row passes are not read */
+    struct ArrowArrayStream *entities; /**< NULL, or entity keys, in the first column of the table's entity key or the
+                                            first few: only their rows are given. They are found by search, so that one
+                                            entity of a large table costs a few pages; a key with a NULL names none. The
+                                            stream is consumed: released in every case */
+    const uint64_t *limit;             /**< NULL, or the most rows that are given */
 } feat_scan_options;
 
 #define FEAT_SCAN_OPTIONS_INIT                                                                                         \
-    { sizeof(feat_scan_options), NULL, 0, false }
+    { sizeof(feat_scan_options), NULL, 0, false, NULL, NULL, NULL }
 
 /** Streams the rows of a table at the snapshot's version, in no promised order, with the columns that the table had
  * then. `out` is owned by the caller, who releases it; on failure it is untouched. Batches are read one by one as the
- * stream is pulled. */
+ * stream is pulled. Errors: FEAT_NOT_FOUND (table, column), FEAT_SYNTAX and FEAT_DEFINITION (of `where`), FEAT_SCHEMA
+ * (of `entities`), FEAT_ARGUMENT. */
 FEAT_API feat_status feat_snapshot_scan(feat_snapshot *snap, const char *table, const feat_scan_options *opt,
                                         struct ArrowArrayStream *out, feat_error *err);
 

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "feat/arrow.h"
+#include "feat/snapshot.h"
 #include "feat/training.h"
 #include "feat/write.h"
 #include "plan/plan.h"
@@ -72,6 +73,19 @@ feat_status feat_clone_table(feat_db *db, feat_catalog *catalog, const feat_sche
 feat_status feat_scan(feat_db *db, feat_catalog *catalog, const feat_schema *table, uint64_t version,
                       const char *const *columns, size_t n_columns, bool ended, struct ArrowArrayStream *out,
                       feat_error *err);
+/* What scans for entities of one table at one version have in common. */
+typedef struct feat_scan_known {
+    feat_table_version *version; /* NULL: nothing is known yet */
+    struct feat_segment_ends *ends;
+} feat_scan_known;
+void feat_scan_known_done(feat_scan_known *known);
+/* For the thread that calls it; `known` is one thread's at a time. */
+feat_status feat_scan_known_copy(const feat_scan_known *known, feat_scan_known *copy, feat_error *err);
+/* As the options say, whose size is right; opt->entities is released in every case. `known` may be NULL; what is in it,
+ * of this very `table`, is used up, and where nothing is and entities are asked for it is filled. */
+feat_status feat_scan_rows(feat_db *db, feat_catalog *catalog, const feat_schema *table, uint64_t version,
+                           const feat_scan_options *opt, feat_scan_known *known, struct ArrowArrayStream *out,
+                           feat_error *err);
 /* The schema that a version shows of a table: that of its last commit, or the newest where that commit is the newest.
  */
 feat_status feat_table_at(feat_db *db, feat_catalog *catalog, const feat_schema *newest, uint64_t version,

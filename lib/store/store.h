@@ -219,6 +219,10 @@ typedef struct feat_bounds {
 } feat_bounds;
 feat_status feat_table_bounds(feat_table_version *tv, size_t segment_index, uint32_t column, feat_bounds *bounds,
                               feat_error *err);
+/* Rows [*first, *end) of a sorted segment that are equal to row `row` of `keys` in the first `n` columns that it is
+ * sorted by, which are `columns`; keys[i] has the type of columns[i]. Reads a few pages of each. */
+feat_status feat_table_find(feat_table_version *tv, size_t segment_index, const uint32_t *columns, size_t n,
+                            const feat_column *keys, size_t row, uint32_t *first, uint32_t *end, feat_error *err);
 /* Bitmap of deleted rows, or NULL when there are none. Borrowed until `tv` is closed. */
 feat_status feat_table_deleted(feat_table_version *tv, size_t segment_index, const uint8_t **bitmap, feat_error *err);
 /* Appends single rows, in the given order; reads only the pages that hold them. */
@@ -271,6 +275,17 @@ feat_status feat_table_writer_clear(feat_table_writer *w, int64_t *removed, feat
  */
 feat_status feat_table_writer_take(feat_table_writer *w, uint32_t table_id, uint64_t version, int64_t added,
                                    int64_t removed, feat_error *err);
+
+/* What the writer sees, segment by segment: base rows, and pending ones behind them. As feat_table_segment,
+ * feat_table_bounds, feat_table_read and feat_table_deleted; a bitmap is borrowed until the next call. */
+size_t feat_table_writer_segments(const feat_table_writer *w);
+feat_segment_info feat_table_writer_segment(const feat_table_writer *w, size_t segment_index);
+feat_status feat_table_writer_bounds(feat_table_writer *w, size_t segment_index, uint32_t column, feat_bounds *bounds,
+                                     feat_error *err);
+feat_status feat_table_writer_read(feat_table_writer *w, size_t segment_index, const uint32_t *columns, size_t n,
+                                   feat_column *out, feat_error *err);
+feat_status feat_table_writer_deleted(feat_table_writer *w, size_t segment_index, const uint8_t **bitmap,
+                                      feat_error *err);
 
 /* Hash of the unique key of a row; false when a part of it is NULL (such a row never conflicts). `key` receives the key
  * encoding. */

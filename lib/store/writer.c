@@ -428,6 +428,48 @@ feat_status feat_table_writer_probe(feat_table_writer *w, const uint64_t *hashes
     return status;
 }
 
+size_t feat_table_writer_segments(const feat_table_writer *w) { return w->manifest.n_segments; }
+
+feat_segment_info feat_table_writer_segment(const feat_table_writer *w, size_t i) {
+    const feat_segment *s = &w->manifest.segments[i];
+    return (feat_segment_info){
+        .id = s->id, .version = s->version, .rows = s->rows, .deleted = s->deleted, .sorted = s->sorted};
+}
+
+feat_status feat_table_writer_bounds(feat_table_writer *w, size_t segment, uint32_t column, feat_bounds *bounds,
+                                     feat_error *err) {
+    reading r;
+    FEAT_TRY(usable(w, err));
+    FEAT_TRY(begin_reading(w, &r, err));
+    feat_status status = feat_rows_bounds(&r.rows, segment, column, bounds, err);
+    end_reading(&r);
+    return status;
+}
+
+feat_status feat_table_writer_read(feat_table_writer *w, size_t segment, const uint32_t *columns, size_t n,
+                                   feat_column *out, feat_error *err) {
+    reading r;
+    FEAT_TRY(usable(w, err));
+    FEAT_TRY(begin_reading(w, &r, err));
+    feat_status status = feat_rows_read_segment(&r.rows, segment, columns, n, out, err);
+    end_reading(&r);
+    return status;
+}
+
+feat_status feat_table_writer_deleted(feat_table_writer *w, size_t segment, const uint8_t **bitmap, feat_error *err) {
+    feat_segment *s = &w->manifest.segments[segment];
+    FEAT_TRY(usable(w, err));
+    if (s->deleted > 0 && !s->bitmap) {
+        reading r;
+        FEAT_TRY(begin_reading(w, &r, err));
+        feat_status status = feat_segment_load_deleted(s, r.rows.env, r.rows.txn, err);
+        end_reading(&r);
+        FEAT_TRY(status);
+    }
+    *bitmap = s->bitmap;
+    return FEAT_OK;
+}
+
 /* ---- Deleting. ---- */
 
 static feat_status subtract_part(feat_table_writer *w, const feat_rows *rows, const feat_row_address *addresses,
