@@ -141,7 +141,15 @@ class At(Structure):
 
 
 class ScanOptions(Structure):
-    _fields_ = [("size", c_size_t), ("columns", POINTER(c_char_p)), ("n_columns", c_size_t), ("ended", c_bool)]
+    _fields_ = [
+        ("size", c_size_t),
+        ("columns", POINTER(c_char_p)),
+        ("n_columns", c_size_t),
+        ("ended", c_bool),
+        ("where", c_char_p),
+        ("entities", POINTER(ArrowArrayStream)),
+        ("limit", POINTER(c_uint64)),
+    ]
 
 
 class ChangesOptions(Structure):

@@ -51,6 +51,13 @@ def _count(number: Any, what: str) -> int:
     return int(number)
 
 
+def _keys(entities: Any) -> Any:
+    """Keys as data; of a dict of single values, one row."""
+    if isinstance(entities, dict) and entities and all(isinstance(v, (str, bytes)) or not hasattr(v, "__len__") for v in entities.values()):
+        return [entities]
+    return entities
+
+
 def _threads(number: int) -> int:
     if isinstance(number, bool) or not hasattr(number, "__index__") or not 0 <= int(number) <= 4096:
         raise ArgumentError(f"threads={number!r}: a whole number from 0 (one for each processor) to 4,096")
@@ -200,22 +207,48 @@ class Snapshot(Handle):
         """The rows of a table, in no promised order, with the columns that it had at this version; ``columns`` chooses and
         orders. ``ended`` adds the rows of a dimension that end a key, and the column ``$ended`` that marks them. Each read of
         the result is a fresh scan, so the snapshot must stay open until it is read."""
-        table = text(name, "table")
+        return self.scan(name, columns, ended=ended)
+
+    def scan(
+        self,
+        table: str,
+        columns: Optional[Sequence[str]] = None,
+        where: Optional[str] = None,
+        entities: Any = None,
+        limit: Optional[int] = None,
+        ended: bool = False,
+    ) -> Result:
+        """Some of the rows of a table, as ``table`` gives all of them.
+
+        ``where`` is a condition in SQL over the table's columns: rows that it is true for are given, and one that it is an
+        error for fails the read. ``entities`` are keys whose rows are given: one as a dict, as in ``{"customer": 7}``, or
+        data as in ``Store.append``, with the entity key's columns or the first of them. They are found by search, so that
+        one entity of a large table costs a few pages. ``limit``: the most rows that are given.
+        """
+        name = text(table, "table")
         names: Any = None
         if columns is not None:
             if isinstance(columns, (str, bytes)):
                 raise ArgumentError("columns must be a list of names")
             names = [text(column, "column") for column in columns]
+        condition = None if where is None else text(where, "where")
+        most = None if limit is None else _count(limit, "limit")
+        keys = None if entities is None else _keys(entities)
         self._open_pointer
 
         def scan(stream: Any) -> None:
-            opt = c.ScanOptions(size=ctypes.sizeof(c.ScanOptions), ended=bool(ended))
+            opt = c.ScanOptions(size=ctypes.sizeof(c.ScanOptions), ended=bool(ended), where=condition)
             if names is not None:
                 # An empty list has to differ from none given, so it needs an address too.
                 opt.columns = (c_char_p * max(len(names), 1))(*names)
                 opt.n_columns = len(names)
+            if most is not None:
+                opt.limit = ctypes.pointer(ctypes.c_uint64(most))
+            rows = None if keys is None else _arrow.source(keys)
+            if rows is not None:
+                opt.entities = rows.pointer
             err = c.Error()
-            c.check(c.lib.feat_snapshot_scan(self._open_pointer, table, byref(opt), stream, byref(err)), err)
+            c.check(c.lib.feat_snapshot_scan(self._open_pointer, name, byref(opt), stream, byref(err)), err)
 
         result = Result(scan)
         result._head()  # fails here, not at the first read, when the table or a column does not exist
