@@ -24,8 +24,11 @@ static feat_status write_locked(feat_db *db, const char *table, struct ArrowArra
 
 static feat_status check_arguments(feat_store *store, const char *table, struct ArrowArrayStream *rows,
                                    const feat_write_options *opt, feat_error *err) {
-    if (!store || !table || !rows || !rows->release)
-        return feat_fail(err, FEAT_ARGUMENT, "feat_write: store, table and a stream that is not released are needed");
+    bool none = opt && opt->size == sizeof *opt && opt->where;
+    if (!store || !table || (none ? rows != NULL : !rows || !rows->release))
+        return feat_fail(
+            err, FEAT_ARGUMENT,
+            "feat_write: store, table and a stream that is not released are needed; no stream with 'where'");
     if (opt && opt->size != sizeof *opt)
         return feat_fail(err, FEAT_ARGUMENT, "feat_write: the options' size is not one that this library knows");
     return feat_db_check(store->db, err);

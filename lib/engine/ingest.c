@@ -7,7 +7,10 @@
 #include "base/buffer.h"
 #include "column/arrow.h"
 #include "column/widen.h"
+#include "base/clock.h"
 #include "engine/ingest.h"
+#include "engine/remove.h"
+#include "exec/exec.h"
 #include "plan/layer.h"
 
 typedef struct ingest {
@@ -16,6 +19,7 @@ typedef struct ingest {
     feat_arrow_in *in;
     feat_table_writer *writer;
     feat_checks *checks;
+    feat_filter *filter; /* of a delete */
     feat_unique unique;
     size_t part_rows, part_room; /* most rows, and bytes, of a part */
     char *what;                  /* "table 'purchases'" */
@@ -37,6 +41,7 @@ static void ingest_done(ingest *g) {
     feat_table_writer_abort(g->writer);
     feat_arrow_in_close(g->in);
     feat_checks_free(g->checks);
+    feat_filter_free(g->filter);
     feat_unique_done(&g->unique);
     feat_batch_done(&g->pulled);
     feat_batch_done(&g->part);
@@ -51,25 +56,46 @@ static void ingest_done(ingest *g) {
     feat_free(g->items);
 }
 
+/* Those options that belong to one mode each. */
+static feat_status check_choices(const feat_schema *table, const feat_write_options *opt, feat_error *err) {
+    if (opt->where && opt->mode != FEAT_WRITE_DELETE)
+        return feat_fail(err, FEAT_ARGUMENT, "table '%s': only a delete has a condition", table->name);
+    if ((opt->start || opt->end) && opt->mode != FEAT_WRITE_OVERWRITE)
+        return feat_fail(err, FEAT_ARGUMENT, "table '%s': only an overwrite has a range of times", table->name);
+    if (opt->start && opt->end && *opt->start >= *opt->end)
+        return feat_fail(err, FEAT_ARGUMENT, "table '%s': the range of times is empty, its start is not before its end",
+                         table->name);
+    if ((int)opt->matched < FEAT_MATCHED_UPDATE || opt->matched > FEAT_MATCHED_ERROR ||
+        (int)opt->not_matched < FEAT_NOT_MATCHED_INSERT || opt->not_matched > FEAT_NOT_MATCHED_ERROR)
+        return feat_fail(err, FEAT_ARGUMENT, "table '%s': %d and %d are no choices of a merge", table->name,
+                         (int)opt->matched, (int)opt->not_matched);
+    if ((opt->matched || opt->not_matched) && opt->mode != FEAT_WRITE_MERGE)
+        return feat_fail(err, FEAT_ARGUMENT, "table '%s': only a merge has choices for rows that match or do not",
+                         table->name);
+    return FEAT_OK;
+}
+
 static feat_status check_options(const feat_schema *table, const feat_write_options *opt, feat_error *err) {
     if (feat_layer_is(table->name))
         return feat_fail(err, FEAT_ARGUMENT,
                          "table '%s' is the layer of a feature view: it holds what materialising the view has computed",
                          table->name);
-    if ((int)opt->mode < FEAT_WRITE_APPEND || opt->mode > FEAT_WRITE_OVERWRITE)
+    if ((int)opt->mode < FEAT_WRITE_APPEND || opt->mode > FEAT_WRITE_MERGE)
         return feat_fail(err, FEAT_ARGUMENT, "table '%s': %d is no mode of writing", table->name, (int)opt->mode);
     if ((int)opt->on_conflict < FEAT_CONFLICT_SKIP_IDENTICAL || opt->on_conflict > FEAT_CONFLICT_REPLACE)
         return feat_fail(err, FEAT_ARGUMENT, "table '%s': %d is no rule for conflicts", table->name,
                          (int)opt->on_conflict);
-    if (opt->mode == FEAT_WRITE_UPSERT && table->n_unique == 0)
+    FEAT_TRY(check_choices(table, opt, err));
+    if ((opt->mode == FEAT_WRITE_UPSERT || opt->mode == FEAT_WRITE_MERGE) && table->n_unique == 0)
+        return feat_fail(
+            err, FEAT_ARGUMENT,
+            "table '%s' has no UNIQUE key, which tells an upsert or a merge what to replace; append instead, or "
+            "define the table with UNIQUE (...)",
+            table->name);
+    if (opt->mode == FEAT_WRITE_DELETE && !opt->where && table->n_unique == 0)
         return feat_fail(err, FEAT_ARGUMENT,
-                         "table '%s' has no UNIQUE key, which tells an upsert what to replace; append instead, or "
+                         "table '%s' has no UNIQUE key, which tells a delete what is meant; delete by a condition, or "
                          "define the table with UNIQUE (...)",
-                         table->name);
-    if (opt->mode == FEAT_WRITE_DELETE && table->n_unique == 0)
-        return feat_fail(err, FEAT_ARGUMENT,
-                         "table '%s' has no UNIQUE key, which tells a delete what is meant; overwrite the table, or "
-                         "define it with UNIQUE (...)",
                          table->name);
     if (opt->mode == FEAT_WRITE_END && !table->dimension)
         return feat_fail(err, FEAT_ARGUMENT,
@@ -164,6 +190,8 @@ static feat_status prepare(ingest *g, feat_db *db, feat_error *err) {
     FEAT_TRY(feat_table_writer_begin(db, table, &g->writer, err));
     g->unique.writer = g->writer;
     if (g->options.mode != FEAT_WRITE_OVERWRITE) return FEAT_OK;
+    feat_time_range range = {g->options.start, g->options.end};
+    if (range.start || range.end) return feat_remove_range(g->writer, table, &range, &g->rows_cleared, err);
     return feat_table_writer_clear(g->writer, &g->rows_cleared, err);
 }
 
@@ -209,10 +237,29 @@ static feat_status next_part(ingest *g, feat_error *err) {
     return FEAT_OK;
 }
 
+/* Rows that take the place of a range of times lie in it. */
+static feat_status check_range(const ingest *g, int64_t first_row, feat_error *err) {
+    feat_time_range range = {g->options.start, g->options.end};
+    const feat_schema *table = g->table;
+    if (!range.start && !range.end) return FEAT_OK;
+    for (size_t row = 0; row < g->part.length; row++) {
+        int64_t time = feat_event_time(&g->part.columns[table->time], row), number = first_row + (int64_t)row;
+        char text[FEAT_TIME_TEXT_SIZE];
+        if (feat_time_range_has(&range, time)) continue;
+        feat_format_timestamp(time, text);
+        return feat_fail_row(err, FEAT_CONSTRAINT, number,
+                             "%s, row %lld: its %s, %s, is outside of the range of times that is overwritten", g->what,
+                             (long long)number, table->fields[table->time].name, text);
+    }
+    return FEAT_OK;
+}
+
 static feat_status write_part(ingest *g, int64_t first_row, feat_error *err) {
     size_t n = g->part.length;
     if (FEAT_GROW(g->kept, g->kept_capacity, n) != 0 || FEAT_GROW(g->items, g->items_capacity, n) != 0)
         return feat_fail_memory(err);
+    FEAT_TRY(check_range(g, first_row, err));
+    g->unique.more = !g->end;
     if (g->checks) FEAT_TRY(feat_checks_run(g->checks, &g->part, first_row, err));
     if (g->table->n_unique > 0) FEAT_TRY(feat_unique_resolve(&g->unique, &g->part, first_row, g->kept, &n, err));
     for (size_t i = 0; i < n; i++) g->items[i].row = g->table->n_unique > 0 ? g->kept[i] : (uint32_t)i;
@@ -241,8 +288,16 @@ static feat_status run(ingest *g, feat_db *db, feat_error *err) {
     }
 }
 
+/* A delete by condition: there are no rows to read. */
+static feat_status run_where(ingest *g, feat_db *db, feat_error *err) {
+    FEAT_TRY(feat_filter_new(g->table, g->options.where, &g->filter, err));
+    FEAT_TRY(feat_table_writer_begin(db, g->table, &g->writer, err));
+    return feat_remove_where(g->writer, g->table, g->filter, &g->rows_cleared, err);
+}
+
 static feat_operation operation_of(feat_write_mode mode) {
     switch (mode) {
+    case FEAT_WRITE_MERGE:
     case FEAT_WRITE_UPSERT: return FEAT_OPERATION_UPSERT;
     case FEAT_WRITE_DELETE: return FEAT_OPERATION_DELETE;
     case FEAT_WRITE_END: return FEAT_OPERATION_END;
@@ -300,18 +355,24 @@ feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct Arro
                               const feat_write_options *opt, size_t part_rows, feat_commit *done, feat_error *err) {
     ingest g = {.table = table, .options = FEAT_WRITE_OPTIONS_INIT, .part_rows = part_rows, .part_room = part_room()};
     if (opt) g.options = *opt;
-    g.unique = (feat_unique){.table = table, .mode = g.options.mode, .on_conflict = g.options.on_conflict};
+    g.unique = (feat_unique){.table = table,
+                             .mode = g.options.mode,
+                             .on_conflict = g.options.on_conflict,
+                             .matched = g.options.matched,
+                             .not_matched = g.options.not_matched};
     bool repeated = false;
     feat_status status = check_options(table, &g.options, err);
     if (status == FEAT_OK) status = find_repeated(&g, db, &repeated, done, err);
     if (status == FEAT_OK && !repeated) status = check_expected(&g, db, err);
     if (status != FEAT_OK || repeated) {
-        rows->release(rows);
-        rows->release = NULL;
+        if (rows) {
+            rows->release(rows);
+            rows->release = NULL;
+        }
         return status;
     }
-    status = feat_arrow_in_open(rows, &g.in, err);
-    if (status == FEAT_OK) status = run(&g, db, err);
+    if (rows) status = feat_arrow_in_open(rows, &g.in, err);
+    if (status == FEAT_OK) status = rows ? run(&g, db, err) : run_where(&g, db, err);
     if (status == FEAT_OK) status = commit(&g, done, err);
     ingest_done(&g);
     return status;

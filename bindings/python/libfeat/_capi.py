@@ -30,7 +30,9 @@ from . import _errors, _loader
 # ---- enums -------------------------------------------------------------------------------------------------------
 
 MODE_CREATE, MODE_WRITE, MODE_READ = 0, 1, 2
-WRITE_APPEND, WRITE_UPSERT, WRITE_DELETE, WRITE_END, WRITE_OVERWRITE = 0, 1, 2, 3, 4
+WRITE_APPEND, WRITE_UPSERT, WRITE_DELETE, WRITE_END, WRITE_OVERWRITE, WRITE_MERGE = 0, 1, 2, 3, 4, 5
+MATCHED_UPDATE, MATCHED_IGNORE, MATCHED_DELETE, MATCHED_ERROR = 0, 1, 2, 3
+NOT_MATCHED_INSERT, NOT_MATCHED_IGNORE, NOT_MATCHED_ERROR = 0, 1, 2
 CONFLICT_SKIP_IDENTICAL, CONFLICT_ERROR, CONFLICT_IGNORE, CONFLICT_REPLACE = 0, 1, 2, 3
 AT_NEWEST, AT_VERSION, AT_TIME, AT_TAG = 0, 1, 2, 3
 ON_ERROR_FAIL, ON_ERROR_NULL = 0, 1
@@ -113,6 +115,11 @@ class WriteOptions(Structure):
         ("expected_version", POINTER(c_uint64)),
         ("application", c_char_p),
         ("sequence", c_uint64),
+        ("where", c_char_p),
+        ("start", POINTER(c_int64)),
+        ("end", POINTER(c_int64)),
+        ("matched", c_int),
+        ("not_matched", c_int),
     ]
 
 

@@ -23,6 +23,13 @@ _CONFLICT = {
     "ignore": c.CONFLICT_IGNORE,
     "replace": c.CONFLICT_REPLACE,
 }
+_MATCHED = {
+    "update": c.MATCHED_UPDATE,
+    "ignore": c.MATCHED_IGNORE,
+    "delete": c.MATCHED_DELETE,
+    "error": c.MATCHED_ERROR,
+}
+_NOT_MATCHED = {"insert": c.NOT_MATCHED_INSERT, "ignore": c.NOT_MATCHED_IGNORE, "error": c.NOT_MATCHED_ERROR}
 _MODE = {"w": c.MODE_CREATE, "r+": c.MODE_WRITE, "r": c.MODE_READ}
 _ON_ERROR = {"fail": c.ON_ERROR_FAIL, "null": c.ON_ERROR_NULL}
 
@@ -401,13 +408,28 @@ class Store(Handle):
         """Writes rows that replace those with their UNIQUE keys, for all times. ``data`` as in ``append``."""
         return self._write(table, data, c.WRITE_UPSERT, c.CONFLICT_SKIP_IDENTICAL, known_at, **options)
 
-    def delete(self, table: str, keys: Any, known_at: Any = None, **options: Any) -> Commit:
-        """Retracts the rows with these UNIQUE keys, for all times: as if they had never been written.
+    def merge(
+        self, table: str, data: Any, matched: str = "update", not_matched: str = "insert", known_at: Any = None, **options: Any
+    ) -> Commit:
+        """Writes rows by their UNIQUE keys. ``data`` as in ``append``.
+
+        ``matched`` says what a row does whose key is stored: ``"update"`` replaces the stored row, ``"ignore"`` leaves it,
+        ``"delete"`` retracts it, ``"error"`` refuses the write. ``not_matched`` says the same of a row whose key is not
+        stored: ``"insert"``, ``"ignore"``, ``"error"``. Two rows with one key are an error that names them.
+        """
+        options.update(matched=choice(matched, _MATCHED, "matched"), not_matched=choice(not_matched, _NOT_MATCHED, "not_matched"))
+        return self._write(table, data, c.WRITE_MERGE, c.CONFLICT_SKIP_IDENTICAL, known_at, **options)
+
+    def delete(self, table: str, keys: Any = None, known_at: Any = None, where: Optional[str] = None, **options: Any) -> Commit:
+        """Retracts rows, for all times: as if they had never been written. They are those with given UNIQUE keys, or those
+        that ``where`` is true for, a condition in SQL over the table's columns as in ``Snapshot.scan``.
 
         ``keys`` is data as in ``append`` with the columns of the table's UNIQUE key (of a dimension without one: its entity
         key and event time); other columns are passed over. A key that no row has is counted as skipped.
         """
-        return self._write(table, keys, c.WRITE_DELETE, c.CONFLICT_SKIP_IDENTICAL, known_at, **options)
+        if (keys is None) == (where is None):
+            raise ArgumentError("give keys or where")
+        return self._write(table, keys, c.WRITE_DELETE, c.CONFLICT_SKIP_IDENTICAL, known_at, where=where, **options)
 
     def end(self, table: str, keys: Any, on_conflict: str = "skip_identical", known_at: Any = None, **options: Any) -> Commit:
         """Says that keys of a dimension cease to exist from the given times on.
@@ -417,9 +439,14 @@ class Store(Handle):
         """
         return self._write(table, keys, c.WRITE_END, choice(on_conflict, _CONFLICT, "on_conflict"), known_at, **options)
 
-    def overwrite(self, table: str, data: Any, known_at: Any = None, **options: Any) -> Commit:
-        """Puts rows in the place of all that the table holds, in one commit. ``data`` as in ``append``."""
-        return self._write(table, data, c.WRITE_OVERWRITE, c.CONFLICT_SKIP_IDENTICAL, known_at, **options)
+    def overwrite(self, table: str, data: Any, known_at: Any = None, start: Any = None, end: Any = None, **options: Any) -> Commit:
+        """Puts rows in the place of all that the table holds, in one commit. ``data`` as in ``append``.
+
+        With ``start`` or ``end``, only rows with event times from ``start`` on and before ``end`` are replaced, and the
+        rows given must have such times.
+        """
+        bounds = {name: _time.instant(time, name) for name, time in (("start", start), ("end", end)) if time is not None}
+        return self._write(table, data, c.WRITE_OVERWRITE, c.CONFLICT_SKIP_IDENTICAL, known_at, **bounds, **options)
 
     def _write(
         self,
@@ -431,6 +458,11 @@ class Store(Handle):
         expected_version: Optional[int] = None,
         application: Optional[str] = None,
         sequence: Optional[int] = None,
+        where: Optional[str] = None,
+        start: Optional[int] = None,
+        end: Optional[int] = None,
+        matched: int = c.MATCHED_UPDATE,
+        not_matched: int = c.NOT_MATCHED_INSERT,
     ) -> Commit:
         name = text(table, "table")
         opt = c.WriteOptions(size=ctypes.sizeof(c.WriteOptions), mode=mode, on_conflict=on_conflict)
@@ -441,10 +473,14 @@ class Store(Handle):
             raise ArgumentError("application and sequence belong together")
         if application is not None:
             opt.application, opt.sequence = text(application, "application"), _count(sequence, "sequence")
+        opt.where = None if where is None else text(where, "where")
+        opt.start = None if start is None else ctypes.pointer(c_int64(start))
+        opt.end = None if end is None else ctypes.pointer(c_int64(end))
+        opt.matched, opt.not_matched = matched, not_matched
         handle = self._open_pointer
-        rows = _arrow.source(data)
+        rows = None if where is not None else _arrow.source(data)
         done, err = c.Commit(), c.Error()
-        c.check(c.lib.feat_write(handle, name, rows.pointer, byref(opt), byref(done), byref(err)), err)
+        c.check(c.lib.feat_write(handle, name, None if rows is None else rows.pointer, byref(opt), byref(done), byref(err)), err)
         return _commit(done)
 
     # ---- versions ----
