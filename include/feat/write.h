@@ -17,8 +17,9 @@ typedef enum feat_write_mode {
     FEAT_WRITE_END = 3,       /**< of a dimension: from these event times on there is nothing for these entity keys */
     FEAT_WRITE_OVERWRITE = 4, /**< the rows take the place of all that the table holds, or of what it holds of a range
                                    of event times */
-    FEAT_WRITE_MERGE = 5      /**< `matched` says what becomes of a row whose UNIQUE key is stored, `not_matched` of the
-                                 others;      two rows with one key are an error, also when they are equal; needs a UNIQUE key */
+    FEAT_WRITE_MERGE =
+        5 /**< `matched` says what becomes of a row whose UNIQUE key is stored, `not_matched` of the
+             others;      two rows with one key are an error, also when they are equal; needs a UNIQUE key */
 } feat_write_mode;
 
 /** What a merge does with a row whose UNIQUE key is stored. */
@@ -64,12 +65,15 @@ typedef struct feat_write_options {
     const int64_t *end;   /**< likewise, before here */
     feat_matched matched; /**< of a merge, and so is the next */
     feat_not_matched not_matched;
+    int merge_schema; /**< not 0: a column of the rows that the table does not have becomes one of the table with the
+                         same commit, nullable, of the type that fits it; rows that are stored are NULL there. Nothing
+                         else of the table changes: a column of another type is refused as ever */
 } feat_write_options;
 
 #define FEAT_WRITE_OPTIONS_INIT                                                                                        \
     {                                                                                                                  \
         sizeof(feat_write_options), FEAT_WRITE_APPEND, FEAT_CONFLICT_SKIP_IDENTICAL, 0, NULL, NULL, 0, NULL, NULL,     \
-            NULL, FEAT_MATCHED_UPDATE, FEAT_NOT_MATCHED_INSERT                                                         \
+            NULL, FEAT_MATCHED_UPDATE, FEAT_NOT_MATCHED_INSERT, 0                                                      \
     }
 
 /** What a write did. */

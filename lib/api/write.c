@@ -15,7 +15,12 @@ static feat_status write_locked(feat_db *db, const char *table, struct ArrowArra
     if (status == FEAT_OK) status = feat_ingest(db, schema, rows, opt, &commit, err);
     if (status == FEAT_OK) {
         /* The rows are durable: what goes wrong from here on makes the online state late, not the write failed. */
-        commit.online = feat_online_catch_up(db, catalog, NULL);
+        if (opt && opt->merge_schema) { /* the catalog may have changed with the commit */
+            feat_catalog_unref(catalog);
+            catalog = NULL;
+            commit.online = feat_catalog_load(db, &catalog, NULL);
+        }
+        if (catalog) commit.online = feat_online_catch_up(db, catalog, NULL);
         if (done) *done = commit;
     }
     feat_catalog_unref(catalog);

@@ -52,6 +52,11 @@ feat_status feat_script_run(feat_db *db, const char *sql, feat_error *err);
 feat_status feat_alter_table(feat_arena *arena, const feat_schema *old, const struct feat_ast_statement *s,
                              const feat_source *source, feat_schema **table, feat_error *err);
 
+/* The table with more columns, NULL in the rows that it has; of a field its name and its type are looked at.
+ * FEAT_SCHEMA when two have one name. */
+feat_status feat_alter_add_nullable(feat_arena *arena, const feat_schema *old, const feat_field *fields, size_t n,
+                                    feat_schema **table, feat_error *err);
+
 /* SHOW, DESCRIBE or EXPLAIN, as rows. */
 feat_status feat_show_run(feat_db *db, const char *sql, struct ArrowArrayStream *out, feat_error *err);
 /* The newest definitions called `name`, explained. */

@@ -8,6 +8,7 @@
 #include "column/arrow.h"
 #include "column/widen.h"
 #include "base/clock.h"
+#include "engine/evolve.h"
 #include "engine/ingest.h"
 #include "engine/remove.h"
 #include "exec/exec.h"
@@ -19,7 +20,8 @@ typedef struct ingest {
     feat_arrow_in *in;
     feat_table_writer *writer;
     feat_checks *checks;
-    feat_filter *filter; /* of a delete */
+    feat_filter *filter;      /* of a delete */
+    feat_evolution evolution; /* when the rows may bring columns */
     feat_unique unique;
     size_t part_rows, part_room; /* most rows, and bytes, of a part */
     char *what;                  /* "table 'purchases'" */
@@ -42,6 +44,7 @@ static void ingest_done(ingest *g) {
     feat_arrow_in_close(g->in);
     feat_checks_free(g->checks);
     feat_filter_free(g->filter);
+    feat_evolution_done(&g->evolution);
     feat_unique_done(&g->unique);
     feat_batch_done(&g->pulled);
     feat_batch_done(&g->part);
@@ -69,6 +72,8 @@ static feat_status check_choices(const feat_schema *table, const feat_write_opti
         (int)opt->not_matched < FEAT_NOT_MATCHED_INSERT || opt->not_matched > FEAT_NOT_MATCHED_ERROR)
         return feat_fail(err, FEAT_ARGUMENT, "table '%s': %d and %d are no choices of a merge", table->name,
                          (int)opt->matched, (int)opt->not_matched);
+    if (opt->merge_schema && (opt->mode == FEAT_WRITE_DELETE || opt->mode == FEAT_WRITE_END))
+        return feat_fail(err, FEAT_ARGUMENT, "table '%s': a delete or an end brings no columns", table->name);
     if ((opt->matched || opt->not_matched) && opt->mode != FEAT_WRITE_MERGE)
         return feat_fail(err, FEAT_ARGUMENT, "table '%s': only a merge has choices for rows that match or do not",
                          table->name);
@@ -279,6 +284,10 @@ static feat_status write_part(ingest *g, int64_t first_row, feat_error *err) {
 }
 
 static feat_status run(ingest *g, feat_db *db, feat_error *err) {
+    if (g->options.merge_schema) {
+        FEAT_TRY(feat_evolve(db, g->table, g->in, &g->evolution, err));
+        g->table = g->unique.table = g->evolution.table;
+    }
     FEAT_TRY(prepare(g, db, err));
     for (int64_t first_row = 0;;) {
         FEAT_TRY(next_part(g, err));
@@ -312,7 +321,8 @@ static feat_status commit(ingest *g, feat_commit *done, feat_error *err) {
     feat_table_writer *writer = g->writer;
     g->writer = NULL;
     feat_application application = {g->options.application, g->options.sequence};
-    feat_commit_extra extra = {.application = g->options.application ? &application : NULL};
+    feat_commit_extra extra = {.def = g->evolution.any ? &g->evolution.def : NULL,
+                               .application = g->options.application ? &application : NULL};
     FEAT_TRY(
         feat_table_writer_commit_with(writer, &extra, operation_of(g->options.mode), g->options.known_at, &info, err));
     if (done)

@@ -293,3 +293,56 @@ def test_entities_that_span_pages(tmp_path):
                     assert len(rows["who"]) == counts.get((k, name), 0)
                     assert set(zip(*rows.values())) <= {(k, name)}
                 assert len(snap.scan("t", ["n"], entities={"who": k}).to_dict()["n"]) == 2 * sizes.get(k, 0)
+
+
+# ---- Columns that come with rows ----
+
+
+def test_merge_schema(store):
+    row = {"id": 10, "who": 1, "name": "a", "at": BASE, "colour": "red", "size": 2.5}
+    with pytest.raises(libfeat.SchemaError, match="colour"):
+        store.append("t", [row])
+    done = store.append("t", [row], merge_schema=True)
+    assert (done.version, done.rows_added) == (2, 1)
+    with store.snapshot() as snap:
+        assert snap.table("t").columns == ["id", "who", "name", "at", "x", "n", "colour", "size"]
+        assert snap.scan("t", ["id", "colour", "size"], where="colour = 'red'").to_dict() == {"id": [10], "colour": ["red"], "size": [2.5]}
+        assert snap.scan("t", ["id"], where="colour IS NULL").to_arrow().num_rows == 6
+    with store.snapshot(version=1) as snap:
+        assert snap.table("t").columns == ["id", "who", "name", "at", "x", "n"]
+    # With nothing new it is a write like any other, and other ways of writing take it too.
+    store.merge("t", [{**row, "size": 3.5}], merge_schema=True)
+    store.upsert("t", [{**row, "deep": True}], merge_schema=True)
+    assert scanned(store, columns=["size", "deep"], where="id = 10") == [{"size": 2.5, "deep": True}]
+    assert store.snapshot().table("t").columns[-3:] == ["colour", "size", "deep"]
+    store.define("ALTER TABLE t ADD COLUMN later BIGINT")
+    store.append("t", [{**row, "id": 11, "later": 4}])
+
+
+def test_merge_schema_changes_nothing_else(store):
+    row = {"id": 10, "who": 1, "name": "a", "at": BASE, "colour": "red"}
+    digest = store.snapshot().digest("t")
+    for wrong, error in (
+        ({**row, "n": "many"}, libfeat.SchemaError),  # another type
+        ({**row, "id": 1}, libfeat.ConstraintError),  # another row with that key
+        ({**row, "$ended": True}, libfeat.SchemaError),
+        ({**row, "Colour": "blue"}, libfeat.SchemaError),
+    ):
+        with pytest.raises(error):
+            store.append("t", [wrong], merge_schema=True)
+        assert store.version == 1 and store.snapshot().digest("t") == digest
+        assert store.snapshot().table("t").columns == ["id", "who", "name", "at", "x", "n"]
+    with pytest.raises(libfeat.ArgumentError):
+        store.delete("t", {"id": [1]}, merge_schema=True)
+
+
+def test_merge_schema_of_a_dimension(tmp_path):
+    with libfeat.open(tmp_path / "store") as store:
+        store.define("CREATE DIMENSION d (k BIGINT, at TIMESTAMP NOT NULL, v TEXT, ENTITY KEY (k), EVENT TIME (at))")
+        store.append("d", [{"k": 1, "at": BASE, "v": "x"}])
+        store.append("d", [{"k": 2, "at": BASE, "v": "x", "w": 5}], merge_schema=True)
+        store.end("d", {"k": [1], "at": [BASE + dt.timedelta(days=1)]})
+        with store.snapshot() as snap:
+            assert snap.table("d").columns == ["k", "at", "v", "w"]
+            assert snap.table("d", ended=True).columns == ["k", "at", "v", "w", "$ended"]
+            assert snap.scan("d", ["k"], where="w = 5").to_dict() == {"k": [2]}

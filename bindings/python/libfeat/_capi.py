@@ -120,6 +120,7 @@ class WriteOptions(Structure):
         ("end", POINTER(c_int64)),
         ("matched", c_int),
         ("not_matched", c_int),
+        ("merge_schema", c_int),
     ]
 
 

@@ -400,7 +400,8 @@ class Store(Handle):
         This and every other way of writing takes ``expected_version`` (the write is a ``ConflictError`` when the table has a
         commit behind that version) and, together, ``application`` (a name) and ``sequence`` (a whole number that rises from
         call to call of that application on that table): a call with the last sequence or one below it was made before and
-        changes nothing, so that a write whose outcome is not known can be made again.
+        changes nothing, so that a write whose outcome is not known can be made again. ``merge_schema=True`` makes columns of
+        the data that the table does not have nullable columns of the table, in the same commit; nothing else of it changes.
         """
         return self._write(table, data, c.WRITE_APPEND, choice(on_conflict, _CONFLICT, "on_conflict"), known_at, **options)
 
@@ -463,6 +464,7 @@ class Store(Handle):
         end: Optional[int] = None,
         matched: int = c.MATCHED_UPDATE,
         not_matched: int = c.NOT_MATCHED_INSERT,
+        merge_schema: bool = False,
     ) -> Commit:
         name = text(table, "table")
         opt = c.WriteOptions(size=ctypes.sizeof(c.WriteOptions), mode=mode, on_conflict=on_conflict)
@@ -477,6 +479,7 @@ class Store(Handle):
         opt.start = None if start is None else ctypes.pointer(c_int64(start))
         opt.end = None if end is None else ctypes.pointer(c_int64(end))
         opt.matched, opt.not_matched = matched, not_matched
+        opt.merge_schema = 1 if merge_schema else 0
         handle = self._open_pointer
         rows = None if where is not None else _arrow.source(data)
         done, err = c.Commit(), c.Error()
