@@ -40,6 +40,7 @@ from ._errors import (
 )
 from ._loader import VERSION
 from ._types import Interval
+from .parquet import ParquetRows, read_parquet
 from .reader import STATUS, Position, Reader, Vector, Vectors
 from .result import Result, TrainingSet
 from .store import Commit, Materialized, Snapshot, Store, Vacuumed, open
@@ -74,6 +75,7 @@ __all__ = [
     "Materialized",
     "NotFoundError",
     "OutOfMemory",
+    "ParquetRows",
     "Position",
     "ReadOnlyError",
     "Reader",
@@ -90,4 +92,5 @@ __all__ = [
     "library_path",
     "library_version",
     "open",
+    "read_parquet",
 ]

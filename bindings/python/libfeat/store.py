@@ -14,6 +14,7 @@ from . import _arrow, _time
 from . import _capi as c
 from ._errors import CODES, ArgumentError
 from ._handle import Handle, choice, text
+from .parquet import read_parquet, write_parquet
 from .reader import Reader
 from .result import Result, TrainingSet
 
@@ -261,6 +262,24 @@ class Snapshot(Handle):
         result._head()  # fails here, not at the first read, when the table or a column does not exist
         return result
 
+    def to_parquet(
+        self,
+        table: str,
+        path: Union[str, "os.PathLike[str]"],
+        columns: Optional[Sequence[str]] = None,
+        where: Optional[str] = None,
+        partition_by: Optional[str] = None,
+        partition_name: str = "dt",
+        compression: str = "zstd",
+    ) -> None:
+        """Writes rows of a table to a Parquet file, or to a directory of files by day.
+
+        ``partition_by`` names a column of times: its day names the directory below ``path`` that a row is in, as in
+        ``dt=2024-05-17``; ``partition_name`` is what stands before the ``=``. The directory must be empty or not exist. The
+        column is in the files too. ``columns`` and ``where`` as in ``scan``. It needs pyarrow, and works in bounded memory.
+        """
+        write_parquet(self.scan(table, columns, where), path, partition_by, partition_name, compression)
+
     def digest(self, table: str) -> str:
         """Content digest of a table: 32 hexadecimal digits over the multiset of its rows, whatever the order of writes."""
         out, err = (ctypes.c_char * c.DIGEST_SIZE)(), c.Error()
@@ -404,6 +423,18 @@ class Store(Handle):
         the data that the table does not have nullable columns of the table, in the same commit; nothing else of it changes.
         """
         return self._write(table, data, c.WRITE_APPEND, choice(on_conflict, _CONFLICT, "on_conflict"), known_at, **options)
+
+    def append_parquet(self, table: str, source: Any, columns: Optional[Sequence[str]] = None, **options: Any) -> Commit:
+        """Appends the rows of a Parquet file, a list of files or a directory of them in one commit, in bounded memory.
+        Directories called ``name=value`` are columns where the table has such. ``columns`` chooses; ``options`` as in
+        ``append``. For other ways of writing, pass ``libfeat.read_parquet(source)`` as their data. It needs pyarrow."""
+        rows = read_parquet(source, columns, partitions=True)
+        if columns is None:
+            own = set(read_parquet(source).columns)
+            with self.snapshot() as snap:
+                has = {name.lower() for name in snap.table(table).columns}
+            rows.columns = [name for name in rows.columns if name in own or name.lower() in has]
+        return self.append(table, rows, **options)
 
     def upsert(self, table: str, data: Any, known_at: Any = None, **options: Any) -> Commit:
         """Writes rows that replace those with their UNIQUE keys, for all times. ``data`` as in ``append``."""
