@@ -129,11 +129,12 @@ feat_status feat_segment_ends_read(feat_table_version *tv, const feat_schema *ta
                                    feat_error *err) {
     size_t n = feat_table_segments(tv);
     feat_segment_ends *ends = feat_alloc_zero(1, sizeof *ends);
+    if (!ends) return feat_fail_memory(err);
+    atomic_init(&ends->references, 1);
+    feat_column_init(&ends->values, table->fields[table->key[0]].type);
     feat_row_address *rows = feat_alloc_array(2 * n, sizeof *rows);
-    feat_status status = ends && rows ? FEAT_OK : feat_fail_memory(err);
+    feat_status status = rows ? FEAT_OK : feat_fail_memory(err);
     if (status == FEAT_OK) {
-        atomic_init(&ends->references, 1);
-        feat_column_init(&ends->values, table->fields[table->key[0]].type);
         for (size_t i = 0; i < n; i++) {
             feat_segment_info info = feat_table_segment(tv, i);
             rows[2 * i] = (feat_row_address){info.id, 0};
