@@ -162,6 +162,17 @@ static size_t place_of(const feat_entities *e, const feat_column *values, size_t
     return from;
 }
 
+/* About where a key stands in a segment whose rows are spread evenly. */
+static uint32_t guess(const feat_column *keys, size_t key, const feat_column *ends, size_t segment, uint32_t rows) {
+    size_t at = 2 * segment;
+    if (!feat_type_is_integer(ends->type) || FEAT_TYPE_BASE(ends->type) == FEAT_TYPE_UBIGINT ||
+        feat_column_is_null(ends, at) || feat_column_is_null(ends, at + 1))
+        return rows / 2;
+    double low = (double)feat_column_int(ends, at), high = (double)feat_column_int(ends, at + 1);
+    double share = ((double)feat_column_int(keys, key) - low) / (high - low + 1);
+    return low <= high && share > 0 && share < 1 ? (uint32_t)((share + 0.5 / (high - low + 1)) * rows) : rows / 2;
+}
+
 /* Whether a row, whose key is in `read`, belongs to an entity. */
 static bool belongs(const feat_entities *e, const feat_batch *read, size_t row) {
     size_t from = 0, to = e->keys.length;
@@ -199,8 +210,9 @@ feat_status feat_entities_find(const feat_entities *e, const feat_segment_ends *
     if (key >= last) return FEAT_OK;
     if (last - key > info.rows / ROWS_PER_SEARCH + 1) return walk(e, tv, segment, info.rows, rows, n, capacity, err);
     for (; key < last; key++) {
-        uint32_t first, end;
-        FEAT_TRY(feat_table_find(tv, segment, e->table->key, e->n_columns, e->keys.columns, key, &first, &end, err));
+        uint32_t first, end, near = guess(&e->keys.columns[0], key, &ends->values, segment, info.rows);
+        FEAT_TRY(
+            feat_table_find(tv, segment, e->table->key, e->n_columns, e->keys.columns, key, near, &first, &end, err));
         if (*n > 0 && first <= (*rows)[*n - 1]) first = (*rows)[*n - 1] + 1; /* never, unless the order is damaged */
         if (first >= end) continue;
         if (FEAT_GROW(*rows, *capacity, *n + (end - first)) != 0) return feat_fail_memory(err);

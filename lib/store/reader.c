@@ -146,10 +146,11 @@ feat_status feat_table_bounds(feat_table_version *tv, size_t segment, uint32_t c
 }
 
 feat_status feat_table_find(feat_table_version *tv, size_t segment, const uint32_t *columns, size_t n,
-                            const feat_column *keys, size_t row, uint32_t *first, uint32_t *last, feat_error *err) {
+                            const feat_column *keys, size_t row, uint32_t near, uint32_t *first, uint32_t *last,
+                            feat_error *err) {
     feat_rows rows;
     FEAT_TRY(begin(tv, &rows, err));
-    feat_status status = feat_rows_find(&rows, segment, columns, n, keys, row, first, last, err);
+    feat_status status = feat_rows_find(&rows, segment, columns, n, keys, row, near, first, last, err);
     return end(tv, &rows, status, err);
 }
 

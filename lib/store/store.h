@@ -220,9 +220,11 @@ typedef struct feat_bounds {
 feat_status feat_table_bounds(feat_table_version *tv, size_t segment_index, uint32_t column, feat_bounds *bounds,
                               feat_error *err);
 /* Rows [*first, *end) of a sorted segment that are equal to row `row` of `keys` in the first `n` columns that it is
- * sorted by, which are `columns`; keys[i] has the type of columns[i]. Reads a few pages of each. */
+ * sorted by, which are `columns`; keys[i] has the type of columns[i]. They are looked for near row `near` first. Reads
+ * a few pages of each. */
 feat_status feat_table_find(feat_table_version *tv, size_t segment_index, const uint32_t *columns, size_t n,
-                            const feat_column *keys, size_t row, uint32_t *first, uint32_t *end, feat_error *err);
+                            const feat_column *keys, size_t row, uint32_t near, uint32_t *first, uint32_t *end,
+                            feat_error *err);
 /* Bitmap of deleted rows, or NULL when there are none. Borrowed until `tv` is closed. */
 feat_status feat_table_deleted(feat_table_version *tv, size_t segment_index, const uint8_t **bitmap, feat_error *err);
 /* Appends single rows, in the given order; reads only the pages that hold them. */
