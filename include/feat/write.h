@@ -17,9 +17,9 @@ typedef enum feat_write_mode {
     FEAT_WRITE_END = 3,       /**< of a dimension: from these event times on there is nothing for these entity keys */
     FEAT_WRITE_OVERWRITE = 4, /**< the rows take the place of all that the table holds, or of what it holds of a range
                                    of event times */
-    FEAT_WRITE_MERGE =
-        5 /**< `matched` says what becomes of a row whose UNIQUE key is stored, `not_matched` of the
-             others;      two rows with one key are an error, also when they are equal; needs a UNIQUE key */
+    FEAT_WRITE_MERGE = 5      /**< `matched` says what becomes of a row whose UNIQUE key is stored, `not_matched` of the
+                                   others; two rows with one key are an error, also when they are equal, and CHECKs are
+                                   for all rows, whatever becomes of them; needs a UNIQUE key */
 } feat_write_mode;
 
 /** What a merge does with a row whose UNIQUE key is stored. */
@@ -103,8 +103,8 @@ typedef struct feat_commit {
  * (integers into DOUBLE up to 2^53 in size, float32, utf8 / large_utf8 / utf8_view and dictionaries of them, timestamps
  * in s, ms, µs, ns, date32, date64). Naive timestamps are UTC. `opt` may be NULL; `done` may be NULL. On failure the
  * store is as it was. Errors: FEAT_SCHEMA (names the column, both types, and the row where there is one),
- * FEAT_CONSTRAINT (names the row), FEAT_CONFLICT, FEAT_NOT_FOUND, FEAT_BUSY, FEAT_READ_ONLY, FEAT_CANCELLED (the stream
- * failed), FEAT_IO. */
+ * FEAT_CONSTRAINT (names the row), FEAT_DATA (of `where`), FEAT_SYNTAX and FEAT_DEFINITION (likewise), FEAT_CONFLICT,
+ * FEAT_NOT_FOUND, FEAT_BUSY, FEAT_READ_ONLY, FEAT_CANCELLED (the stream failed), FEAT_IO. */
 FEAT_API feat_status feat_write(feat_store *store, const char *table, struct ArrowArrayStream *rows,
                                 const feat_write_options *opt, feat_commit *done, feat_error *err);
 

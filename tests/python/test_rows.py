@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import os
 import random
+import threading
 
 import pytest
 
@@ -151,7 +153,7 @@ def step(rng, store, model):
         actual()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(300 if os.environ.get("FEAT_TEST_LONG") else 4))
 def test_against_a_model(tmp_path, seed):
     rng, model = random.Random(seed), Model()
     with libfeat.open(tmp_path / "store") as store:
@@ -346,3 +348,25 @@ def test_merge_schema_of_a_dimension(tmp_path):
             assert snap.table("d").columns == ["k", "at", "v", "w"]
             assert snap.table("d", ended=True).columns == ["k", "at", "v", "w", "$ended"]
             assert snap.scan("d", ["k"], where="w = 5").to_dict() == {"k": [2]}
+
+
+def test_threads_share_a_snapshot(store):
+    store.define("CREATE TABLE other (who BIGINT, at TIMESTAMP NOT NULL, ENTITY KEY (who), EVENT TIME (at))")
+    store.append("other", [{"who": i % 10, "at": BASE} for i in range(100)])
+    wrong = []
+
+    def work(seed):
+        rng = random.Random(seed)
+        for _ in range(200):
+            table, rows = rng.choice([("t", 2), ("other", 10)])
+            found = snap.scan(table, ["who"], entities={"who": rng.randrange(3)}).to_dict()["who"]
+            if len(found) != rows:
+                wrong.append((table, found))
+
+    with store.snapshot() as snap:
+        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not wrong
