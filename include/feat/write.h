@@ -36,12 +36,13 @@ typedef struct feat_write_options {
     const uint64_t *expected_version; /**< NULL: none; else FEAT_CONFLICT when the table has a commit behind this
                                          version, so that what was decided by reading it still holds */
     const char *application;          /**< NULL: none; else the name of who writes, 1 to 1,024 bytes */
-    uint64_t sequence; /**< of this call, in the application's own count for this table, which only rises: a call with
-                          the last one or one below it was made before, and changes nothing */
+    uint64_t sequence;  /**< of this call, in the application's own count for this table, which only rises: a call with
+                           the last one or one below it was made before, and changes nothing */
+    const char *branch; /**< NULL or "main": the main line; else the name of a branch */
 } feat_write_options;
 
 #define FEAT_WRITE_OPTIONS_INIT                                                                                        \
-    { sizeof(feat_write_options), FEAT_WRITE_APPEND, FEAT_CONFLICT_SKIP_IDENTICAL, 0, NULL, NULL, 0 }
+    { sizeof(feat_write_options), FEAT_WRITE_APPEND, FEAT_CONFLICT_SKIP_IDENTICAL, 0, NULL, NULL, 0, NULL }
 
 /** What a write did. */
 typedef struct feat_commit {

@@ -97,7 +97,7 @@ static feat_status add_conjuncts(feat_prune *prune, const finding *f, source fro
     return add_conjuncts(prune, f, f->args[2 * from.index + 1], depth + 1, err);
 }
 
-feat_status feat_prune_init(feat_prune *prune, const feat_branch *branch, feat_error *err) {
+feat_status feat_prune_init(feat_prune *prune, const feat_union_branch *branch, feat_error *err) {
     *prune = (feat_prune){0};
     const feat_code *code = branch->stage.code;
     if (branch->where == FEAT_NO_NODE || code->n_outputs == 0) return FEAT_OK;
