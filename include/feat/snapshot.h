@@ -18,10 +18,11 @@ extern "C" {
 typedef struct feat_snapshot feat_snapshot;
 
 typedef enum feat_at_kind {
-    FEAT_AT_NEWEST = 0,
+    FEAT_AT_NEWEST = 0,  /**< of the main line */
     FEAT_AT_VERSION = 1, /**< `version` */
-    FEAT_AT_TIME = 2,    /**< the newest version whose known time is not above `time` */
-    FEAT_AT_TAG = 3      /**< the version that `tag` names */
+    FEAT_AT_TIME = 2,    /**< the newest version of the main line whose known time is not above `time` */
+    FEAT_AT_TAG = 3,     /**< the version that `tag` names */
+    FEAT_AT_BRANCH = 4   /**< the version that `branch` stands at; "main" is the main line, as FEAT_AT_NEWEST */
 } feat_at_kind;
 
 typedef struct feat_at {
@@ -30,10 +31,11 @@ typedef struct feat_at {
     uint64_t version;
     int64_t time; /**< µs since 1970 UTC */
     const char *tag;
+    const char *branch;
 } feat_at;
 
 #define FEAT_AT_INIT                                                                                                   \
-    { sizeof(feat_at), FEAT_AT_NEWEST, 0, 0, NULL }
+    { sizeof(feat_at), FEAT_AT_NEWEST, 0, 0, NULL, NULL }
 
 /** Opens a version; `at` NULL is the newest. Version 0 is the empty store.
  *  Errors: FEAT_NOT_FOUND (no such version or tag, or a time before the first commit). */
@@ -80,7 +82,8 @@ FEAT_API feat_status feat_snapshot_digest(feat_snapshot *snap, const char *table
                                           int64_t *rows, feat_error *err);
 
 /** Streams the commits of a table (NULL: of the whole store), oldest first: version, known_time, table, operation,
- *  rows_added, rows_removed, rows (after it), digest. */
+ *  rows_added, rows_removed, rows (after it), digest, branch ("main": the main line). A commit of several tables is a
+ * row for each. */
 FEAT_API feat_status feat_history(feat_store *store, const char *table, struct ArrowArrayStream *out, feat_error *err);
 
 /** Names a version for good. A tag never moves: the same name and version again changes nothing, another version is

@@ -55,11 +55,12 @@ typedef struct feat_write_options {
     const uint64_t *expected_version; /**< NULL: none; else FEAT_CONFLICT when the table has a commit behind this
                                          version, so that what was decided by reading it still holds */
     const char *application;          /**< NULL: none; else the name of who writes, 1 to 1,024 bytes */
-    uint64_t sequence; /**< of this call, in the application's own count for this table, which only rises: a call with
-                          the last one or one below it was made before, and changes nothing */
-    const char *where; /**< of a delete: NULL, or a condition in SQL over the table's columns; the rows that it is TRUE
-                            for are retracted, `rows` is NULL, and no UNIQUE key is needed. FEAT_DATA when it is an
-                          error for a row */
+    uint64_t sequence;  /**< of this call, in the application's own count for this table, which only rises: a call with
+                           the last one or one below it was made before, and changes nothing */
+    const char *branch; /**< NULL or "main": the main line; else the name of a branch */
+    const char *where;  /**< of a delete: NULL, or a condition in SQL over the table's columns; the rows that it is TRUE
+                             for are retracted, `rows` is NULL, and no UNIQUE key is needed. FEAT_DATA when it is an
+                           error for a row */
     const int64_t *start; /**< of an overwrite: NULL, or only rows with event times from here on are replaced (µs since
                                1970 UTC; a DATE is its first instant), and the rows given must have such */
     const int64_t *end;   /**< likewise, before here */
@@ -73,7 +74,7 @@ typedef struct feat_write_options {
 #define FEAT_WRITE_OPTIONS_INIT                                                                                        \
     {                                                                                                                  \
         sizeof(feat_write_options), FEAT_WRITE_APPEND, FEAT_CONFLICT_SKIP_IDENTICAL, 0, NULL, NULL, 0, NULL, NULL,     \
-            NULL, FEAT_MATCHED_UPDATE, FEAT_NOT_MATCHED_INSERT, 0                                                      \
+            NULL, NULL, FEAT_MATCHED_UPDATE, FEAT_NOT_MATCHED_INSERT, 0                                                \
     }
 
 /** What a write did. */

@@ -65,6 +65,10 @@ feat_status feat_explain_run(feat_db *db, const char *name, feat_buffer *out, fe
 /* ---- Writing. The lock must be held. The stream is released in every case. ---- */
 feat_status feat_ingest(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
                         const feat_write_options *opt, feat_commit *done, feat_error *err);
+/* As part of a transaction: `done` has no version and no known time, but where the call is a repeated one. A failure
+ * leaves the transaction as it was. */
+feat_status feat_ingest_in(feat_transaction *t, const feat_schema *table, struct ArrowArrayStream *rows,
+                           const feat_write_options *opt, feat_commit *done, feat_error *err);
 
 /* Puts what a table held at a version in the place of what it holds. The lock must be held. */
 feat_status feat_restore_table(feat_db *db, const feat_schema *table, uint64_t version, int64_t known_at,
@@ -102,6 +106,7 @@ feat_status feat_history_stream(feat_db *db, feat_catalog *catalog, const feat_s
 /* Names of versions, and those that are pinned. */
 feat_status feat_tags_stream(feat_db *db, struct ArrowArrayStream *out, feat_error *err);
 feat_status feat_pins_stream(feat_db *db, struct ArrowArrayStream *out, feat_error *err);
+feat_status feat_branches_stream(feat_db *db, struct ArrowArrayStream *out, feat_error *err);
 
 /* Removes the versions that nothing needs of those below both the newest `keep_versions` and what was the newest at
  * `keep_from`. The lock must be held. */

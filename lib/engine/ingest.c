@@ -15,6 +15,9 @@
 #include "plan/layer.h"
 
 typedef struct ingest {
+    feat_db *db;
+    feat_transaction *transaction;
+    uint32_t branch;
     const feat_schema *table;
     feat_write_options options;
     feat_arrow_in *in;
@@ -179,7 +182,7 @@ out:
     return status;
 }
 
-static feat_status prepare(ingest *g, feat_db *db, feat_error *err) {
+static feat_status prepare(ingest *g, feat_error *err) {
     const feat_schema *table = g->table;
     feat_buffer what;
     feat_buffer_init(&what);
@@ -192,7 +195,7 @@ static feat_status prepare(ingest *g, feat_db *db, feat_error *err) {
     FEAT_TRY(prepare_batches(g, err));
     FEAT_TRY(feat_arrow_in_bind(g->in, g->fields, g->optional, g->n_from, !names_rows(g), g->what, err));
     if (!names_rows(g)) FEAT_TRY(feat_checks_new(table, &g->checks, err));
-    FEAT_TRY(feat_table_writer_begin(db, table, &g->writer, err));
+    FEAT_TRY(feat_table_writer_begin_in(g->transaction, table, &g->writer, err));
     g->unique.writer = g->writer;
     if (g->options.mode != FEAT_WRITE_OVERWRITE) return FEAT_OK;
     feat_time_range range = {g->options.start, g->options.end};
@@ -283,12 +286,12 @@ static feat_status write_part(ingest *g, int64_t first_row, feat_error *err) {
     return FEAT_OK;
 }
 
-static feat_status run(ingest *g, feat_db *db, feat_error *err) {
+static feat_status run(ingest *g, feat_error *err) {
     if (g->options.merge_schema) {
-        FEAT_TRY(feat_evolve(db, g->table, g->in, &g->evolution, err));
+        FEAT_TRY(feat_evolve(g->db, g->table, g->in, &g->evolution, err));
         g->table = g->unique.table = g->evolution.table;
     }
-    FEAT_TRY(prepare(g, db, err));
+    FEAT_TRY(prepare(g, err));
     for (int64_t first_row = 0;;) {
         FEAT_TRY(next_part(g, err));
         if (g->part.length == 0) return FEAT_OK;
@@ -298,9 +301,9 @@ static feat_status run(ingest *g, feat_db *db, feat_error *err) {
 }
 
 /* A delete by condition: there are no rows to read. */
-static feat_status run_where(ingest *g, feat_db *db, feat_error *err) {
+static feat_status run_where(ingest *g, feat_error *err) {
     FEAT_TRY(feat_filter_new(g->table, g->options.where, &g->filter, err));
-    FEAT_TRY(feat_table_writer_begin(db, g->table, &g->writer, err));
+    FEAT_TRY(feat_table_writer_begin_in(g->transaction, g->table, &g->writer, err));
     return feat_remove_where(g->writer, g->table, g->filter, &g->rows_cleared, err);
 }
 
@@ -316,55 +319,63 @@ static feat_operation operation_of(feat_write_mode mode) {
     return FEAT_OPERATION_APPEND;
 }
 
-static feat_status commit(ingest *g, feat_commit *done, feat_error *err) {
-    feat_version_info info;
+/* Hands what was done to the transaction. */
+static feat_status finish(ingest *g, feat_commit *done, feat_error *err) {
     feat_table_writer *writer = g->writer;
-    g->writer = NULL;
     feat_application application = {g->options.application, g->options.sequence};
-    feat_commit_extra extra = {.def = g->evolution.any ? &g->evolution.def : NULL,
-                               .application = g->options.application ? &application : NULL};
-    FEAT_TRY(
-        feat_table_writer_commit_with(writer, &extra, operation_of(g->options.mode), g->options.known_at, &info, err));
-    if (done)
-        *done = (feat_commit){.version = info.version,
-                              .known_time = info.known_time,
-                              .rows_read = g->rows_read,
-                              .rows_added = g->rows_written - g->unique.rows_replaced,
-                              .rows_replaced = g->unique.rows_replaced,
-                              .rows_removed = g->unique.rows_removed + g->rows_cleared,
-                              .rows_skipped = g->unique.rows_skipped,
-                              .online = FEAT_OK};
+    g->writer = NULL;
+    FEAT_TRY(feat_table_writer_finish(writer, operation_of(g->options.mode), err));
+    if (g->evolution.any) FEAT_TRY(feat_transaction_define(g->transaction, &g->evolution.def, err));
+    if (application.name) FEAT_TRY(feat_transaction_apply(g->transaction, g->table->table_id, &application, err));
+    *done = (feat_commit){.rows_read = g->rows_read,
+                          .rows_added = g->rows_written - g->unique.rows_replaced,
+                          .rows_replaced = g->unique.rows_replaced,
+                          .rows_removed = g->unique.rows_removed + g->rows_cleared,
+                          .rows_skipped = g->unique.rows_skipped,
+                          .online = FEAT_OK};
     return FEAT_OK;
 }
 
 /* Whether the call was made before; if so, `done` says when. */
-static feat_status find_repeated(const ingest *g, feat_db *db, bool *repeated, feat_commit *done, feat_error *err) {
+static feat_status find_repeated(const ingest *g, bool *repeated, feat_commit *done, feat_error *err) {
     uint64_t sequence, version;
-    feat_version_info info = {0};
+    feat_commit_info info = {0};
     *repeated = false;
     if (!g->options.application) return FEAT_OK;
-    FEAT_TRY(feat_application_find(db, g->table->table_id, g->options.application, repeated, &sequence, &version, err));
+    FEAT_TRY(feat_application_find(g->db, g->branch, g->table->table_id, g->options.application, repeated, &sequence,
+                                   &version, err));
     *repeated = *repeated && g->options.sequence <= sequence;
     if (!*repeated) return FEAT_OK;
-    if (version > 0) FEAT_TRY(feat_version_read(db, version, &info, err));
-    if (done) *done = (feat_commit){.version = version, .known_time = info.known_time, .repeated = 1};
+    if (version > 0) FEAT_TRY(feat_version_read(g->db, version, &info, err));
+    *done = (feat_commit){.version = version, .known_time = info.known_time, .repeated = 1};
     return FEAT_OK;
 }
 
-static feat_status check_expected(const ingest *g, feat_db *db, feat_error *err) {
+static feat_status check_expected(const ingest *g, feat_error *err) {
     uint64_t last;
     if (!g->options.expected_version) return FEAT_OK;
-    FEAT_TRY(feat_version_of_table(db, g->table->table_id, &last, err));
+    FEAT_TRY(feat_version_of_table(g->db, g->table->table_id, feat_transaction_parent(g->transaction), &last, err));
     if (last <= *g->options.expected_version) return FEAT_OK;
     return feat_fail(err, FEAT_CONFLICT,
                      "table '%s' was changed by version %llu, behind the expected %llu; read it again and decide anew",
                      g->table->name, (unsigned long long)last, (unsigned long long)*g->options.expected_version);
 }
 
-feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
-                              const feat_write_options *opt, size_t part_rows, feat_commit *done, feat_error *err) {
-    ingest g = {.table = table, .options = FEAT_WRITE_OPTIONS_INIT, .part_rows = part_rows, .part_room = part_room()};
-    if (opt) g.options = *opt;
+static feat_status write_rows(ingest *g, struct ArrowArrayStream *rows, feat_commit *done, feat_error *err) {
+    if (rows) FEAT_TRY(feat_arrow_in_open(rows, &g->in, err));
+    FEAT_TRY(rows ? run(g, err) : run_where(g, err));
+    return finish(g, done, err);
+}
+
+static feat_status ingest_in(feat_transaction *t, const feat_schema *table, struct ArrowArrayStream *rows,
+                             const feat_write_options *opt, size_t part_rows, feat_commit *done, feat_error *err) {
+    ingest g = {.db = feat_transaction_db(t),
+                .transaction = t,
+                .branch = feat_transaction_branch(t),
+                .table = table,
+                .options = *opt,
+                .part_rows = part_rows,
+                .part_room = part_room()};
     g.unique = (feat_unique){.table = table,
                              .mode = g.options.mode,
                              .on_conflict = g.options.on_conflict,
@@ -372,8 +383,12 @@ feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct Arro
                              .not_matched = g.options.not_matched};
     bool repeated = false;
     feat_status status = check_options(table, &g.options, err);
-    if (status == FEAT_OK) status = find_repeated(&g, db, &repeated, done, err);
-    if (status == FEAT_OK && !repeated) status = check_expected(&g, db, err);
+    if (status == FEAT_OK && feat_transaction_defines(t, table->table_id))
+        status = feat_fail(err, FEAT_CONFLICT,
+                           "an earlier write of this transaction gave table '%s' new columns: commit, then write to it",
+                           table->name);
+    if (status == FEAT_OK) status = find_repeated(&g, &repeated, done, err);
+    if (status == FEAT_OK && !repeated) status = check_expected(&g, err);
     if (status != FEAT_OK || repeated) {
         if (rows) {
             rows->release(rows);
@@ -381,11 +396,47 @@ feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct Arro
         }
         return status;
     }
-    if (rows) status = feat_arrow_in_open(rows, &g.in, err);
-    if (status == FEAT_OK) status = rows ? run(&g, db, err) : run_where(&g, db, err);
-    if (status == FEAT_OK) status = commit(&g, done, err);
+    status = write_rows(&g, rows, done, err);
     ingest_done(&g);
     return status;
+}
+
+feat_status feat_ingest_in(feat_transaction *t, const feat_schema *table, struct ArrowArrayStream *rows,
+                           const feat_write_options *opt, feat_commit *done, feat_error *err) {
+    return ingest_in(t, table, rows, opt, FEAT_INGEST_PART_ROWS, done, err);
+}
+
+/* A transaction of this one write. */
+static feat_status ingest_alone(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
+                                const feat_write_options *opt, size_t part_rows, feat_commit *done, feat_error *err) {
+    uint32_t branch;
+    feat_transaction *t = NULL;
+    feat_commit_info info;
+    feat_status status = feat_branch_find(db, opt->branch, &branch, err);
+    if (status == FEAT_OK) status = feat_transaction_begin(db, branch, opt->known_at, &t, err);
+    if (status != FEAT_OK && rows) {
+        rows->release(rows);
+        rows->release = NULL;
+    }
+    if (status == FEAT_OK) status = ingest_in(t, table, rows, opt, part_rows, done, err);
+    if (status != FEAT_OK || done->repeated) {
+        feat_transaction_abort(t);
+        return status;
+    }
+    FEAT_TRY(feat_transaction_commit(t, &info, err));
+    done->version = info.version;
+    done->known_time = info.known_time;
+    return FEAT_OK;
+}
+
+feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
+                              const feat_write_options *opt, size_t part_rows, feat_commit *done, feat_error *err) {
+    feat_write_options options = FEAT_WRITE_OPTIONS_INIT;
+    feat_commit commit = {0};
+    if (opt) options = *opt;
+    FEAT_TRY(ingest_alone(db, table, rows, &options, part_rows, &commit, err));
+    if (done) *done = commit;
+    return FEAT_OK;
 }
 
 feat_status feat_ingest(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,

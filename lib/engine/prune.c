@@ -112,7 +112,7 @@ feat_status feat_prune_init_code(feat_prune *prune, const feat_code *code, feat_
     return status;
 }
 
-feat_status feat_prune_init(feat_prune *prune, const feat_branch *branch, feat_error *err) {
+feat_status feat_prune_init(feat_prune *prune, const feat_union_branch *branch, feat_error *err) {
     *prune = (feat_prune){0};
     return branch->where == FEAT_NO_NODE ? FEAT_OK : feat_prune_init_code(prune, branch->stage.code, err);
 }

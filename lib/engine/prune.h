@@ -11,7 +11,7 @@ typedef struct feat_prune {
     size_t n, capacity;
 } feat_prune;
 
-feat_status feat_prune_init(feat_prune *prune, const feat_branch *branch, feat_error *err);
+feat_status feat_prune_init(feat_prune *prune, const feat_union_branch *branch, feat_error *err);
 /* The same of code whose first output is the condition. */
 feat_status feat_prune_init_code(feat_prune *prune, const feat_code *code, feat_error *err);
 void feat_prune_done(feat_prune *prune);

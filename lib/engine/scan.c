@@ -369,11 +369,15 @@ static const feat_field history_fields[] = {
     {"table", FEAT_TYPE_TEXT, 3, true},        {"operation", FEAT_TYPE_TEXT, 4, true},
     {"rows_added", FEAT_TYPE_BIGINT, 5, true}, {"rows_removed", FEAT_TYPE_BIGINT, 6, true},
     {"rows", FEAT_TYPE_BIGINT, 7, true},       {"digest", FEAT_TYPE_TEXT, 8, true},
+    {"branch", FEAT_TYPE_TEXT, 9, true},
 };
 enum { HISTORY_COLUMNS = sizeof history_fields / sizeof *history_fields };
 
 typedef struct history {
-    feat_arena arena; /* of the commits */
+    feat_db *db;
+    feat_arena arena; /* of the commits and the names of branches */
+    uint32_t branch;  /* whose name was looked up last */
+    const char *branch_name;
     feat_catalog *catalog;
     feat_version_info *infos;
     size_t n, next;
@@ -383,6 +387,7 @@ static void history_free(void *state) {
     history *h = state;
     feat_arena_done(&h->arena);
     feat_catalog_unref(h->catalog);
+    feat_db_unref(h->db);
     feat_free(h);
 }
 
@@ -394,12 +399,15 @@ static const char *operation_name(feat_operation operation) {
     case FEAT_OPERATION_OVERWRITE: return "overwrite";
     case FEAT_OPERATION_RESTORE: return "restore";
     case FEAT_OPERATION_CLONE: return "clone";
+    case FEAT_OPERATION_SEVERAL: return "several";
+    case FEAT_OPERATION_PUBLISH: return "publish";
+    case FEAT_OPERATION_END_OF_LIST:
     case FEAT_OPERATION_APPEND: break;
     }
     return "append";
 }
 
-static int history_append(feat_column *c, const char *table, const feat_version_info *info) {
+static int history_append(feat_column *c, const char *table, const char *branch, const feat_version_info *info) {
     const char *operation = operation_name(info->operation);
     char digest[FEAT_DIGEST_TEXT_SIZE];
     feat_digest_format(&info->content, digest);
@@ -407,7 +415,8 @@ static int history_append(feat_column *c, const char *table, const feat_version_
            feat_column_append_text(&c[2], table, strlen(table)) ||
            feat_column_append_text(&c[3], operation, strlen(operation)) ||
            feat_column_append_int(&c[4], info->rows_added) || feat_column_append_int(&c[5], info->rows_removed) ||
-           feat_column_append_int(&c[6], info->rows) || feat_column_append_text(&c[7], digest, strlen(digest));
+           feat_column_append_int(&c[6], info->rows) || feat_column_append_text(&c[7], digest, strlen(digest)) ||
+           feat_column_append_text(&c[8], branch, strlen(branch));
 }
 
 static feat_status history_next(void *state, struct ArrowArray *out, feat_error *err) {
@@ -422,7 +431,12 @@ static feat_status history_next(void *state, struct ArrowArray *out, feat_error 
     for (size_t i = 0; i < HISTORY_COLUMNS; i++) feat_column_init(&columns[i], history_fields[i].type);
     for (size_t i = 0; i < rows && status == FEAT_OK; i++) {
         const feat_version_info *info = &h->infos[h->next + i];
-        if (history_append(columns, feat_catalog_table_of(h->catalog, info->table_id)->name, info))
+        if (!h->branch_name || h->branch != info->branch) {
+            h->branch = info->branch;
+            status = feat_branch_name(h->db, info->branch, &h->arena, &h->branch_name, err);
+        }
+        if (status == FEAT_OK &&
+            history_append(columns, feat_catalog_table_of(h->catalog, info->table_id)->name, h->branch_name, info))
             status = feat_fail_memory(err);
     }
     if (status == FEAT_OK) status = feat_scan_batch(columns, HISTORY_COLUMNS, rows, out, err);
@@ -436,9 +450,10 @@ feat_status feat_history_stream(feat_db *db, feat_catalog *catalog, const feat_s
     history *h = feat_alloc_zero(1, sizeof *h);
     if (!h) return feat_fail_memory(err);
     feat_arena_init(&h->arena);
+    h->db = feat_db_ref(db);
     h->catalog = feat_catalog_ref(catalog);
     size_t n = 0;
-    feat_status status = feat_version_list(db, table ? table->table_id : 0, &h->arena, &h->infos, &n, err);
+    feat_status status = feat_version_list_all(db, table ? table->table_id : 0, &h->arena, &h->infos, &n, err);
     /* A table that the catalog does not know was made after the catalog was read; so was that commit and all behind it.
      */
     if (status == FEAT_OK)
