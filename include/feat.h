@@ -9,6 +9,7 @@
 #include "feat/store.h"
 #include "feat/show.h"
 #include "feat/write.h"
+#include "feat/transaction.h"
 #include "feat/snapshot.h"
 #include "feat/changes.h"
 #include "feat/derive.h"

@@ -149,7 +149,7 @@ static feat_status was_derived(const run *r, bool *derived, feat_error *err) {
     feat_version_info *infos = NULL;
     size_t n = 0;
     feat_arena_init(&arena);
-    feat_status status = feat_version_list(r->db, r->d->table->table_id, &arena, &infos, &n, err);
+    feat_status status = feat_version_list(r->db, r->to, r->d->table->table_id, &arena, &infos, &n, err);
     *derived = false;
     for (size_t i = 0; i < n && status == FEAT_OK; i++) *derived |= infos[i].operation == FEAT_OPERATION_DERIVE;
     feat_arena_done(&arena);
@@ -221,7 +221,7 @@ static feat_status write_rows(run *r, const char *application, feat_commit *comm
 }
 
 static feat_status describe_version(feat_db *db, uint64_t version, feat_derived *done, feat_error *err) {
-    feat_version_info info = {0};
+    feat_commit_info info = {0};
     if (version > 0) FEAT_TRY(feat_version_read(db, version, &info, err));
     done->version = version;
     done->known_time = info.known_time;
@@ -233,7 +233,8 @@ feat_status feat_derivation_position(feat_db *db, const feat_derivation *d, uint
     bool found;
     uint64_t version, made;
     application_name(d->name, d->version, &d->fingerprint, application);
-    FEAT_TRY(feat_application_find(db, d->table->table_id, application, &found, &version, &made, err));
+    FEAT_TRY(
+        feat_application_find(db, FEAT_BRANCH_MAIN, d->table->table_id, application, &found, &version, &made, err));
     *source = found ? version : 0;
     return FEAT_OK;
 }
@@ -245,9 +246,10 @@ static feat_status derive(run *r, feat_derived *done, feat_error *err) {
     feat_commit commit = {0};
     FEAT_TRY(feat_version_newest(r->db, &r->to, err));
     application_name(r->d->name, r->d->version, &r->d->fingerprint, application);
-    FEAT_TRY(feat_application_find(r->db, r->d->table->table_id, application, &found, &sequence, &made, err));
-    FEAT_TRY(feat_version_of_table(r->db, r->d->source->table_id, &source_commit, err));
-    FEAT_TRY(feat_version_of_table(r->db, r->d->table->table_id, &table_commit, err));
+    FEAT_TRY(feat_application_find(r->db, FEAT_BRANCH_MAIN, r->d->table->table_id, application, &found, &sequence,
+                                   &made, err));
+    FEAT_TRY(feat_version_of_table(r->db, r->d->source->table_id, r->to, &source_commit, err));
+    FEAT_TRY(feat_version_of_table(r->db, r->d->table->table_id, r->to, &table_commit, err));
     if (!found) FEAT_TRY(check_first(r, err));
     /* Where another has written the table since, what it holds is not what was derived. */
     r->whole = !found || r->opt->rebuild || table_commit > made;
@@ -319,7 +321,7 @@ static feat_status list_turns(feat_db *db, feat_catalog *c, uint32_t table_id, f
         FEAT_TRY(feat_entry_target(c, i, &target, err));
         if (target != table_id) continue;
         application_name(def->name, def->number, &def->fingerprint, application);
-        FEAT_TRY(feat_application_find(db, table_id, application, &found, &sequence, &last, err));
+        FEAT_TRY(feat_application_find(db, FEAT_BRANCH_MAIN, table_id, application, &found, &sequence, &last, err));
         if (found) (*turns)[(*n)++] = (turn){i, last};
     }
     return FEAT_OK;
@@ -360,12 +362,14 @@ feat_status feat_derivations_stream(feat_db *db, feat_catalog *catalog, const ch
     feat_version_info *infos = NULL;
     turn *turns = NULL;
     size_t n = 0, n_turns = 0;
+    uint64_t newest;
     uint32_t entry, table_id;
     FEAT_TRY(find(catalog, name, &entry, err));
     FEAT_TRY(feat_entry_target(catalog, entry, &table_id, err));
     FEAT_TRY(feat_rows_new(lineage_fields, sizeof lineage_fields / sizeof *lineage_fields, &rows, err));
     feat_arena_init(&arena);
-    feat_status status = feat_version_list(db, table_id, &arena, &infos, &n, err);
+    feat_status status = feat_version_newest(db, &newest, err);
+    if (status == FEAT_OK) status = feat_version_list(db, newest, table_id, &arena, &infos, &n, err);
     if (status == FEAT_OK) status = list_turns(db, catalog, table_id, &arena, &turns, &n_turns, err);
     for (size_t i = 0; i < n && status == FEAT_OK; i++)
         if (infos[i].operation == FEAT_OPERATION_DERIVE)

@@ -56,6 +56,9 @@ typedef struct feat_unique {
     feat_table_writer *writer;
     feat_write_mode mode;
     feat_on_conflict on_conflict;
+    feat_matched matched; /* of a merge, and so are the next two */
+    feat_not_matched not_matched;
+    bool more; /* another part may follow the one at hand */
     feat_unique_seen *seen;
     int64_t rows_replaced, rows_removed, rows_skipped;
     bool arrived;     /* the call did not say when its rows came in: */

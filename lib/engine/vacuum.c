@@ -17,15 +17,18 @@ static feat_status need(needed *list, uint64_t version, feat_error *err) {
     return FEAT_OK;
 }
 
-/* ---- Tags and pins. ---- */
+/* ---- Tags, branches and pins. ---- */
 
 static feat_status need_names(needed *list, feat_db *db, feat_arena *arena, feat_error *err) {
     feat_tag_info *tags = NULL;
     feat_pin_info *pins = NULL;
-    size_t n_tags = 0, n_pins = 0;
+    feat_branch_info *branches = NULL;
+    size_t n_tags = 0, n_pins = 0, n_branches = 0;
     int64_t now = feat_clock_now();
     FEAT_TRY(feat_tag_list(db, arena, &tags, &n_tags, err));
     FEAT_TRY(feat_pin_list(db, arena, &pins, &n_pins, err));
+    FEAT_TRY(feat_branch_list(db, arena, &branches, &n_branches, err));
+    for (size_t i = 0; i < n_branches; i++) FEAT_TRY(need(list, branches[i].version, err));
     for (size_t i = 0; i < n_tags; i++) FEAT_TRY(need(list, tags[i].version, err));
     for (size_t i = 0; i < n_pins; i++)
         if (pins[i].expires > now) FEAT_TRY(need(list, pins[i].version, err));
@@ -120,10 +123,11 @@ static feat_status drop_expired_pins(feat_db *db, feat_arena *arena, feat_error 
 
 static feat_status oldest_of(feat_db *db, uint64_t keep_versions, int64_t keep_from, uint64_t newest, uint64_t *oldest,
                              feat_error *err) {
-    uint64_t then;
+    uint64_t then, back;
     if (keep_versions == 0) keep_versions = 1;
     FEAT_TRY(feat_version_at_time(db, keep_from, &then, err));
-    *oldest = newest > keep_versions ? newest - keep_versions + 1 : 1;
+    FEAT_TRY(feat_version_back(db, newest, keep_versions - 1, &back, err));
+    *oldest = back > 0 ? back : 1;
     if (then < *oldest) *oldest = then > 0 ? then : 1;
     return FEAT_OK;
 }

@@ -40,6 +40,7 @@ from ._errors import (
 )
 from ._loader import VERSION
 from ._types import Interval
+from .parquet import ParquetRows, read_parquet
 from .reader import STATUS, Position, Reader, Vector, Vectors
 from .result import Result, TrainingSet
 from .store import Commit, Derived, Materialized, Snapshot, Store, Vacuumed, open
@@ -75,6 +76,7 @@ __all__ = [
     "Materialized",
     "NotFoundError",
     "OutOfMemory",
+    "ParquetRows",
     "Position",
     "ReadOnlyError",
     "Reader",
@@ -91,4 +93,5 @@ __all__ = [
     "library_path",
     "library_version",
     "open",
+    "read_parquet",
 ]
