@@ -23,7 +23,8 @@ FEAT_API feat_status feat_pin(feat_store *store, const feat_at *at, int64_t expi
 /** Ends a pin before it expires. Errors: FEAT_NOT_FOUND (no such pin), FEAT_BUSY, FEAT_READ_ONLY. */
 FEAT_API feat_status feat_unpin(feat_store *store, uint64_t pin, feat_error *err);
 
-/** Streams the pins by number, those that have expired and no vacuum has dropped yet too: pin, version, expires, note. */
+/** Streams the pins by number, those that have expired and no vacuum has dropped yet too: pin, version, expires, note.
+ */
 FEAT_API feat_status feat_pins(feat_store *store, struct ArrowArrayStream *out, feat_error *err);
 
 typedef struct feat_vacuum_options {
@@ -50,8 +51,9 @@ typedef struct feat_vacuumed {
 
 /** Removes the versions that no rule of `opt` (may be NULL) keeps and nothing needs, and the data that is in no other
  *  version. The newest version, tagged ones, pinned ones, those that materialisations have read and what deployed
- *  services have applied always stay. Opening a removed version is FEAT_NOT_FOUND, also where a snapshot of it was
- * open; its commit stays in the history. Removed space is used again by later writes; files do not shrink.
+ *  services have applied and derivations have read last always stay. Opening a removed version is FEAT_NOT_FOUND, also
+ * where a snapshot of it was open; its commit stays in the history. Removed space is used again by later writes; files
+ * do not shrink.
  *
  *  Writers wait meanwhile, readers do not. An interrupted vacuum is finished by the next one. `done` may be NULL.
  *  Errors: FEAT_ARGUMENT, FEAT_BUSY, FEAT_READ_ONLY; FEAT_CORRUPT, when nothing is removed. */

@@ -18,10 +18,11 @@ extern "C" {
 typedef struct feat_snapshot feat_snapshot;
 
 typedef enum feat_at_kind {
-    FEAT_AT_NEWEST = 0,
+    FEAT_AT_NEWEST = 0,  /**< of the main line */
     FEAT_AT_VERSION = 1, /**< `version` */
-    FEAT_AT_TIME = 2,    /**< the newest version whose known time is not above `time` */
-    FEAT_AT_TAG = 3      /**< the version that `tag` names */
+    FEAT_AT_TIME = 2,    /**< the newest version of the main line whose known time is not above `time` */
+    FEAT_AT_TAG = 3,     /**< the version that `tag` names */
+    FEAT_AT_BRANCH = 4   /**< the version that `branch` stands at; "main" is the main line, as FEAT_AT_NEWEST */
 } feat_at_kind;
 
 typedef struct feat_at {
@@ -30,10 +31,11 @@ typedef struct feat_at {
     uint64_t version;
     int64_t time; /**< µs since 1970 UTC */
     const char *tag;
+    const char *branch;
 } feat_at;
 
 #define FEAT_AT_INIT                                                                                                   \
-    { sizeof(feat_at), FEAT_AT_NEWEST, 0, 0, NULL }
+    { sizeof(feat_at), FEAT_AT_NEWEST, 0, 0, NULL, NULL }
 
 /** Opens a version; `at` NULL is the newest. Version 0 is the empty store.
  *  Errors: FEAT_NOT_FOUND (no such version or tag, or a time before the first commit). */
@@ -51,14 +53,23 @@ typedef struct feat_scan_options {
     size_t n_columns;
     bool ended; /**< of a dimension: rows that end a key are given too, and the column "$ended", which says which they
                      are; else they are left out */
+    const char *where; /**< NULL, or a condition in SQL over the table's columns: only rows that it is TRUE for are
+                          given. One that is an error for a row that is looked at ends the stream with FEAT_DATA.
+                          Segments whose statistics say that no row passes are not read */
+    struct ArrowArrayStream *entities; /**< NULL, or entity keys, in the first column of the table's entity key or the
+                                            first few: only their rows are given. They are found by search, so that one
+                                            entity of a large table costs a few pages; a key with a NULL names none. The
+                                            stream is consumed: released in every case */
+    const uint64_t *limit;             /**< NULL, or the most rows that are given */
 } feat_scan_options;
 
 #define FEAT_SCAN_OPTIONS_INIT                                                                                         \
-    { sizeof(feat_scan_options), NULL, 0, false }
+    { sizeof(feat_scan_options), NULL, 0, false, NULL, NULL, NULL }
 
 /** Streams the rows of a table at the snapshot's version, in no promised order, with the columns that the table had
  * then. `out` is owned by the caller, who releases it; on failure it is untouched. Batches are read one by one as the
- * stream is pulled. */
+ * stream is pulled. Errors: FEAT_NOT_FOUND (table, column), FEAT_SYNTAX and FEAT_DEFINITION (of `where`), FEAT_SCHEMA
+ * (of `entities`), FEAT_ARGUMENT. */
 FEAT_API feat_status feat_snapshot_scan(feat_snapshot *snap, const char *table, const feat_scan_options *opt,
                                         struct ArrowArrayStream *out, feat_error *err);
 
@@ -71,7 +82,8 @@ FEAT_API feat_status feat_snapshot_digest(feat_snapshot *snap, const char *table
                                           int64_t *rows, feat_error *err);
 
 /** Streams the commits of a table (NULL: of the whole store), oldest first: version, known_time, table, operation,
- *  rows_added, rows_removed, rows (after it), digest. */
+ *  rows_added, rows_removed, rows (after it), digest, branch ("main": the main line). A commit of several tables is a
+ * row for each. */
 FEAT_API feat_status feat_history(feat_store *store, const char *table, struct ArrowArrayStream *out, feat_error *err);
 
 /** Names a version for good. A tag never moves: the same name and version again changes nothing, another version is

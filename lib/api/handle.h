@@ -2,6 +2,9 @@
 #ifndef FEAT_LIB_HANDLE_H
 #define FEAT_LIB_HANDLE_H
 
+#include <pthread.h>
+
+#include "engine/engine.h"
 #include "store/store.h"
 
 struct feat_store {
@@ -12,6 +15,10 @@ struct feat_store {
 struct feat_snapshot {
     feat_db *db;
     uint64_t version;
+    pthread_mutex_t mutex; /* over what follows */
+    feat_scan_known known; /* of `table`, the last one that entities were looked for in; NULL: none yet */
+    feat_catalog *catalog; /* holds `table` */
+    const feat_schema *table;
 };
 
 /* The version that a caller names; NULL: the newest. `call` stands in messages. */

@@ -24,14 +24,27 @@ feat_status feat_snapshot_open(feat_store *store, const feat_at *at, feat_snapsh
     FEAT_TRY(feat_at_resolve(store->db, "feat_snapshot_open", at, &version, err));
     feat_snapshot *s = feat_alloc_zero(1, sizeof *s);
     if (!s) return feat_fail_memory(err);
+    if (pthread_mutex_init(&s->mutex, NULL) != 0) {
+        feat_free(s);
+        return feat_fail_memory(err);
+    }
     s->db = feat_db_ref(store->db);
     s->version = version;
     *snap = s;
     return FEAT_OK;
 }
 
+static void forget(feat_snapshot *snap) {
+    feat_scan_known_done(&snap->known);
+    feat_catalog_unref(snap->catalog);
+    snap->catalog = NULL;
+    snap->table = NULL;
+}
+
 void feat_snapshot_close(feat_snapshot *snap) {
     if (!snap) return;
+    forget(snap);
+    pthread_mutex_destroy(&snap->mutex);
     feat_db_unref(snap->db);
     feat_free(snap);
 }
@@ -50,29 +63,73 @@ static feat_status load(feat_db *db, const char *name, feat_catalog **catalog, c
     return status;
 }
 
-feat_status feat_snapshot_scan(feat_snapshot *snap, const char *table, const feat_scan_options *opt,
-                               struct ArrowArrayStream *out, feat_error *err) {
-    feat_scan_options options = FEAT_SCAN_OPTIONS_INIT;
+/* What a scan for entities has found out about a table is kept for the next one. The caller's stream of keys is not
+ * read under the mutex: it may ask the same snapshot. */
+static feat_status scan_entities(feat_snapshot *snap, feat_catalog *catalog, const feat_schema *schema,
+                                 const feat_scan_options *opt, struct ArrowArrayStream *out, feat_error *err) {
+    feat_scan_known known = {0};
+    feat_status status = FEAT_OK;
+    feat_catalog *held = feat_catalog_ref(catalog);
+    pthread_mutex_lock(&snap->mutex);
+    if (snap->known.version && snap->table->table_id == schema->table_id && snap->table->revision == schema->revision) {
+        feat_catalog_unref(held);
+        held = feat_catalog_ref(snap->catalog);
+        schema = snap->table;
+        status = feat_scan_known_copy(&snap->known, &known, err);
+    }
+    pthread_mutex_unlock(&snap->mutex);
+    if (status == FEAT_OK) status = feat_scan_rows(snap->db, held, schema, snap->version, opt, &known, out, err);
+    if (known.version) {
+        pthread_mutex_lock(&snap->mutex);
+        forget(snap);
+        snap->known = known;
+        snap->catalog = feat_catalog_ref(held);
+        snap->table = schema;
+        pthread_mutex_unlock(&snap->mutex);
+    }
+    feat_catalog_unref(held);
+    return status;
+}
+
+static feat_status scan(feat_snapshot *snap, const char *table, const feat_scan_options *opt,
+                        struct ArrowArrayStream *out, feat_error *err) {
     feat_catalog *catalog = NULL;
     const feat_schema *schema = NULL;
+    FEAT_TRY(load(snap->db, table, &catalog, &schema, err));
+    feat_status status = feat_table_at(snap->db, catalog, schema, snap->version, &schema, err);
+    if (status == FEAT_OK && opt->entities) status = scan_entities(snap, catalog, schema, opt, out, err);
+    else if (status == FEAT_OK) status = feat_scan_rows(snap->db, catalog, schema, snap->version, opt, NULL, out, err);
+    feat_catalog_unref(catalog);
+    return status;
+}
+
+static feat_status check_scan(const feat_snapshot *snap, const char *table, const feat_scan_options *opt,
+                              const struct ArrowArrayStream *out, feat_error *err) {
     if (!snap || !table || !out)
         return feat_fail(err, FEAT_ARGUMENT, "feat_snapshot_scan: snap, table and out must not be NULL");
     if (opt && opt->size != sizeof *opt)
         return feat_fail(err, FEAT_ARGUMENT,
                          "feat_snapshot_scan: the options' size is not one that this library knows");
-    if (opt) options = *opt;
-    if (!options.columns && options.n_columns > 0)
+    if (opt && !opt->columns && opt->n_columns > 0)
         return feat_fail(err, FEAT_ARGUMENT, "feat_snapshot_scan: %zu columns are wanted and their names are NULL",
-                         options.n_columns);
-    feat_fpenv saved;
-    feat_fpenv_enter(&saved);
-    feat_status status = load(snap->db, table, &catalog, &schema, err);
-    if (status == FEAT_OK) status = feat_table_at(snap->db, catalog, schema, snap->version, &schema, err);
-    if (status == FEAT_OK)
-        status = feat_scan(snap->db, catalog, schema, snap->version, options.columns, options.n_columns, options.ended,
-                           out, err);
-    feat_catalog_unref(catalog);
-    feat_fpenv_leave(&saved);
+                         opt->n_columns);
+    if (opt && opt->entities && !opt->entities->release)
+        return feat_fail(err, FEAT_ARGUMENT, "feat_snapshot_scan: the stream of entities is released already");
+    return FEAT_OK;
+}
+
+feat_status feat_snapshot_scan(feat_snapshot *snap, const char *table, const feat_scan_options *opt,
+                               struct ArrowArrayStream *out, feat_error *err) {
+    feat_scan_options options = FEAT_SCAN_OPTIONS_INIT;
+    if (opt && opt->size == sizeof *opt) options = *opt;
+    feat_status status = check_scan(snap, table, opt, out, err);
+    if (status == FEAT_OK) {
+        feat_fpenv saved;
+        feat_fpenv_enter(&saved);
+        status = scan(snap, table, &options, out, err);
+        feat_fpenv_leave(&saved);
+    }
+    if (options.entities && options.entities->release) options.entities->release(options.entities);
     return status;
 }
 

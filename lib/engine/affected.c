@@ -189,7 +189,7 @@ static feat_status take_changed(const touching *g, const feat_row_address *came,
 }
 
 static feat_status touch_rows(touching *g, feat_error *err) {
-    const feat_branch *branch = &g->block->branches[g->branch];
+    const feat_union_branch *branch = &g->block->branches[g->branch];
     feat_table_version *older = NULL, *newer = NULL;
     feat_row_address *came = NULL, *went = NULL;
     size_t n_came = 0, n_went = 0;

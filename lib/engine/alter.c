@@ -15,7 +15,7 @@ typedef struct alteration {
     feat_arena *arena;
     const feat_ast_statement *s;
     const feat_source *source;
-    feat_schema *table; /* a copy with room for one more field and one more retired number */
+    feat_schema *table; /* a copy with room for new fields and one more retired number */
     feat_binder binder; /* for messages */
     feat_error *err;
 } alteration;
@@ -31,11 +31,11 @@ static feat_status copy_list(feat_arena *arena, const uint32_t *list, size_t n, 
     return FEAT_OK;
 }
 
-static feat_status copy_table(alteration *a, const feat_schema *old) {
+static feat_status copy_table(alteration *a, const feat_schema *old, size_t n_new) {
     feat_schema *t = FEAT_ARENA_NEW(a->arena, feat_schema);
     if (!t) return feat_fail_memory(a->err);
     *t = *old;
-    t->fields = feat_arena_array(a->arena, old->n_fields + 1, sizeof *t->fields);
+    t->fields = feat_arena_array(a->arena, old->n_fields + n_new, sizeof *t->fields);
     t->retired = feat_arena_array(a->arena, old->n_retired + 1, sizeof *t->retired);
     if (!t->fields || !t->retired) return feat_fail_memory(a->err);
     memcpy(t->fields, old->fields, old->n_fields * sizeof *t->fields);
@@ -267,7 +267,7 @@ feat_status feat_alter_table(feat_arena *arena, const feat_schema *old, const fe
                              const feat_source *source, feat_schema **table, feat_error *err) {
     alteration a = {.arena = arena, .s = s, .source = source, .err = err};
     a.binder = (feat_binder){.arena = arena, .source = source, .err = err};
-    FEAT_TRY(copy_table(&a, old));
+    FEAT_TRY(copy_table(&a, old, 1));
     feat_status status = FEAT_OK;
     switch (s->alter) {
     case FEAT_AST_ADD_COLUMN: status = add_column(&a); break;
@@ -277,4 +277,21 @@ feat_status feat_alter_table(feat_arena *arena, const feat_schema *old, const fe
     }
     if (status == FEAT_OK) *table = a.table;
     return status;
+}
+
+feat_status feat_alter_add_nullable(feat_arena *arena, const feat_schema *old, const feat_field *fields, size_t n,
+                                    feat_schema **table, feat_error *err) {
+    alteration a = {.arena = arena, .err = err};
+    uint32_t at;
+    FEAT_TRY(copy_table(&a, old, n));
+    for (size_t i = 0; i < n; i++) {
+        feat_field field = {.name = fields[i].name, .type = fields[i].type};
+        if (feat_schema_find(a.table, field.name) >= 0)
+            return feat_fail(err, FEAT_SCHEMA, "table '%s': two columns are called '%.*s'", old->name,
+                             feat_utf8_clip(field.name, 200), field.name);
+        FEAT_TRY(next_id(&a, &field.id));
+        insert_field(a.table, field, &at);
+    }
+    *table = a.table;
+    return FEAT_OK;
 }

@@ -13,7 +13,7 @@
 #include "sql/sql.h"
 
 const char *feat_def_kind_name(feat_def_kind kind) {
-    static const char *const names[] = {"definition", "table", "feature view", "feature service"};
+    static const char *const names[] = {"definition", "table", "feature view", "feature service", "derivation"};
     return names[kind];
 }
 
@@ -386,6 +386,7 @@ void feat_catalog_forget(feat_catalog *c) {
     for (size_t i = 0; i < c->n; i++) {
         c->entries[i].view = NULL;
         c->entries[i].service = c->entries[i].program = NULL;
+        c->entries[i].derivation = NULL;
     }
     c->scope_ready = false;
 }
@@ -400,7 +401,8 @@ static feat_status fill_scope(feat_catalog *c, feat_error *err) {
         const feat_schema *table;
         const feat_view *view;
         int failed = 0;
-        if (def->kind == FEAT_DEF_SERVICE || feat_catalog_find(c, def->kind, def->name) != i) continue;
+        if (def->kind != FEAT_DEF_TABLE && def->kind != FEAT_DEF_VIEW) continue;
+        if (feat_catalog_find(c, def->kind, def->name) != i) continue;
         if (def->kind == FEAT_DEF_TABLE) {
             FEAT_TRY(feat_entry_table(c, i, &table, err));
             failed = feat_scope_add_table(&c->scope, table);

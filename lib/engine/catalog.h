@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "engine/engine.h"
+#include "plan/derivation.h"
 
 #define FEAT_NO_ENTRY UINT32_MAX
 
@@ -24,6 +25,7 @@ typedef struct feat_entry {
     const feat_schema *table;
     const feat_view *view;
     const feat_service *service, *program;
+    const feat_derivation *derivation;
     const feat_reads *reads;
     bool notes_changed; /* by the script, of the newest version of a name */
     feat_bytes notes;
@@ -59,6 +61,12 @@ feat_status feat_catalog_unknown(const feat_catalog *catalog, feat_def_kind kind
 feat_status feat_entry_table(feat_catalog *catalog, uint32_t entry, const feat_schema **table, feat_error *err);
 feat_status feat_entry_view(feat_catalog *catalog, uint32_t entry, const feat_view **view, feat_error *err);
 feat_status feat_entry_service(feat_catalog *catalog, uint32_t entry, const feat_service **service, feat_error *err);
+feat_status feat_entry_derivation(feat_catalog *catalog, uint32_t entry, const feat_derivation **derivation,
+                                  feat_error *err);
+/* The entry of the derivation that fills a table, or FEAT_NO_ENTRY. */
+feat_status feat_catalog_derivation_into(feat_catalog *catalog, uint32_t table_id, uint32_t *entry, feat_error *err);
+/* Of a derivation, also of one that was dropped: the number of the table that it fills. */
+feat_status feat_entry_target(feat_catalog *catalog, uint32_t entry, uint32_t *table_id, feat_error *err);
 feat_status feat_entry_reads(feat_catalog *catalog, uint32_t entry, const feat_reads **reads, feat_error *err);
 feat_status feat_entry_part(feat_catalog *catalog, uint32_t entry, feat_def_part part, feat_bytes *bytes,
                             feat_error *err);

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "column/utf8.h"
+#include "engine/derivation.h"
 #include "engine/script.h"
 #include "engine/uses.h"
 #include "online/state.h"
@@ -12,6 +13,7 @@
 
 static feat_def_kind kind_of(const char *object) {
     if (strcmp(object, "feature view") == 0) return FEAT_DEF_VIEW;
+    if (strcmp(object, "derivation") == 0) return FEAT_DEF_DERIVATION;
     return strcmp(object, "feature service") == 0 ? FEAT_DEF_SERVICE : FEAT_DEF_TABLE;
 }
 
@@ -153,8 +155,8 @@ feat_status feat_script_drop(const feat_script *r, const feat_ast_statement *s) 
 
 /* ---- ALTER. ---- */
 
-static feat_status mark_column_users(const feat_script *r, uint32_t table_id, uint32_t column_id, const uint8_t *live,
-                                     uint8_t *marked) {
+static feat_status mark_column_users(const feat_script *r, uint32_t table_id, uint32_t column_id, bool rename,
+                                     const uint8_t *live, uint8_t *marked) {
     feat_catalog *c = r->catalog;
     for (uint32_t i = 0; i < c->n; i++) {
         const feat_reads *reads;
@@ -164,7 +166,11 @@ static feat_status mark_column_users(const feat_script *r, uint32_t table_id, ui
         if (!live[i] || c->entries[i].def.kind == FEAT_DEF_TABLE) continue;
         FEAT_TRY(feat_entry_reads(c, i, &reads, r->err));
         if (!contains(reads->tables, reads->n_tables, table_id)) continue;
-        if (c->entries[i].def.kind == FEAT_DEF_VIEW) {
+        if (c->entries[i].def.kind == FEAT_DEF_DERIVATION) {
+            FEAT_TRY(feat_derivation_uses(c, i, table_id, column_id, &found, r->err));
+        } else if (rename) {
+            continue; /* views and services know columns by their ids */
+        } else if (c->entries[i].def.kind == FEAT_DEF_VIEW) {
             FEAT_TRY(feat_entry_view(c, i, &view, r->err));
             FEAT_TRY(feat_stage_reads_column(&view->stage, table_id, column_id, &found, r->err));
         } else {
@@ -176,20 +182,24 @@ static feat_status mark_column_users(const feat_script *r, uint32_t table_id, ui
     return FEAT_OK;
 }
 
-/* A column that a definition uses keeps its place and its type. */
+/* A column that a definition uses keeps its place and its type; one that a derivation uses keeps its name too, which
+ * its text says. */
 static feat_status check_alter(const feat_script *r, const feat_ast_statement *s, const feat_schema *table) {
     feat_catalog *c = r->catalog;
-    if (s->alter != FEAT_AST_DROP_COLUMN && s->alter != FEAT_AST_ALTER_TYPE) return FEAT_OK;
+    if (s->alter == FEAT_AST_ADD_COLUMN) return FEAT_OK;
     int field = feat_schema_find(table, s->column.text);
     if (field < 0) return FEAT_OK; /* feat_alter_table says so */
     uint8_t *live = feat_alloc_zero(c->n, 1), *marked = feat_alloc_zero(c->n, 1);
     feat_status status = live && marked ? feat_catalog_live(c, live, r->err) : feat_fail_memory(r->err);
-    if (status == FEAT_OK) status = mark_column_users(r, table->table_id, table->fields[field].id, live, marked);
+    if (status == FEAT_OK)
+        status = mark_column_users(r, table->table_id, table->fields[field].id, s->alter == FEAT_AST_RENAME_COLUMN,
+                                   live, marked);
     if (status == FEAT_OK)
         status =
             refuse_marked(r, s, marked, live,
-                          s->alter == FEAT_AST_DROP_COLUMN
-                              ? "definitions use this column and must be dropped first"
+                          s->alter == FEAT_AST_DROP_COLUMN ? "definitions use this column and must be dropped first"
+                          : s->alter == FEAT_AST_RENAME_COLUMN
+                              ? "derivations use this column by its name; drop them first"
                               : "definitions use this column, and its type is part of their meaning; drop them first");
     feat_free(live);
     feat_free(marked);

@@ -101,6 +101,27 @@ static feat_status run(feat_checks *c, const feat_batch *rows, size_t start, siz
     return refuse(c, &c->table->fields[c->fields[output]], first_row + (int64_t)(start + worst), failed, err);
 }
 
+feat_status feat_checks_mark(feat_checks *c, const feat_batch *rows, const feat_field **broken, feat_error *err) {
+    const feat_code *code = c->stage.code;
+    uint8_t states[FEAT_LANES];
+    size_t n = rows->length;
+    for (size_t lane = 0; lane < n; lane++) broken[lane] = NULL;
+    for (size_t i = 0; i < code->n_loads; i++)
+        feat_vector_load(feat_machine_register(c->machine, code->loads[i].reg), &rows->columns[code->loads[i].index], 0,
+                         n);
+    FEAT_TRY(feat_machine_run(c->machine, n, err));
+    for (size_t i = 0; i < code->n_outputs; i++) {
+        const feat_vector *v = feat_machine_register(c->machine, code->outputs[i]);
+        feat_vector_states(v, n, states);
+        for (size_t lane = 0; lane < n; lane++) {
+            bool holds =
+                states[lane] == FEAT_STATE_NULL || (states[lane] == FEAT_STATE_VALUE && feat_vector_cell(v, lane).v.b);
+            if (!holds && !broken[lane]) broken[lane] = &c->table->fields[c->fields[i]];
+        }
+    }
+    return FEAT_OK;
+}
+
 feat_status feat_checks_run(feat_checks *c, const feat_batch *rows, int64_t first_row, feat_error *err) {
     for (size_t start = 0; start < rows->length; start += FEAT_LANES) {
         size_t n = rows->length - start < FEAT_LANES ? rows->length - start : FEAT_LANES;

@@ -29,7 +29,7 @@ struct feat_clusters {
     feat_db *db;
     uint64_t version;
     const feat_block *block;
-    const feat_branch *branch;
+    const feat_union_branch *branch;
     const feat_grouping *wanted;
     cluster_segment *segments;
     cluster_run *runs;
@@ -39,17 +39,17 @@ struct feat_clusters {
 /* ---- Blocks that can be read so. ---- */
 
 /* The field whose values a register holds as they are stored, or -1. */
-static int field_of(const feat_branch *branch, uint32_t reg) {
+static int field_of(const feat_union_branch *branch, uint32_t reg) {
     const feat_code *code = branch->stage.code;
     for (size_t i = 0; i < code->n_loads; i++)
         if (code->loads[i].reg == reg && code->loads[i].kind == FEAT_LOAD_INPUT) return (int)code->loads[i].index;
     return -1;
 }
 
-static size_t key_output(const feat_branch *branch) { return branch->where != FEAT_NO_NODE; }
+static size_t key_output(const feat_union_branch *branch) { return branch->where != FEAT_NO_NODE; }
 
 bool feat_clusters_serve(const feat_block *block) {
-    const feat_branch *branch = &block->branches[0];
+    const feat_union_branch *branch = &block->branches[0];
     const feat_schema *table = branch->table;
     if (block->n_branches != 1 || branch->stage.code->n_joins || block->n_key != 1 || table->n_key != 1) return false;
     return feat_class_of(block->key[0]) == FEAT_CLASS_I &&
@@ -240,7 +240,7 @@ static bool is_word(feat_type type) {
 }
 
 static feat_status choose_fields(feat_cluster_reader *r, feat_error *err) {
-    const feat_branch *branch = r->clusters->branch;
+    const feat_union_branch *branch = r->clusters->branch;
     const feat_schema *table = branch->table;
     const feat_block *block = r->clusters->block;
     const feat_code *code = branch->stage.code;
@@ -438,7 +438,7 @@ static void lend_zeros(feat_cluster_reader *r) {
 
 static feat_status project_rows(feat_cluster_reader *r, run_reader *run, feat_error *err) {
     size_t n = run->columns[0].length;
-    const feat_branch *branch = r->clusters->branch;
+    const feat_union_branch *branch = r->clusters->branch;
     for (size_t i = 0; i < r->n_fields; i++) r->by_field[r->fields[i]] = &run->columns[i];
     if (FEAT_GROW(r->times, r->times_capacity, n) != 0) return feat_fail_memory(err);
     for (size_t i = 0; i < n; i++) r->times[i] = feat_event_time(r->by_field[branch->table->time], i);

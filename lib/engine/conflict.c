@@ -29,6 +29,7 @@ typedef struct seen_table {
 
 struct feat_unique_seen {
     seen_table met;     /* (segment, row / 128) -> a bit for each of 128 rows: a bit a row where many are met */
+    seen_table merged;  /* of a merge: digests of the keys of earlier parts */
     seen_table ignored; /* (segment, row) -> digest of the row that was ignored in its favour, where the two differ */
 };
 
@@ -81,6 +82,7 @@ static feat_status mark_met(feat_unique *u, feat_row_address a, feat_error *err)
 void feat_unique_done(feat_unique *u) {
     if (!u->seen) return;
     feat_free(u->seen->met.entries);
+    feat_free(u->seen->merged.entries);
     feat_free(u->seen->ignored.entries);
     feat_free(u->seen);
     u->seen = NULL;
@@ -93,7 +95,10 @@ typedef enum conflict_kind {
     CONFLICT_PART,      /* two rows of the part differ */
     CONFLICT_CALL,      /* an earlier part had a different row */
     CONFLICT_DIFFERENT, /* a different row is stored */
-    CONFLICT_STORED     /* a row is stored */
+    CONFLICT_STORED,    /* a row is stored */
+    CONFLICT_MISSING,   /* none is */
+    CONFLICT_TWICE,     /* of a merge: two rows of the part have one key */
+    CONFLICT_AGAIN      /* of a merge: an earlier part had the key */
 } conflict_kind;
 
 typedef struct resolution {
@@ -105,7 +110,7 @@ typedef struct resolution {
     uint64_t *hashes; /* distinct, ascending */
     size_t *first;    /* first[i]: item where hashes[i] begins; first[n_hashes] = n_items */
     size_t n_hashes;
-    uint8_t *dropped;
+    uint8_t *dropped, *matched; /* matched: of a merge */
     feat_unique_hit *hits;
     size_t n_hits;
     feat_row_address *addresses; /* of the hits, ascending, so that each page is read once */
@@ -125,6 +130,7 @@ static void resolution_done(resolution *r) {
     feat_free(r->hashes);
     feat_free(r->first);
     feat_free(r->dropped);
+    feat_free(r->matched);
     feat_free(r->hits);
     feat_free(r->addresses);
     feat_batch_done(&r->stored);
@@ -149,10 +155,12 @@ static bool is_ended(const feat_schema *table, const feat_batch *rows, size_t ro
 }
 
 /* Of rows with one key. Two ends say the same: an older one reads as having the DEFAULT of a column that was added. */
-static bool same_row(const feat_schema *table, const feat_batch *a, size_t row_a, const feat_batch *b, size_t row_b) {
+static bool same_row(const feat_unique *u, const feat_batch *a, size_t row_a, const feat_batch *b, size_t row_b) {
+    const feat_schema *table = u->table;
     if (is_ended(table, a, row_a) && is_ended(table, b, row_b)) return true;
     for (size_t i = 0; i < a->n_columns; i++)
-        if (!feat_column_same(&a->columns[i], row_a, &b->columns[i], row_b)) return false;
+        if (!(u->arrived && i == u->arrival) && !feat_column_same(&a->columns[i], row_a, &b->columns[i], row_b))
+            return false;
     return true;
 }
 
@@ -196,7 +204,8 @@ static void drop_repeated(resolution *r) {
         while (k < n && !same_key(r->u->table, r->part, r->items[k].row, r->part, item.row)) k++;
         if (k == n) r->items[n++] = item;
         else if (r->u->mode == FEAT_WRITE_DELETE) continue; /* it names the row a second time */
-        else if (same_row(r->u->table, r->part, r->items[k].row, r->part, item.row)) drop(r, item.row);
+        else if (r->u->mode == FEAT_WRITE_MERGE) note_conflict(r, CONFLICT_TWICE, item.row, r->items[k].row);
+        else if (same_row(r->u, r->part, r->items[k].row, r->part, item.row)) drop(r, item.row);
         else note_conflict(r, CONFLICT_PART, item.row, r->items[k].row);
     }
     r->first[n_hashes] = r->n_items = n;
@@ -297,13 +306,70 @@ static feat_status replace_row(resolution *r, uint32_t row, feat_row_address add
     return FEAT_OK;
 }
 
+/* The keys of a merge come once each, also in different parts: those of a part that others follow are remembered. */
+static feat_status check_merged(resolution *r, feat_error *err) {
+    feat_unique *u = r->u;
+    if (!u->more && (!u->seen || u->seen->merged.n == 0)) return FEAT_OK;
+    if (!u->seen && !(u->seen = feat_alloc_zero(1, sizeof *u->seen))) return feat_fail_memory(err);
+    for (size_t i = 0; i < r->n_items; i++) {
+        uint64_t hash;
+        feat_buffer_clear(&r->key);
+        feat_unique_key(u->table, r->part, r->items[i].row, &r->key, &hash);
+        if (r->key.failed) return feat_fail_memory(err);
+        feat_digest digest = feat_digest_of(r->key.data, r->key.size);
+        uint64_t place;
+        uint32_t rest;
+        memcpy(&place, digest.bytes, sizeof place);
+        memcpy(&rest, digest.bytes + sizeof place, sizeof rest);
+        const seen_entry *earlier = seen_find(&u->seen->merged, place, rest);
+        if (earlier && feat_digest_equal(&earlier->value, &digest))
+            note_conflict(r, CONFLICT_AGAIN, r->items[i].row, 0);
+        else if (u->more) {
+            seen_entry *e = seen_add(&u->seen->merged, place, rest);
+            if (!e) return feat_fail_memory(err);
+            e->value = digest;
+        }
+    }
+    return FEAT_OK;
+}
+
+/* Of a merge: the stored row has the key. */
+static void match_row(resolution *r, uint32_t row, feat_row_address address, bool same) {
+    r->matched[row] = 1;
+    switch (r->u->matched) {
+    case FEAT_MATCHED_UPDATE:
+        if (same) drop(r, row);
+        else r->replaced[r->n_replaced++] = address;
+        break;
+    case FEAT_MATCHED_IGNORE: drop(r, row); break;
+    case FEAT_MATCHED_DELETE:
+        r->dropped[row] = 1;
+        r->replaced[r->n_replaced++] = address;
+        break;
+    case FEAT_MATCHED_ERROR: note_conflict(r, CONFLICT_STORED, row, 0); break;
+    }
+}
+
+/* Of a merge: the rows whose key is not stored. */
+static void settle_others(resolution *r) {
+    for (uint32_t row = 0; row < r->part->length && r->u->not_matched != FEAT_NOT_MATCHED_INSERT; row++) {
+        if (r->matched[row]) continue;
+        if (r->u->not_matched == FEAT_NOT_MATCHED_IGNORE) drop(r, row);
+        else note_conflict(r, CONFLICT_MISSING, row, 0);
+    }
+}
+
 /* Decides about the row whose key the live row at `address`, row `stored` of those read, has too. */
 static feat_status meet(resolution *r, uint32_t row, size_t stored, feat_row_address address, feat_error *err) {
     if (r->u->mode == FEAT_WRITE_DELETE) {
         r->replaced[r->n_replaced++] = address;
         return FEAT_OK;
     }
-    bool same = same_row(r->u->table, r->part, row, &r->stored, stored);
+    bool same = same_row(r->u, r->part, row, &r->stored, stored);
+    if (r->u->mode == FEAT_WRITE_MERGE) {
+        match_row(r, row, address, same);
+        return FEAT_OK;
+    }
     if (feat_table_writer_pending(r->u->writer, address)) {
         if (same) drop(r, row);
         else note_conflict(r, CONFLICT_CALL, row, 0);
@@ -378,7 +444,7 @@ static void append_value(feat_buffer *out, const feat_column *c, size_t row) {
 }
 
 /* "(a, b) = (1, 'x')" */
-static char *key_text(const feat_schema *table, const feat_batch *rows, size_t row) {
+char *feat_unique_text(const feat_schema *table, const feat_batch *rows, size_t row) {
     feat_buffer out;
     feat_buffer_init(&out);
     for (size_t i = 0; i < table->n_unique; i++) {
@@ -388,7 +454,9 @@ static char *key_text(const feat_schema *table, const feat_batch *rows, size_t r
     feat_buffer_text(&out, ") = ");
     for (size_t i = 0; i < table->n_unique; i++) {
         feat_buffer_text(&out, i == 0 ? "(" : ", ");
-        append_value(&out, &rows->columns[table->unique[i]], row);
+        const feat_column *part = &rows->columns[table->unique[i]];
+        if (feat_column_is_null(part, row)) feat_buffer_text(&out, "NULL");
+        else append_value(&out, part, row);
     }
     feat_buffer_byte(&out, ')');
     return feat_buffer_take_text(&out);
@@ -397,7 +465,7 @@ static char *key_text(const feat_schema *table, const feat_batch *rows, size_t r
 static feat_status fail_conflict(const resolution *r, int64_t first_row, feat_error *err) {
     const char *name = r->u->table->name;
     int64_t row = first_row + r->row;
-    char *key = key_text(r->u->table, r->part, r->row);
+    char *key = feat_unique_text(r->u->table, r->part, r->row);
     if (!key) return feat_fail_memory(err);
     int most = feat_utf8_clip(name, 200), shown = feat_utf8_clip(key, 500);
     feat_status status = FEAT_CONSTRAINT;
@@ -429,6 +497,24 @@ static feat_status fail_conflict(const resolution *r, int64_t first_row, feat_er
             ": a row with UNIQUE key %.*s is stored already; leave it out, or choose another rule for conflicts",
             most, name, row, shown, key);
         break;
+    case CONFLICT_MISSING:
+        feat_fail_row(err, status, row,
+                      "table '%.*s', row %" PRId64
+                      ": no row with UNIQUE key %.*s is stored; leave it out, or choose another rule for such rows",
+                      most, name, row, shown, key);
+        break;
+    case CONFLICT_TWICE:
+        feat_fail_row(err, status, row,
+                      "table '%.*s', rows %" PRId64 " and %" PRId64
+                      ": two rows of a merge with UNIQUE key %.*s; keep one of them",
+                      most, name, first_row + r->other, row, shown, key);
+        break;
+    case CONFLICT_AGAIN:
+        feat_fail_row(err, status, row,
+                      "table '%.*s', row %" PRId64
+                      ": an earlier row of the same merge has the UNIQUE key %.*s; keep one of them",
+                      most, name, row, shown, key);
+        break;
     }
     feat_free(key);
     return status;
@@ -446,10 +532,18 @@ static feat_status resolve(resolution *r, int64_t first_row, feat_error *err) {
     if (!r->items || !r->scratch || !r->hashes || !r->first || !r->dropped) return feat_fail_memory(err);
     FEAT_TRY(hash_keys(r, err));
     drop_repeated(r);
+    if (r->u->mode == FEAT_WRITE_MERGE) {
+        r->matched = feat_alloc_zero(n, 1);
+        if (!r->matched) return feat_fail_memory(err);
+        FEAT_TRY(check_merged(r, err));
+    }
     if (r->conflict == CONFLICT_NONE) FEAT_TRY(resolve_stored(r, err));
+    if (r->conflict == CONFLICT_NONE && r->matched) settle_others(r);
     if (r->conflict != CONFLICT_NONE) return fail_conflict(r, first_row, err);
     if (r->n_replaced > 0) FEAT_TRY(feat_table_writer_delete(r->u->writer, r->replaced, r->n_replaced, err));
-    if (r->u->mode == FEAT_WRITE_DELETE) {
+    if (r->u->mode == FEAT_WRITE_MERGE && r->u->matched == FEAT_MATCHED_DELETE) {
+        r->u->rows_removed += (int64_t)r->n_replaced;
+    } else if (r->u->mode == FEAT_WRITE_DELETE) {
         r->u->rows_removed += (int64_t)r->n_replaced;
         r->u->rows_skipped += (int64_t)(n - r->n_replaced);
     } else {

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "column/utf8.h"
+#include "engine/derivation.h"
 #include "engine/layer.h"
 #include "engine/script.h"
 #include "engine/uses.h"
@@ -237,6 +238,49 @@ static feat_status run_service(const feat_script *r, const feat_ast_statement *s
     return add_query(r, s, NULL, service, reads);
 }
 
+/* ---- CREATE DERIVATION. ---- */
+
+/* The rows of a table come from one derivation: what is in it can then be made again, and only that. */
+static feat_status check_owner(const feat_script *r, const feat_ast_statement *s, const feat_derivation *d) {
+    feat_catalog *c = r->catalog;
+    uint32_t owner;
+    FEAT_TRY(feat_catalog_derivation_into(c, d->table->table_id, &owner, r->err));
+    if (owner == FEAT_NO_ENTRY || feat_name_compare(c->entries[owner].def.name, d->name) == 0) return FEAT_OK;
+    return feat_script_fail(
+        r, s, FEAT_EXISTS,
+        "table '%.*s' is filled by derivation '%.*s'; a table has one derivation: drop that one, or "
+        "derive into a table of its own",
+        feat_utf8_clip(d->table->name, 100), d->table->name, feat_utf8_clip(c->entries[owner].def.name, 100),
+        c->entries[owner].def.name);
+}
+
+static feat_status run_derivation(const feat_script *r, const feat_ast_statement *s) {
+    feat_catalog *c = r->catalog;
+    feat_derivation *d = NULL;
+    const feat_scope *scope;
+    feat_buffer form, uses;
+    bool same;
+    FEAT_TRY(feat_catalog_scope(c, &scope, r->err));
+    FEAT_TRY(feat_bind_derivation(&c->arena, &r->source, s, scope, &d, r->err));
+    uint32_t old = feat_catalog_find(c, FEAT_DEF_DERIVATION, d->name);
+    FEAT_TRY(compare_old(r, s, old, FEAT_DEF_DERIVATION, &d->fingerprint, &same));
+    if (same) return s->or_replace ? note_options(r, s, old) : FEAT_OK;
+    FEAT_TRY(check_owner(r, s, d));
+    d->version = feat_catalog_last_number(c, FEAT_DEF_DERIVATION, d->name) + 1;
+    feat_def def = {.kind = FEAT_DEF_DERIVATION, .name = d->name, .number = d->version, .fingerprint = d->fingerprint};
+    feat_buffer_init(&form);
+    feat_buffer_init(&uses);
+    feat_derivation_pack(d, &form);
+    feat_derivation_pack_reads(d, &uses);
+    feat_status status = keep(&c->arena, &form, &def.parts[FEAT_DEF_FORM], r->err);
+    if (status == FEAT_OK) status = keep(&c->arena, &uses, &def.parts[FEAT_DEF_USES], r->err);
+    else feat_buffer_done(&uses);
+    FEAT_TRY(status);
+    FEAT_TRY(add(r, s, &def));
+    c->entries[c->n - 1].derivation = d;
+    return note_options(r, s, (uint32_t)c->n - 1);
+}
+
 /* ---- The script. ---- */
 
 /* Layers are the library's: nobody else makes, changes or drops one. */
@@ -254,6 +298,7 @@ static feat_status run_statement(const feat_script *r, const feat_ast_statement 
     case FEAT_AST_CREATE_DIMENSION: return run_table(r, s);
     case FEAT_AST_CREATE_VIEW: return run_view(r, s);
     case FEAT_AST_CREATE_SERVICE: return run_service(r, s);
+    case FEAT_AST_CREATE_DERIVATION: return run_derivation(r, s);
     case FEAT_AST_DROP: return feat_script_drop(r, s);
     case FEAT_AST_ALTER: return feat_script_alter(r, s);
     case FEAT_AST_COMMENT: return feat_script_comment(r, s);

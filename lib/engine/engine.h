@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "feat/arrow.h"
+#include "feat/snapshot.h"
 #include "feat/training.h"
 #include "feat/write.h"
 #include "plan/plan.h"
@@ -51,6 +52,11 @@ feat_status feat_script_run(feat_db *db, const char *sql, feat_error *err);
 feat_status feat_alter_table(feat_arena *arena, const feat_schema *old, const struct feat_ast_statement *s,
                              const feat_source *source, feat_schema **table, feat_error *err);
 
+/* The table with more columns, NULL in the rows that it has; of a field its name and its type are looked at.
+ * FEAT_SCHEMA when two have one name. */
+feat_status feat_alter_add_nullable(feat_arena *arena, const feat_schema *old, const feat_field *fields, size_t n,
+                                    feat_schema **table, feat_error *err);
+
 /* SHOW, DESCRIBE or EXPLAIN, as rows. */
 feat_status feat_show_run(feat_db *db, const char *sql, struct ArrowArrayStream *out, feat_error *err);
 /* The newest definitions called `name`, explained. */
@@ -59,6 +65,10 @@ feat_status feat_explain_run(feat_db *db, const char *name, feat_buffer *out, fe
 /* ---- Writing. The lock must be held. The stream is released in every case. ---- */
 feat_status feat_ingest(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
                         const feat_write_options *opt, feat_commit *done, feat_error *err);
+/* As part of a transaction: `done` has no version and no known time, but where the call is a repeated one. A failure
+ * leaves the transaction as it was. */
+feat_status feat_ingest_in(feat_transaction *t, const feat_schema *table, struct ArrowArrayStream *rows,
+                           const feat_write_options *opt, feat_commit *done, feat_error *err);
 
 /* Puts what a table held at a version in the place of what it holds. The lock must be held. */
 feat_status feat_restore_table(feat_db *db, const feat_schema *table, uint64_t version, int64_t known_at,
@@ -72,6 +82,19 @@ feat_status feat_clone_table(feat_db *db, feat_catalog *catalog, const feat_sche
 feat_status feat_scan(feat_db *db, feat_catalog *catalog, const feat_schema *table, uint64_t version,
                       const char *const *columns, size_t n_columns, bool ended, struct ArrowArrayStream *out,
                       feat_error *err);
+/* What scans for entities of one table at one version have in common. */
+typedef struct feat_scan_known {
+    feat_table_version *version; /* NULL: nothing is known yet */
+    struct feat_segment_ends *ends;
+} feat_scan_known;
+void feat_scan_known_done(feat_scan_known *known);
+/* For the thread that calls it; `known` is one thread's at a time. */
+feat_status feat_scan_known_copy(const feat_scan_known *known, feat_scan_known *copy, feat_error *err);
+/* As the options say, whose size is right; opt->entities is released in every case. `known` may be NULL; what is in it,
+ * of this very `table`, is used up, and where nothing is and entities are asked for it is filled. */
+feat_status feat_scan_rows(feat_db *db, feat_catalog *catalog, const feat_schema *table, uint64_t version,
+                           const feat_scan_options *opt, feat_scan_known *known, struct ArrowArrayStream *out,
+                           feat_error *err);
 /* The schema that a version shows of a table: that of its last commit, or the newest where that commit is the newest.
  */
 feat_status feat_table_at(feat_db *db, feat_catalog *catalog, const feat_schema *newest, uint64_t version,
@@ -83,6 +106,7 @@ feat_status feat_history_stream(feat_db *db, feat_catalog *catalog, const feat_s
 /* Names of versions, and those that are pinned. */
 feat_status feat_tags_stream(feat_db *db, struct ArrowArrayStream *out, feat_error *err);
 feat_status feat_pins_stream(feat_db *db, struct ArrowArrayStream *out, feat_error *err);
+feat_status feat_branches_stream(feat_db *db, struct ArrowArrayStream *out, feat_error *err);
 
 /* Removes the versions that nothing needs of those below both the newest `keep_versions` and what was the newest at
  * `keep_from`. The lock must be held. */

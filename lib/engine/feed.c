@@ -74,7 +74,14 @@ static feat_status list_commits(feed *f, uint64_t from, uint64_t to, feat_error 
     feat_version_info *infos = NULL;
     size_t n = 0;
     feat_arena_init(&arena);
-    feat_status status = feat_version_list(f->db, f->table->table_id, &arena, &infos, &n, err);
+    bool follows = false;
+    feat_status status = feat_version_is_ancestor(f->db, from, to, &follows, err);
+    if (status == FEAT_OK && !follows)
+        status = feat_fail(err, FEAT_ARGUMENT,
+                           "version %" PRIu64 " does not descend from version %" PRIu64
+                           ": there are no commits from the one to the other; ask for what changed (net)",
+                           to, from);
+    if (status == FEAT_OK) status = feat_version_list(f->db, to, f->table->table_id, &arena, &infos, &n, err);
     if (status == FEAT_OK) {
         f->steps = feat_alloc_array(n, sizeof *f->steps);
         if (!f->steps) status = feat_fail_memory(err);
@@ -87,7 +94,7 @@ static feat_status list_commits(feed *f, uint64_t from, uint64_t to, feat_error 
 }
 
 static feat_status one_step(feed *f, uint64_t from, uint64_t to, feat_error *err) {
-    feat_version_info info = {0};
+    feat_commit_info info = {0};
     if (to > 0) FEAT_TRY(feat_version_read(f->db, to, &info, err));
     f->steps = feat_alloc_array(1, sizeof *f->steps);
     if (!f->steps) return feat_fail_memory(err);
@@ -314,28 +321,34 @@ out:
     return status;
 }
 
-/* The tables with a commit between two versions, by their numbers; each once. */
+/* Adds a table to an ascending list, once. */
+static void add_table(uint32_t *found, size_t *n, uint32_t table_id) {
+    size_t at = 0, end = *n;
+    while (at < end) {
+        size_t middle = at + (end - at) / 2;
+        if (found[middle] < table_id) at = middle + 1;
+        else end = middle;
+    }
+    if (at < *n && found[at] == table_id) return;
+    memmove(found + at + 1, found + at, (*n - at) * sizeof *found);
+    found[at] = table_id;
+    ++*n;
+}
+
+/* The tables of the commits that one of two versions is made of and the other is not, by their numbers; each once. */
 static feat_status tables_between(feat_db *db, feat_arena *arena, uint64_t from, uint64_t to, uint32_t **tables,
                                   size_t *n, feat_error *err) {
-    uint64_t low = from < to ? from : to, high = from < to ? to : from;
-    feat_version_info *infos = NULL;
-    size_t n_infos = 0;
+    feat_version_info *a = NULL, *b = NULL;
+    size_t n_a = 0, n_b = 0;
     *n = 0;
-    FEAT_TRY(feat_version_list(db, 0, arena, &infos, &n_infos, err));
-    uint32_t *found = feat_arena_array(arena, n_infos, sizeof *found);
+    FEAT_TRY(feat_version_list(db, from, 0, arena, &a, &n_a, err));
+    FEAT_TRY(feat_version_list(db, to, 0, arena, &b, &n_b, err));
+    uint32_t *found = feat_arena_array(arena, n_a + n_b, sizeof *found);
     if (!found) return feat_fail_memory(err);
-    for (size_t i = 0; i < n_infos; i++) {
-        if (infos[i].version <= low || infos[i].version > high) continue;
-        size_t at = 0, end = *n; /* ascending */
-        while (at < end) {
-            size_t middle = at + (end - at) / 2;
-            if (found[middle] < infos[i].table_id) at = middle + 1;
-            else end = middle;
-        }
-        if (at < *n && found[at] == infos[i].table_id) continue;
-        memmove(found + at + 1, found + at, (*n - at) * sizeof *found);
-        found[at] = infos[i].table_id;
-        ++*n;
+    for (size_t i = 0, j = 0; i < n_a || j < n_b;) {
+        if (j == n_b || (i < n_a && a[i].version < b[j].version)) add_table(found, n, a[i++].table_id);
+        else if (i == n_a || b[j].version < a[i].version) add_table(found, n, b[j++].table_id);
+        else i++, j++; /* the same commit: its tables come in one order */
     }
     *tables = found;
     return FEAT_OK;

@@ -7,15 +7,25 @@
 #include "base/buffer.h"
 #include "column/arrow.h"
 #include "column/widen.h"
+#include "base/clock.h"
+#include "engine/derivation.h"
+#include "engine/evolve.h"
 #include "engine/ingest.h"
+#include "engine/remove.h"
+#include "exec/exec.h"
 #include "plan/layer.h"
 
 typedef struct ingest {
+    feat_db *db;
+    feat_transaction *transaction;
+    uint32_t branch;
     const feat_schema *table;
     feat_write_options options;
     feat_arrow_in *in;
     feat_table_writer *writer;
     feat_checks *checks;
+    feat_filter *filter;      /* of a delete */
+    feat_evolution evolution; /* when the rows may bring columns */
     feat_unique unique;
     size_t part_rows, part_room; /* most rows, and bytes, of a part */
     char *what;                  /* "table 'purchases'" */
@@ -31,12 +41,15 @@ typedef struct ingest {
     feat_sort_item *items;
     size_t kept_capacity, items_capacity;
     int64_t rows_read, rows_written, rows_cleared;
+    int64_t arrival; /* when the rows came in, where the stream does not say so */
 } ingest;
 
 static void ingest_done(ingest *g) {
     feat_table_writer_abort(g->writer);
     feat_arrow_in_close(g->in);
     feat_checks_free(g->checks);
+    feat_filter_free(g->filter);
+    feat_evolution_done(&g->evolution);
     feat_unique_done(&g->unique);
     feat_batch_done(&g->pulled);
     feat_batch_done(&g->part);
@@ -51,25 +64,48 @@ static void ingest_done(ingest *g) {
     feat_free(g->items);
 }
 
+/* Those options that belong to one mode each. */
+static feat_status check_choices(const feat_schema *table, const feat_write_options *opt, feat_error *err) {
+    if (opt->where && opt->mode != FEAT_WRITE_DELETE)
+        return feat_fail(err, FEAT_ARGUMENT, "table '%s': only a delete has a condition", table->name);
+    if ((opt->start || opt->end) && opt->mode != FEAT_WRITE_OVERWRITE)
+        return feat_fail(err, FEAT_ARGUMENT, "table '%s': only an overwrite has a range of times", table->name);
+    if (opt->start && opt->end && *opt->start >= *opt->end)
+        return feat_fail(err, FEAT_ARGUMENT, "table '%s': the range of times is empty, its start is not before its end",
+                         table->name);
+    if ((int)opt->matched < FEAT_MATCHED_UPDATE || opt->matched > FEAT_MATCHED_ERROR ||
+        (int)opt->not_matched < FEAT_NOT_MATCHED_INSERT || opt->not_matched > FEAT_NOT_MATCHED_ERROR)
+        return feat_fail(err, FEAT_ARGUMENT, "table '%s': %d and %d are no choices of a merge", table->name,
+                         (int)opt->matched, (int)opt->not_matched);
+    if (opt->merge_schema && (opt->mode == FEAT_WRITE_DELETE || opt->mode == FEAT_WRITE_END))
+        return feat_fail(err, FEAT_ARGUMENT, "table '%s': a delete or an end brings no columns", table->name);
+    if ((opt->matched || opt->not_matched) && opt->mode != FEAT_WRITE_MERGE)
+        return feat_fail(err, FEAT_ARGUMENT, "table '%s': only a merge has choices for rows that match or do not",
+                         table->name);
+    return FEAT_OK;
+}
+
 static feat_status check_options(const feat_schema *table, const feat_write_options *opt, feat_error *err) {
     if (feat_layer_is(table->name))
         return feat_fail(err, FEAT_ARGUMENT,
                          "table '%s' is the layer of a feature view: it holds what materialising the view has computed",
                          table->name);
-    if ((int)opt->mode < FEAT_WRITE_APPEND || opt->mode > FEAT_WRITE_OVERWRITE)
+    if ((int)opt->mode < FEAT_WRITE_APPEND || opt->mode > FEAT_WRITE_MERGE)
         return feat_fail(err, FEAT_ARGUMENT, "table '%s': %d is no mode of writing", table->name, (int)opt->mode);
     if ((int)opt->on_conflict < FEAT_CONFLICT_SKIP_IDENTICAL || opt->on_conflict > FEAT_CONFLICT_REPLACE)
         return feat_fail(err, FEAT_ARGUMENT, "table '%s': %d is no rule for conflicts", table->name,
                          (int)opt->on_conflict);
-    if (opt->mode == FEAT_WRITE_UPSERT && table->n_unique == 0)
+    FEAT_TRY(check_choices(table, opt, err));
+    if ((opt->mode == FEAT_WRITE_UPSERT || opt->mode == FEAT_WRITE_MERGE) && table->n_unique == 0)
+        return feat_fail(
+            err, FEAT_ARGUMENT,
+            "table '%s' has no UNIQUE key, which tells an upsert or a merge what to replace; append instead, or "
+            "define the table with UNIQUE (...)",
+            table->name);
+    if (opt->mode == FEAT_WRITE_DELETE && !opt->where && table->n_unique == 0)
         return feat_fail(err, FEAT_ARGUMENT,
-                         "table '%s' has no UNIQUE key, which tells an upsert what to replace; append instead, or "
+                         "table '%s' has no UNIQUE key, which tells a delete what is meant; delete by a condition, or "
                          "define the table with UNIQUE (...)",
-                         table->name);
-    if (opt->mode == FEAT_WRITE_DELETE && table->n_unique == 0)
-        return feat_fail(err, FEAT_ARGUMENT,
-                         "table '%s' has no UNIQUE key, which tells a delete what is meant; overwrite the table, or "
-                         "define it with UNIQUE (...)",
                          table->name);
     if (opt->mode == FEAT_WRITE_END && !table->dimension)
         return feat_fail(err, FEAT_ARGUMENT,
@@ -96,6 +132,7 @@ static void take(ingest *g, uint32_t field, bool optional) {
 static feat_status choose_columns(ingest *g, feat_error *err) {
     const feat_schema *table = g->table;
     size_t n = table->n_fields;
+    int arrival = feat_schema_arrival(table);
     g->fields = feat_alloc_array(n, sizeof *g->fields);
     g->from = feat_alloc_array(n, sizeof *g->from);
     g->optional = feat_alloc_zero(n, sizeof *g->optional);
@@ -108,7 +145,12 @@ static feat_status choose_columns(ingest *g, feat_error *err) {
     for (uint32_t i = 0; i < n; i++) {
         const feat_field *field = &table->fields[i];
         if (table->dimension && i == table->ended) continue;
-        if (!field->default_value.type) take(g, i, !field->not_null);
+        if ((int)i == arrival && feat_arrow_in_find(g->in, field->name) < 0) {
+            g->unique.arrived = true;
+            g->unique.arrival = i;
+            g->arrival = feat_transaction_known_at(g->transaction);
+            if (!g->arrival) g->arrival = feat_clock_now();
+        } else if (!field->default_value.type) take(g, i, !field->not_null);
         else if (feat_arrow_in_find(g->in, field->name) >= 0) take(g, i, false);
     }
     return FEAT_OK;
@@ -119,12 +161,14 @@ static feat_status fill_others(ingest *g, size_t rows, feat_error *err) {
     static const uint8_t yes = 1;
     static const feat_constant_value null = {0}, ended = {.type = FEAT_TYPE_BOOLEAN, .bytes = &yes, .size = 1};
     const feat_schema *table = g->table;
+    const feat_constant_value arrived = {.type = FEAT_TYPE_TIMESTAMP, .bytes = &g->arrival, .size = sizeof g->arrival};
     if (g->options.mode == FEAT_WRITE_DELETE) return FEAT_OK; /* only the keys are looked at */
     for (size_t i = 0; i < table->n_fields; i++) {
         const feat_constant_value *value = &null;
         if (g->comes[i]) continue;
         if (g->options.mode != FEAT_WRITE_END) value = &table->fields[i].default_value;
         else if (i == table->ended) value = &ended;
+        if (g->unique.arrived && i == g->unique.arrival) value = &arrived;
         if (feat_column_append_value(&g->part.columns[i], value, rows) != 0) return feat_fail_memory(err);
     }
     return FEAT_OK;
@@ -148,7 +192,7 @@ out:
     return status;
 }
 
-static feat_status prepare(ingest *g, feat_db *db, feat_error *err) {
+static feat_status prepare(ingest *g, feat_error *err) {
     const feat_schema *table = g->table;
     feat_buffer what;
     feat_buffer_init(&what);
@@ -161,9 +205,11 @@ static feat_status prepare(ingest *g, feat_db *db, feat_error *err) {
     FEAT_TRY(prepare_batches(g, err));
     FEAT_TRY(feat_arrow_in_bind(g->in, g->fields, g->optional, g->n_from, !names_rows(g), g->what, err));
     if (!names_rows(g)) FEAT_TRY(feat_checks_new(table, &g->checks, err));
-    FEAT_TRY(feat_table_writer_begin(db, table, &g->writer, err));
+    FEAT_TRY(feat_table_writer_begin_in(g->transaction, table, &g->writer, err));
     g->unique.writer = g->writer;
     if (g->options.mode != FEAT_WRITE_OVERWRITE) return FEAT_OK;
+    feat_time_range range = {g->options.start, g->options.end};
+    if (range.start || range.end) return feat_remove_range(g->writer, table, &range, &g->rows_cleared, err);
     return feat_table_writer_clear(g->writer, &g->rows_cleared, err);
 }
 
@@ -209,10 +255,29 @@ static feat_status next_part(ingest *g, feat_error *err) {
     return FEAT_OK;
 }
 
+/* Rows that take the place of a range of times lie in it. */
+static feat_status check_range(const ingest *g, int64_t first_row, feat_error *err) {
+    feat_time_range range = {g->options.start, g->options.end};
+    const feat_schema *table = g->table;
+    if (!range.start && !range.end) return FEAT_OK;
+    for (size_t row = 0; row < g->part.length; row++) {
+        int64_t time = feat_event_time(&g->part.columns[table->time], row), number = first_row + (int64_t)row;
+        char text[FEAT_TIME_TEXT_SIZE];
+        if (feat_time_range_has(&range, time)) continue;
+        feat_format_timestamp(time, text);
+        return feat_fail_row(err, FEAT_CONSTRAINT, number,
+                             "%s, row %lld: its %s, %s, is outside of the range of times that is overwritten", g->what,
+                             (long long)number, table->fields[table->time].name, text);
+    }
+    return FEAT_OK;
+}
+
 static feat_status write_part(ingest *g, int64_t first_row, feat_error *err) {
     size_t n = g->part.length;
     if (FEAT_GROW(g->kept, g->kept_capacity, n) != 0 || FEAT_GROW(g->items, g->items_capacity, n) != 0)
         return feat_fail_memory(err);
+    FEAT_TRY(check_range(g, first_row, err));
+    g->unique.more = !g->end;
     if (g->checks) FEAT_TRY(feat_checks_run(g->checks, &g->part, first_row, err));
     if (g->table->n_unique > 0) FEAT_TRY(feat_unique_resolve(&g->unique, &g->part, first_row, g->kept, &n, err));
     for (size_t i = 0; i < n; i++) g->items[i].row = g->table->n_unique > 0 ? g->kept[i] : (uint32_t)i;
@@ -231,8 +296,12 @@ static feat_status write_part(ingest *g, int64_t first_row, feat_error *err) {
     return FEAT_OK;
 }
 
-static feat_status run(ingest *g, feat_db *db, feat_error *err) {
-    FEAT_TRY(prepare(g, db, err));
+static feat_status run(ingest *g, feat_error *err) {
+    if (g->options.merge_schema) {
+        FEAT_TRY(feat_evolve(g->db, g->table, g->in, &g->evolution, err));
+        g->table = g->unique.table = g->evolution.table;
+    }
+    FEAT_TRY(prepare(g, err));
     for (int64_t first_row = 0;;) {
         FEAT_TRY(next_part(g, err));
         if (g->part.length == 0) return FEAT_OK;
@@ -241,8 +310,18 @@ static feat_status run(ingest *g, feat_db *db, feat_error *err) {
     }
 }
 
-static feat_operation operation_of(feat_write_mode mode) {
-    switch (mode) {
+/* A delete by condition: there are no rows to read. */
+static feat_status run_where(ingest *g, feat_error *err) {
+    FEAT_TRY(feat_filter_new(g->table, g->options.where, &g->filter, err));
+    FEAT_TRY(feat_table_writer_begin_in(g->transaction, g->table, &g->writer, err));
+    return feat_remove_where(g->writer, g->table, g->filter, &g->rows_cleared, err);
+}
+
+static feat_operation operation_of(const feat_write_options *opt) {
+    if (opt->application && strncmp(opt->application, FEAT_DERIVATION_PREFIX, strlen(FEAT_DERIVATION_PREFIX)) == 0)
+        return FEAT_OPERATION_DERIVE;
+    switch (opt->mode) {
+    case FEAT_WRITE_MERGE:
     case FEAT_WRITE_UPSERT: return FEAT_OPERATION_UPSERT;
     case FEAT_WRITE_DELETE: return FEAT_OPERATION_DELETE;
     case FEAT_WRITE_END: return FEAT_OPERATION_END;
@@ -252,69 +331,124 @@ static feat_operation operation_of(feat_write_mode mode) {
     return FEAT_OPERATION_APPEND;
 }
 
-static feat_status commit(ingest *g, feat_commit *done, feat_error *err) {
-    feat_version_info info;
+/* Hands what was done to the transaction. */
+static feat_status finish(ingest *g, feat_commit *done, feat_error *err) {
     feat_table_writer *writer = g->writer;
-    g->writer = NULL;
     feat_application application = {g->options.application, g->options.sequence};
-    feat_commit_extra extra = {.application = g->options.application ? &application : NULL};
-    FEAT_TRY(
-        feat_table_writer_commit_with(writer, &extra, operation_of(g->options.mode), g->options.known_at, &info, err));
-    if (done)
-        *done = (feat_commit){.version = info.version,
-                              .known_time = info.known_time,
-                              .rows_read = g->rows_read,
-                              .rows_added = g->rows_written - g->unique.rows_replaced,
-                              .rows_replaced = g->unique.rows_replaced,
-                              .rows_removed = g->unique.rows_removed + g->rows_cleared,
-                              .rows_skipped = g->unique.rows_skipped,
-                              .online = FEAT_OK};
+    g->writer = NULL;
+    FEAT_TRY(feat_table_writer_finish(writer, operation_of(&g->options), err));
+    if (g->evolution.any) FEAT_TRY(feat_transaction_define(g->transaction, &g->evolution.def, err));
+    if (application.name) FEAT_TRY(feat_transaction_apply(g->transaction, g->table->table_id, &application, err));
+    *done = (feat_commit){.rows_read = g->rows_read,
+                          .rows_added = g->rows_written - g->unique.rows_replaced,
+                          .rows_replaced = g->unique.rows_replaced,
+                          .rows_removed = g->unique.rows_removed + g->rows_cleared,
+                          .rows_skipped = g->unique.rows_skipped,
+                          .online = FEAT_OK};
     return FEAT_OK;
 }
 
 /* Whether the call was made before; if so, `done` says when. */
-static feat_status find_repeated(const ingest *g, feat_db *db, bool *repeated, feat_commit *done, feat_error *err) {
+static feat_status find_repeated(const ingest *g, bool *repeated, feat_commit *done, feat_error *err) {
     uint64_t sequence, version;
-    feat_version_info info = {0};
+    feat_commit_info info = {0};
     *repeated = false;
     if (!g->options.application) return FEAT_OK;
-    FEAT_TRY(feat_application_find(db, g->table->table_id, g->options.application, repeated, &sequence, &version, err));
+    FEAT_TRY(feat_application_find(g->db, g->branch, g->table->table_id, g->options.application, repeated, &sequence,
+                                   &version, err));
     *repeated = *repeated && g->options.sequence <= sequence;
     if (!*repeated) return FEAT_OK;
-    if (version > 0) FEAT_TRY(feat_version_read(db, version, &info, err));
-    if (done) *done = (feat_commit){.version = version, .known_time = info.known_time, .repeated = 1};
+    if (version > 0) FEAT_TRY(feat_version_read(g->db, version, &info, err));
+    *done = (feat_commit){.version = version, .known_time = info.known_time, .repeated = 1};
     return FEAT_OK;
 }
 
-static feat_status check_expected(const ingest *g, feat_db *db, feat_error *err) {
+static feat_status check_expected(const ingest *g, feat_error *err) {
     uint64_t last;
     if (!g->options.expected_version) return FEAT_OK;
-    FEAT_TRY(feat_version_of_table(db, g->table->table_id, &last, err));
+    FEAT_TRY(feat_version_of_table(g->db, g->table->table_id, feat_transaction_parent(g->transaction), &last, err));
     if (last <= *g->options.expected_version) return FEAT_OK;
     return feat_fail(err, FEAT_CONFLICT,
                      "table '%s' was changed by version %llu, behind the expected %llu; read it again and decide anew",
                      g->table->name, (unsigned long long)last, (unsigned long long)*g->options.expected_version);
 }
 
-feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
-                              const feat_write_options *opt, size_t part_rows, feat_commit *done, feat_error *err) {
-    ingest g = {.table = table, .options = FEAT_WRITE_OPTIONS_INIT, .part_rows = part_rows, .part_room = part_room()};
-    if (opt) g.options = *opt;
-    g.unique = (feat_unique){.table = table, .mode = g.options.mode, .on_conflict = g.options.on_conflict};
+static feat_status write_rows(ingest *g, struct ArrowArrayStream *rows, feat_commit *done, feat_error *err) {
+    if (rows) FEAT_TRY(feat_arrow_in_open(rows, &g->in, err));
+    FEAT_TRY(rows ? run(g, err) : run_where(g, err));
+    return finish(g, done, err);
+}
+
+static feat_status ingest_in(feat_transaction *t, const feat_schema *table, struct ArrowArrayStream *rows,
+                             const feat_write_options *opt, size_t part_rows, feat_commit *done, feat_error *err) {
+    ingest g = {.db = feat_transaction_db(t),
+                .transaction = t,
+                .branch = feat_transaction_branch(t),
+                .table = table,
+                .options = *opt,
+                .part_rows = part_rows,
+                .part_room = part_room()};
+    g.unique = (feat_unique){.table = table,
+                             .mode = g.options.mode,
+                             .on_conflict = g.options.on_conflict,
+                             .matched = g.options.matched,
+                             .not_matched = g.options.not_matched};
     bool repeated = false;
     feat_status status = check_options(table, &g.options, err);
-    if (status == FEAT_OK) status = find_repeated(&g, db, &repeated, done, err);
-    if (status == FEAT_OK && !repeated) status = check_expected(&g, db, err);
+    if (status == FEAT_OK && feat_transaction_defines(t, table->table_id))
+        status = feat_fail(err, FEAT_CONFLICT,
+                           "an earlier write of this transaction gave table '%s' new columns: commit, then write to it",
+                           table->name);
+    if (status == FEAT_OK) status = find_repeated(&g, &repeated, done, err);
+    if (status == FEAT_OK && !repeated) status = check_expected(&g, err);
     if (status != FEAT_OK || repeated) {
-        rows->release(rows);
-        rows->release = NULL;
+        if (rows) {
+            rows->release(rows);
+            rows->release = NULL;
+        }
         return status;
     }
-    status = feat_arrow_in_open(rows, &g.in, err);
-    if (status == FEAT_OK) status = run(&g, db, err);
-    if (status == FEAT_OK) status = commit(&g, done, err);
+    status = write_rows(&g, rows, done, err);
     ingest_done(&g);
     return status;
+}
+
+feat_status feat_ingest_in(feat_transaction *t, const feat_schema *table, struct ArrowArrayStream *rows,
+                           const feat_write_options *opt, feat_commit *done, feat_error *err) {
+    return ingest_in(t, table, rows, opt, FEAT_INGEST_PART_ROWS, done, err);
+}
+
+/* A transaction of this one write. */
+static feat_status ingest_alone(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
+                                const feat_write_options *opt, size_t part_rows, feat_commit *done, feat_error *err) {
+    uint32_t branch;
+    feat_transaction *t = NULL;
+    feat_commit_info info;
+    feat_status status = feat_branch_find(db, opt->branch, &branch, err);
+    if (status == FEAT_OK) status = feat_transaction_begin(db, branch, opt->known_at, &t, err);
+    if (status != FEAT_OK && rows) {
+        rows->release(rows);
+        rows->release = NULL;
+    }
+    if (status == FEAT_OK) status = ingest_in(t, table, rows, opt, part_rows, done, err);
+    if (status != FEAT_OK || done->repeated) {
+        feat_transaction_abort(t);
+        return status;
+    }
+    FEAT_TRY(feat_transaction_commit(t, &info, err));
+    done->version = info.version;
+    done->known_time = info.known_time;
+    return FEAT_OK;
+}
+
+feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
+                              const feat_write_options *opt, size_t part_rows, feat_commit *done, feat_error *err) {
+    feat_write_options options = FEAT_WRITE_OPTIONS_INIT;
+    feat_commit commit = {0};
+    if (opt) options = *opt;
+    FEAT_TRY(ingest_alone(db, table, rows, &options, part_rows, &commit, err));
+    if (done) *done = commit;
+    return FEAT_OK;
 }
 
 feat_status feat_ingest(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,

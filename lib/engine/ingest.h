@@ -43,6 +43,8 @@ feat_status feat_checks_new(const feat_schema *table, feat_checks **checks, feat
 void feat_checks_free(feat_checks *checks); /* NULL is a no-op */
 /* FEAT_CONSTRAINT for the first row that a condition is FALSE or an error for; NULL passes. */
 feat_status feat_checks_run(feat_checks *checks, const feat_batch *rows, int64_t first_row, feat_error *err);
+/* Of at most FEAT_LANES rows: broken[i] is the first field whose condition is FALSE or an error for row i, or NULL. */
+feat_status feat_checks_mark(feat_checks *checks, const feat_batch *rows, const feat_field **broken, feat_error *err);
 
 /* ---- Unique keys. ---- */
 
@@ -54,8 +56,13 @@ typedef struct feat_unique {
     feat_table_writer *writer;
     feat_write_mode mode;
     feat_on_conflict on_conflict;
+    feat_matched matched; /* of a merge, and so are the next two */
+    feat_not_matched not_matched;
+    bool more; /* another part may follow the one at hand */
     feat_unique_seen *seen;
     int64_t rows_replaced, rows_removed, rows_skipped;
+    bool arrived;     /* the call did not say when its rows came in: */
+    uint32_t arrival; /* two rows that differ in this field alone are equal */
 } feat_unique;
 
 /* Decides for each row of a part whether it is written: rows[0..*n_kept) of `kept` (room for all) are those, ascending.
@@ -65,5 +72,7 @@ typedef struct feat_unique {
 feat_status feat_unique_resolve(feat_unique *u, const feat_batch *part, int64_t first_row, uint32_t *kept,
                                 size_t *n_kept, feat_error *err);
 void feat_unique_done(feat_unique *u);
+/* The UNIQUE key of a row as text, for messages: "(a, b) = (1, 'x')"; NULL without memory. Freed with feat_free. */
+char *feat_unique_text(const feat_schema *table, const feat_batch *rows, size_t row);
 
 #endif

@@ -62,7 +62,7 @@ static feat_status know(feat_pass *w, const feat_row_address *rows, size_t n, fe
 /* The time and the parts of the key as fields of the table, where the branch keeps every row and its key is in columns.
  */
 static bool key_fields(const feat_block *who, size_t branch, uint32_t *fields) {
-    const feat_branch *b = &who->branches[branch];
+    const feat_union_branch *b = &who->branches[branch];
     if (b->where != FEAT_NO_NODE) return false;
     fields[0] = b->table->time;
     for (size_t k = 0; k < who->n_key; k++) {
@@ -180,8 +180,8 @@ feat_status feat_entities_known(const feat_affecting *a, feat_moment at, bool al
 
 /* What is visible stays so, unless retention takes it away; else a row has to go, or to be enriched with other things,
  * which can bring it to another key. */
-static feat_status rows_may_go(const feat_affecting *a, feat_moment from, feat_moment to, const feat_branch *branch,
-                               bool *may, feat_error *err) {
+static feat_status rows_may_go(const feat_affecting *a, feat_moment from, feat_moment to,
+                               const feat_union_branch *branch, bool *may, feat_error *err) {
     feat_table_version *older = NULL, *newer = NULL;
     feat_row_address *came = NULL, *went = NULL;
     size_t n_came = 0, n_went = 0;

@@ -72,20 +72,17 @@ static feat_status report(void *state, feat_error *err) {
 
 /* The newest version that changed a table that the view reads: other commits, those of its layer among them, leave it
  * as it is. */
-static feat_status input_version(feat_db *db, const feat_view *view, uint64_t *version, feat_error *err) {
+static feat_status input_version(feat_db *db, const feat_view *view, uint64_t newest, uint64_t *version,
+                                 feat_error *err) {
     feat_block_list blocks;
-    feat_arena arena;
     feat_status status = feat_block_list_of(&view->stage, &blocks, err);
-    feat_arena_init(&arena);
     *version = 0;
     for (size_t i = 0; status == FEAT_OK && i < blocks.n; i++)
         for (size_t b = 0; status == FEAT_OK && b < blocks.blocks[i]->n_branches; b++) {
-            feat_version_info *infos = NULL;
-            size_t n = 0;
-            status = feat_version_list(db, blocks.blocks[i]->branches[b].table->table_id, &arena, &infos, &n, err);
-            if (status == FEAT_OK && n && infos[n - 1].version > *version) *version = infos[n - 1].version;
+            uint64_t last = 0;
+            status = feat_version_of_table(db, blocks.blocks[i]->branches[b].table->table_id, newest, &last, err);
+            if (status == FEAT_OK && last > *version) *version = last;
         }
-    feat_arena_done(&arena);
     feat_block_list_done(&blocks);
     return status;
 }
@@ -399,7 +396,7 @@ static feat_status write_record(run *r, feat_error *err) {
 static feat_status run_at(run *r, int64_t t, feat_materialized *done, feat_error *err) {
     const feat_layer_run *base = NULL, *next = NULL;
     feat_touched entities;
-    feat_version_info info;
+    feat_commit_info info;
     r->t = t;
     r->entities = r->written = r->restated = r->total = 0;
     feat_free(r->runs);
@@ -605,7 +602,7 @@ feat_status feat_materialize_run(feat_db *db, feat_catalog *catalog, const feat_
     FEAT_TRY(commit_layer(db, catalog, err));
     feat_status status = feat_drift_of_view(view, &r.drift, err);
     r.affecting.drift = &r.drift;
-    if (status == FEAT_OK) status = input_version(db, view, &r.input, err);
+    if (status == FEAT_OK) status = input_version(db, view, done->version, &r.input, err);
     if (status == FEAT_OK) status = run_init(&r, err);
     for (r.n_done = 0; r.n_done < n && status == FEAT_OK; r.n_done++)
         if (r.n_done == 0 || times[r.n_done] != times[r.n_done - 1]) status = run_at(&r, times[r.n_done], done, err);

@@ -76,7 +76,7 @@ static feat_status pick_rows(const feat_pass *w, feat_table_version *tv, size_t 
 }
 
 feat_status feat_pass_run(feat_pass *w, feat_error *err) {
-    const feat_branch *branch = &w->block->branches[w->branch];
+    const feat_union_branch *branch = &w->block->branches[w->branch];
     size_t at_once = branch->stage.code->n_joins ? FEAT_PASS_JOINED_ROWS : ROWS_AT_ONCE, n = 0, capacity = 0;
     feat_table_version *tv = NULL;
     feat_row_address *rows = NULL;

@@ -23,7 +23,7 @@ void feat_entity_events_done(feat_entity_events *e) {
 typedef struct loader {
     const feat_answering *how;
     const feat_block *block;
-    const feat_branch *branch;
+    const feat_union_branch *branch;
     feat_projector *projector;
     uint32_t *fields;             /* the fields read */
     feat_column *columns;         /* one for each of them */

@@ -97,10 +97,9 @@ static feat_status add_conjuncts(feat_prune *prune, const finding *f, source fro
     return add_conjuncts(prune, f, f->args[2 * from.index + 1], depth + 1, err);
 }
 
-feat_status feat_prune_init(feat_prune *prune, const feat_branch *branch, feat_error *err) {
+feat_status feat_prune_init_code(feat_prune *prune, const feat_code *code, feat_error *err) {
     *prune = (feat_prune){0};
-    const feat_code *code = branch->stage.code;
-    if (branch->where == FEAT_NO_NODE || code->n_outputs == 0) return FEAT_OK;
+    if (code->n_outputs == 0) return FEAT_OK;
     finding f = {code, feat_alloc_zero(code->n_regs, sizeof *f.now),
                  feat_alloc_zero(2 * code->n_steps, sizeof *f.args)};
     feat_status status = f.now && f.args ? FEAT_OK : feat_fail_memory(err);
@@ -111,6 +110,11 @@ feat_status feat_prune_init(feat_prune *prune, const feat_branch *branch, feat_e
     feat_free(f.now);
     feat_free(f.args);
     return status;
+}
+
+feat_status feat_prune_init(feat_prune *prune, const feat_union_branch *branch, feat_error *err) {
+    *prune = (feat_prune){0};
+    return branch->where == FEAT_NO_NODE ? FEAT_OK : feat_prune_init_code(prune, branch->stage.code, err);
 }
 
 void feat_prune_done(feat_prune *prune) {
@@ -134,17 +138,31 @@ static bool impossible(comparison is, int low, int high) {
 static int order_double(double a, double b) { return a == b ? 0 : feat_double_order(a, b); }
 static int order_int(int64_t a, int64_t b) { return (a > b) - (a < b); }
 
+static bool excludes(const prune_test *test, const feat_bounds *b) {
+    /* A NULL row makes the conjunct NULL, not FALSE, and NULL beside an error is an error. */
+    if (!b->known || b->nulls || b->ints != test->ints) return false;
+    return b->ints ? impossible(test->is, order_int(b->min_int, test->i), order_int(b->max_int, test->i))
+                   : impossible(test->is, order_double(b->min_double, test->f), order_double(b->max_double, test->f));
+}
+
 feat_status feat_prune_segment(const feat_prune *prune, feat_table_version *tv, size_t segment, bool *out,
                                feat_error *err) {
     *out = false;
     for (size_t i = 0; i < prune->n && !*out; i++) {
-        const prune_test *test = &prune->tests[i];
         feat_bounds b;
-        FEAT_TRY(feat_table_bounds(tv, segment, test->field, &b, err));
-        /* A NULL row makes the conjunct NULL, not FALSE, and NULL beside an error is an error. */
-        if (!b.known || b.nulls || b.ints != test->ints) continue;
-        *out = b.ints ? impossible(test->is, order_int(b.min_int, test->i), order_int(b.max_int, test->i))
-                      : impossible(test->is, order_double(b.min_double, test->f), order_double(b.max_double, test->f));
+        FEAT_TRY(feat_table_bounds(tv, segment, prune->tests[i].field, &b, err));
+        *out = excludes(&prune->tests[i], &b);
+    }
+    return FEAT_OK;
+}
+
+feat_status feat_prune_written(const feat_prune *prune, feat_table_writer *w, size_t segment, bool *out,
+                               feat_error *err) {
+    *out = false;
+    for (size_t i = 0; i < prune->n && !*out; i++) {
+        feat_bounds b;
+        FEAT_TRY(feat_table_writer_bounds(w, segment, prune->tests[i].field, &b, err));
+        *out = excludes(&prune->tests[i], &b);
     }
     return FEAT_OK;
 }

@@ -5,7 +5,7 @@
 
 static const feat_time_span nothing = {INT64_MAX, INT64_MIN};
 
-static feat_time_span visible_at(const feat_branch *branch, int64_t t) {
+static feat_time_span visible_at(const feat_union_branch *branch, int64_t t) {
     feat_window all = {.unbounded = true};
     feat_time_span span;
     if (branch->retained) {

@@ -1,4 +1,4 @@
-/* Names of versions and pins, as rows. */
+/* Names of versions, branches and pins, as rows. */
 #include "engine/engine.h"
 #include "engine/rows.h"
 
@@ -13,7 +13,7 @@ static feat_status append_tags(feat_db *db, feat_rows *rows, feat_arena *arena, 
     size_t n = 0;
     FEAT_TRY(feat_tag_list(db, arena, &tags, &n, err));
     for (size_t i = 0; i < n; i++) {
-        feat_version_info info;
+        feat_commit_info info;
         feat_rows_text(rows, 0, tags[i].name);
         feat_rows_int(rows, 1, (int64_t)tags[i].version);
         if (tags[i].version > 0) {
@@ -66,6 +66,39 @@ feat_status feat_pins_stream(feat_db *db, struct ArrowArrayStream *out, feat_err
     FEAT_TRY(feat_rows_new(pin_fields, sizeof pin_fields / sizeof *pin_fields, &rows, err));
     feat_arena_init(&arena);
     feat_status status = append_pins(db, rows, &arena, err);
+    feat_arena_done(&arena);
+    if (status == FEAT_OK) return feat_rows_stream(rows, out, err);
+    feat_rows_free(rows);
+    return status;
+}
+
+static const feat_field branch_fields[] = {
+    {"branch", FEAT_TYPE_TEXT, 1, true},
+    {"base", FEAT_TYPE_BIGINT, 2, true},
+    {"version", FEAT_TYPE_BIGINT, 3, true},
+    {"created_at", FEAT_TYPE_TIMESTAMP, 4, true},
+};
+
+static feat_status append_branches(feat_db *db, feat_rows *rows, feat_arena *arena, feat_error *err) {
+    feat_branch_info *branches = NULL;
+    size_t n = 0;
+    FEAT_TRY(feat_branch_list(db, arena, &branches, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        feat_rows_text(rows, 0, branches[i].name);
+        feat_rows_int(rows, 1, (int64_t)branches[i].base);
+        feat_rows_int(rows, 2, (int64_t)branches[i].version);
+        feat_rows_int(rows, 3, branches[i].created_at);
+        feat_rows_end_row(rows);
+    }
+    return FEAT_OK;
+}
+
+feat_status feat_branches_stream(feat_db *db, struct ArrowArrayStream *out, feat_error *err) {
+    feat_rows *rows;
+    feat_arena arena;
+    FEAT_TRY(feat_rows_new(branch_fields, sizeof branch_fields / sizeof *branch_fields, &rows, err));
+    feat_arena_init(&arena);
+    feat_status status = append_branches(db, rows, &arena, err);
     feat_arena_done(&arena);
     if (status == FEAT_OK) return feat_rows_stream(rows, out, err);
     feat_rows_free(rows);

@@ -28,7 +28,7 @@ static feat_status compare(feat_db *db, const feat_schema *table, uint64_t from,
 feat_status feat_restore_table(feat_db *db, const feat_schema *table, uint64_t version, int64_t known_at,
                                feat_commit *done, feat_error *err) {
     feat_commit commit = {.online = FEAT_OK};
-    feat_version_info info;
+    feat_commit_info info;
     feat_table_writer *writer = NULL;
     uint64_t newest;
     if (feat_layer_is(table->name))
@@ -84,8 +84,9 @@ static feat_status clone(feat_db *db, feat_catalog *catalog, const feat_schema *
                          const char *name, int64_t known_at, feat_commit *done, feat_error *err) {
     feat_schema table = *source;
     feat_table_version *then = NULL;
+    feat_transaction *transaction = NULL;
     feat_table_writer *writer = NULL;
-    feat_version_info info;
+    feat_commit_info info;
     feat_buffer form;
     feat_def def;
     table.name = name;
@@ -96,12 +97,14 @@ static feat_status clone(feat_db *db, feat_catalog *catalog, const feat_schema *
     FEAT_TRY(feat_table_id_next(db, &table.table_id, err));
     feat_buffer_init(&form);
     feat_status status = define(catalog, &table, &form, &def, err);
-    if (status == FEAT_OK) status = feat_table_writer_begin(db, &table, &writer, err);
+    if (status == FEAT_OK) status = feat_transaction_begin(db, FEAT_BRANCH_MAIN, known_at, &transaction, err);
+    if (status == FEAT_OK) status = feat_transaction_define(transaction, &def, err);
+    if (status == FEAT_OK) status = feat_table_writer_begin_in(transaction, &table, &writer, err);
     if (status == FEAT_OK) status = feat_table_writer_take(writer, source->table_id, version, rows, 0, err);
-    if (status == FEAT_OK)
-        status = feat_table_writer_commit_with(writer, &(feat_commit_extra){.def = &def}, FEAT_OPERATION_CLONE,
-                                               known_at, &info, err);
+    if (status == FEAT_OK) status = feat_table_writer_finish(writer, FEAT_OPERATION_CLONE, err);
     else feat_table_writer_abort(writer);
+    if (status == FEAT_OK) status = feat_transaction_commit(transaction, &info, err);
+    else feat_transaction_abort(transaction);
     feat_buffer_done(&form);
     FEAT_TRY(status);
     *done = (feat_commit){.version = info.version, .known_time = info.known_time, .rows_added = rows};

@@ -8,6 +8,8 @@
 #include "base/fpenv.h"
 #include "column/arrow.h"
 #include "column/utf8.h"
+#include "engine/entities.h"
+#include "engine/filter.h"
 #include "engine/scan.h"
 #include "sql/sql.h"
 
@@ -56,11 +58,21 @@ typedef struct scan {
     feat_table_version *version;
     uint32_t *fields; /* of the table */
     feat_column *columns;
-    size_t n_columns;
-    size_t n_read;  /* and the mark of ended rows behind them, when those are left out */
-    bool ended;     /* ended rows and their mark are asked for */
-    size_t segment; /* the next one to read */
-    uint32_t *live; /* rows of the current one that are given; NULL: all are */
+    size_t n_columns;             /* that are given */
+    size_t n_read;                /* and those that are looked at, behind them */
+    const feat_column **by_field; /* by_field[f]: where field f is read to, or NULL */
+    const feat_column *mark;      /* of ended rows, when those are left out */
+    feat_filter *filter;          /* or NULL */
+    feat_entities entities;       /* when `chosen` */
+    feat_segment_ends *ends;      /* likewise */
+    bool chosen;                  /* rows of entities only */
+    int64_t left;                 /* rows that are given at most; negative: all */
+    size_t segment;               /* the next one to read */
+    uint32_t *found;              /* rows of the current one that entities have */
+    size_t found_capacity;
+    feat_row_address *addresses;
+    size_t addresses_capacity;
+    uint32_t *live; /* rows of what is in `columns` that are given; NULL: all are */
     size_t n_live, next;
 } scan;
 
@@ -68,50 +80,85 @@ static void scan_free(void *state) {
     scan *s = state;
     feat_table_close(s->version);
     for (size_t i = 0; s->columns && i < s->n_read; i++) feat_column_done(&s->columns[i]);
+    feat_filter_free(s->filter);
+    feat_entities_done(&s->entities);
+    feat_segment_ends_unref(s->ends);
     feat_free(s->columns);
     feat_free(s->fields);
+    feat_free(s->by_field);
+    feat_free(s->found);
+    feat_free(s->addresses);
     feat_free(s->live);
     feat_catalog_unref(s->catalog);
     feat_db_unref(s->db);
     feat_free(s);
 }
 
-/* Numbers the rows that are given: those not deleted and, unless they are asked for, not ended. */
-static feat_status scan_choose_rows(scan *s, uint32_t rows, const uint8_t *deleted, feat_error *err) {
-    const feat_column *mark = s->n_read > s->n_columns ? &s->columns[s->n_columns] : NULL;
+/* Of the `rows` that were read, number k being row numbers[k] of the segment (NULL: row k), those that are given: not
+ * deleted, not ended unless that is asked for, and passed by the filter. */
+static feat_status scan_choose_rows(scan *s, size_t rows, const uint32_t *numbers, const uint8_t *deleted,
+                                    feat_error *err) {
+    const feat_column *mark = s->mark;
     if (mark && mark->null_count == mark->length) mark = NULL; /* none is ended */
-    if (!deleted && !mark) {
-        s->n_live = rows;
-        return FEAT_OK;
-    }
+    s->n_live = rows;
+    if (!deleted && !mark && !s->filter) return FEAT_OK;
     s->live = feat_alloc_array(rows, sizeof *s->live);
     if (!s->live) return feat_fail_memory(err);
-    for (uint32_t row = 0; row < rows; row++) {
-        if (deleted && feat_bit_get(deleted, row)) continue;
-        if (mark && !feat_column_is_null(mark, row) && feat_column_int(mark, row)) continue;
-        s->live[s->n_live++] = row;
+    if (deleted || mark) {
+        s->n_live = 0;
+        for (uint32_t row = 0; row < rows; row++) {
+            if (deleted && feat_bit_get(deleted, numbers ? numbers[row] : row)) continue;
+            if (mark && !feat_column_is_null(mark, row) && feat_column_int(mark, row)) continue;
+            s->live[s->n_live++] = row;
+        }
     }
-    return FEAT_OK;
+    if (!s->filter) return FEAT_OK;
+    return feat_filter_run(s->filter, s->by_field, deleted || mark ? s->live : NULL, s->n_live, s->live, &s->n_live,
+                           err);
 }
 
-/* Reads the next segment that has live rows; none is left when n_live stays 0. */
+/* Reads those rows of a segment that the entities have. */
+static feat_status scan_read_found(scan *s, size_t segment, size_t n, feat_error *err) {
+    uint64_t id = feat_table_segment(s->version, segment).id;
+    if (FEAT_GROW(s->addresses, s->addresses_capacity, n) != 0) return feat_fail_memory(err);
+    for (size_t i = 0; i < n; i++) s->addresses[i] = (feat_row_address){id, s->found[i]};
+    return feat_table_read_rows(s->version, s->addresses, n, s->fields, s->n_read, s->columns, err);
+}
+
+static feat_status scan_segment(scan *s, size_t segment, feat_error *err) {
+    feat_segment_info info = feat_table_segment(s->version, segment);
+    const uint8_t *deleted = NULL;
+    size_t rows = info.rows;
+    bool out = info.deleted >= info.rows;
+    if (!out && s->chosen) {
+        FEAT_TRY(
+            feat_entities_find(&s->entities, s->ends, s->version, segment, &s->found, &rows, &s->found_capacity, err));
+        out = rows == 0;
+    } else if (!out && s->filter) {
+        FEAT_TRY(feat_prune_segment(feat_filter_prune(s->filter), s->version, segment, &out, err));
+    }
+    if (out) return FEAT_OK;
+    FEAT_TRY(feat_table_deleted(s->version, segment, &deleted, err));
+    for (size_t i = 0; i < s->n_read; i++) feat_column_clear(&s->columns[i]);
+    if (s->n_read > 0 && s->chosen) FEAT_TRY(scan_read_found(s, segment, rows, err));
+    else if (s->n_read > 0) FEAT_TRY(feat_table_read(s->version, segment, s->fields, s->n_read, s->columns, err));
+    return scan_choose_rows(s, rows, s->chosen ? s->found : NULL, deleted, err);
+}
+
+/* Reads the next segment that has rows to give; none is left when n_live stays 0. */
 static feat_status scan_advance(scan *s, feat_error *err) {
     s->next = s->n_live = 0;
     feat_free(s->live);
     s->live = NULL;
-    while (s->n_live == 0 && s->segment < feat_table_segments(s->version)) {
-        size_t at = s->segment++;
-        feat_segment_info info = feat_table_segment(s->version, at);
-        const uint8_t *deleted = NULL;
-        if (info.deleted >= info.rows) continue;
-        FEAT_TRY(feat_table_deleted(s->version, at, &deleted, err));
-        for (size_t i = 0; i < s->n_read; i++) feat_column_clear(&s->columns[i]);
-        if (s->n_read > 0) FEAT_TRY(feat_table_read(s->version, at, s->fields, s->n_read, s->columns, err));
-        FEAT_TRY(scan_choose_rows(s, info.rows, deleted, err));
+    while (s->n_live == 0 && s->left != 0 && s->segment < feat_table_segments(s->version)) {
+        FEAT_TRY(scan_segment(s, s->segment++, err));
         if (s->n_live > 0) break;
         feat_free(s->live);
         s->live = NULL;
     }
+    if (s->left < 0) return FEAT_OK;
+    if ((uint64_t)s->left < s->n_live) s->n_live = (size_t)s->left;
+    s->left -= (int64_t)s->n_live;
     return FEAT_OK;
 }
 
@@ -135,7 +182,8 @@ static feat_status scan_produce(scan *s, struct ArrowArray *out, feat_error *err
     }
     if (rows > BATCH_ROWS) rows = BATCH_ROWS;
     feat_status status;
-    if (!s->live && rows == s->n_live) { /* the whole segment: its columns are handed over as they are */
+    if (!s->live && (s->n_columns == 0 || rows == s->columns[0].length)) {
+        /* All that was read: the columns are handed over as they are. */
         status = feat_scan_batch(s->columns, s->n_columns, rows, out, err);
     } else {
         feat_column *columns = feat_alloc_array(s->n_columns, sizeof *columns);
@@ -170,19 +218,36 @@ static feat_status unknown_column(const feat_schema *table, const char *name, fe
                      near ? "'?" : "");
 }
 
-static void add_column(scan *s, uint32_t field) {
+static const feat_column *add_column(scan *s, uint32_t field) {
     s->fields[s->n_read] = field;
-    feat_column_init(&s->columns[s->n_read++], s->table->fields[field].type);
+    feat_column_init(&s->columns[s->n_read], s->table->fields[field].type);
+    s->by_field[field] = &s->columns[s->n_read++];
+    return s->by_field[field];
 }
 
-/* `names` NULL: all columns. */
-static feat_status scan_choose(scan *s, const char *const *names, size_t n, feat_error *err) {
+/* What is read beside the columns that are given: the mark of ended rows, and what the filter looks at. */
+static feat_status scan_add_others(scan *s, bool hide, feat_error *err) {
     const feat_schema *table = s->table;
-    bool hide = table->dimension && !s->ended;
-    if (!names) n = table->n_fields - hide;
-    s->fields = feat_alloc_array(n + 1, sizeof *s->fields);
-    s->columns = feat_alloc_array(n + 1, sizeof *s->columns);
-    if (!s->fields || !s->columns) return feat_fail_memory(err);
+    if (hide) s->mark = add_column(s, table->ended);
+    if (!s->filter) return FEAT_OK;
+    bool *reads = feat_alloc_zero(table->n_fields, sizeof *reads);
+    if (!reads) return feat_fail_memory(err);
+    feat_filter_reads(s->filter, reads);
+    for (uint32_t i = 0; i < table->n_fields; i++)
+        if (reads[i] && !s->by_field[i]) add_column(s, i);
+    feat_free(reads);
+    return FEAT_OK;
+}
+
+static feat_status scan_choose(scan *s, const feat_scan_options *opt, feat_error *err) {
+    const feat_schema *table = s->table;
+    const char *const *names = opt->columns;
+    bool hide = table->dimension && !opt->ended;
+    size_t n = names ? opt->n_columns : table->n_fields - hide;
+    s->fields = feat_alloc_array(n + table->n_fields + 1, sizeof *s->fields);
+    s->columns = feat_alloc_array(n + table->n_fields + 1, sizeof *s->columns);
+    s->by_field = feat_alloc_zero(table->n_fields, sizeof *s->by_field);
+    if (!s->fields || !s->columns || !s->by_field) return feat_fail_memory(err);
     for (size_t i = 0; i < n; i++) {
         int field = (int)i;
         if (names) {
@@ -194,8 +259,7 @@ static feat_status scan_choose(scan *s, const char *const *names, size_t n, feat
         add_column(s, (uint32_t)field);
     }
     s->n_columns = n;
-    if (hide) add_column(s, table->ended);
-    return FEAT_OK;
+    return scan_add_others(s, hide, err);
 }
 
 bool feat_scan_never_null(const feat_schema *table, uint32_t field) {
@@ -205,7 +269,7 @@ bool feat_scan_never_null(const feat_schema *table, uint32_t field) {
     return false;
 }
 
-static feat_status scan_stream(scan *s, uint64_t version, struct ArrowArrayStream *out, feat_error *err) {
+static feat_status scan_stream(scan *s, uint64_t version, bool ended, struct ArrowArrayStream *out, feat_error *err) {
     const feat_field **fields = feat_alloc_array(s->n_columns, sizeof *fields);
     feat_field *copies = feat_alloc_array(s->n_columns, sizeof *copies);
     feat_status status = fields && copies ? FEAT_OK : feat_fail_memory(err);
@@ -214,7 +278,7 @@ static feat_status scan_stream(scan *s, uint64_t version, struct ArrowArrayStrea
     const char *metadata[] = {"libfeat.table", s->table->name, "libfeat.version", number};
     for (size_t i = 0; i < s->n_columns && status == FEAT_OK; i++) {
         copies[i] = s->table->fields[s->fields[i]];
-        if (s->ended) copies[i].not_null = feat_scan_never_null(s->table, s->fields[i]);
+        if (ended) copies[i].not_null = feat_scan_never_null(s->table, s->fields[i]);
         fields[i] = &copies[i];
     }
     if (status == FEAT_OK)
@@ -225,20 +289,66 @@ static feat_status scan_stream(scan *s, uint64_t version, struct ArrowArrayStrea
     return status;
 }
 
-feat_status feat_scan(feat_db *db, feat_catalog *catalog, const feat_schema *table, uint64_t version,
-                      const char *const *columns, size_t n_columns, bool ended, struct ArrowArrayStream *out,
-                      feat_error *err) {
+void feat_scan_known_done(feat_scan_known *known) {
+    feat_table_close(known->version);
+    feat_segment_ends_unref(known->ends);
+    *known = (feat_scan_known){0};
+}
+
+feat_status feat_scan_known_copy(const feat_scan_known *known, feat_scan_known *copy, feat_error *err) {
+    *copy = (feat_scan_known){0};
+    if (!known->version) return FEAT_OK;
+    FEAT_TRY(feat_table_clone(known->version, &copy->version, err));
+    copy->ends = feat_segment_ends_ref(known->ends);
+    return FEAT_OK;
+}
+
+static feat_status scan_begin(scan *s, uint64_t version, const feat_scan_options *opt, feat_scan_known *known,
+                              feat_error *err) {
+    if (opt->where) FEAT_TRY(feat_filter_new(s->table, opt->where, &s->filter, err));
+    if (opt->entities) {
+        FEAT_TRY(feat_entities_read(s->table, opt->entities, &s->entities, err));
+        s->chosen = true;
+    }
+    FEAT_TRY(scan_choose(s, opt, err));
+    if (known && known->version) {
+        s->version = known->version;
+        s->ends = known->ends;
+        *known = (feat_scan_known){0};
+        return FEAT_OK;
+    }
+    FEAT_TRY(feat_table_open(s->db, s->table, version, &s->version, err));
+    if (!s->chosen) return FEAT_OK;
+    FEAT_TRY(feat_segment_ends_read(s->version, s->table, &s->ends, err));
+    if (!known) return FEAT_OK;
+    FEAT_TRY(feat_table_clone(s->version, &known->version, err));
+    known->ends = feat_segment_ends_ref(s->ends);
+    return FEAT_OK;
+}
+
+feat_status feat_scan_rows(feat_db *db, feat_catalog *catalog, const feat_schema *table, uint64_t version,
+                           const feat_scan_options *opt, feat_scan_known *known, struct ArrowArrayStream *out,
+                           feat_error *err) {
     scan *s = feat_alloc_zero(1, sizeof *s);
     if (!s) return feat_fail_memory(err);
     s->db = feat_db_ref(db);
     s->catalog = feat_catalog_ref(catalog);
     s->table = table;
-    s->ended = ended;
-    feat_status status = scan_choose(s, columns, n_columns, err);
-    if (status == FEAT_OK) status = feat_table_open(db, table, version, &s->version, err);
-    if (status == FEAT_OK) status = scan_stream(s, version, out, err);
+    s->left = opt->limit ? (int64_t)*opt->limit : -1;
+    feat_status status = scan_begin(s, version, opt, known, err);
+    if (status == FEAT_OK) status = scan_stream(s, version, opt->ended, out, err);
     if (status != FEAT_OK) scan_free(s);
     return status;
+}
+
+feat_status feat_scan(feat_db *db, feat_catalog *catalog, const feat_schema *table, uint64_t version,
+                      const char *const *columns, size_t n_columns, bool ended, struct ArrowArrayStream *out,
+                      feat_error *err) {
+    feat_scan_options opt = FEAT_SCAN_OPTIONS_INIT;
+    opt.columns = columns;
+    opt.n_columns = n_columns;
+    opt.ended = ended;
+    return feat_scan_rows(db, catalog, table, version, &opt, NULL, out, err);
 }
 
 feat_status feat_table_at(feat_db *db, feat_catalog *catalog, const feat_schema *newest, uint64_t version,
@@ -259,11 +369,15 @@ static const feat_field history_fields[] = {
     {"table", FEAT_TYPE_TEXT, 3, true},        {"operation", FEAT_TYPE_TEXT, 4, true},
     {"rows_added", FEAT_TYPE_BIGINT, 5, true}, {"rows_removed", FEAT_TYPE_BIGINT, 6, true},
     {"rows", FEAT_TYPE_BIGINT, 7, true},       {"digest", FEAT_TYPE_TEXT, 8, true},
+    {"branch", FEAT_TYPE_TEXT, 9, true},
 };
 enum { HISTORY_COLUMNS = sizeof history_fields / sizeof *history_fields };
 
 typedef struct history {
-    feat_arena arena; /* of the commits */
+    feat_db *db;
+    feat_arena arena; /* of the commits and the names of branches */
+    uint32_t branch;  /* whose name was looked up last */
+    const char *branch_name;
     feat_catalog *catalog;
     feat_version_info *infos;
     size_t n, next;
@@ -273,6 +387,7 @@ static void history_free(void *state) {
     history *h = state;
     feat_arena_done(&h->arena);
     feat_catalog_unref(h->catalog);
+    feat_db_unref(h->db);
     feat_free(h);
 }
 
@@ -284,12 +399,16 @@ static const char *operation_name(feat_operation operation) {
     case FEAT_OPERATION_OVERWRITE: return "overwrite";
     case FEAT_OPERATION_RESTORE: return "restore";
     case FEAT_OPERATION_CLONE: return "clone";
+    case FEAT_OPERATION_DERIVE: return "derive";
+    case FEAT_OPERATION_SEVERAL: return "several";
+    case FEAT_OPERATION_PUBLISH: return "publish";
+    case FEAT_OPERATION_END_OF_LIST:
     case FEAT_OPERATION_APPEND: break;
     }
     return "append";
 }
 
-static int history_append(feat_column *c, const char *table, const feat_version_info *info) {
+static int history_append(feat_column *c, const char *table, const char *branch, const feat_version_info *info) {
     const char *operation = operation_name(info->operation);
     char digest[FEAT_DIGEST_TEXT_SIZE];
     feat_digest_format(&info->content, digest);
@@ -297,7 +416,8 @@ static int history_append(feat_column *c, const char *table, const feat_version_
            feat_column_append_text(&c[2], table, strlen(table)) ||
            feat_column_append_text(&c[3], operation, strlen(operation)) ||
            feat_column_append_int(&c[4], info->rows_added) || feat_column_append_int(&c[5], info->rows_removed) ||
-           feat_column_append_int(&c[6], info->rows) || feat_column_append_text(&c[7], digest, strlen(digest));
+           feat_column_append_int(&c[6], info->rows) || feat_column_append_text(&c[7], digest, strlen(digest)) ||
+           feat_column_append_text(&c[8], branch, strlen(branch));
 }
 
 static feat_status history_next(void *state, struct ArrowArray *out, feat_error *err) {
@@ -312,7 +432,12 @@ static feat_status history_next(void *state, struct ArrowArray *out, feat_error 
     for (size_t i = 0; i < HISTORY_COLUMNS; i++) feat_column_init(&columns[i], history_fields[i].type);
     for (size_t i = 0; i < rows && status == FEAT_OK; i++) {
         const feat_version_info *info = &h->infos[h->next + i];
-        if (history_append(columns, feat_catalog_table_of(h->catalog, info->table_id)->name, info))
+        if (!h->branch_name || h->branch != info->branch) {
+            h->branch = info->branch;
+            status = feat_branch_name(h->db, info->branch, &h->arena, &h->branch_name, err);
+        }
+        if (status == FEAT_OK &&
+            history_append(columns, feat_catalog_table_of(h->catalog, info->table_id)->name, h->branch_name, info))
             status = feat_fail_memory(err);
     }
     if (status == FEAT_OK) status = feat_scan_batch(columns, HISTORY_COLUMNS, rows, out, err);
@@ -326,9 +451,10 @@ feat_status feat_history_stream(feat_db *db, feat_catalog *catalog, const feat_s
     history *h = feat_alloc_zero(1, sizeof *h);
     if (!h) return feat_fail_memory(err);
     feat_arena_init(&h->arena);
+    h->db = feat_db_ref(db);
     h->catalog = feat_catalog_ref(catalog);
     size_t n = 0;
-    feat_status status = feat_version_list(db, table ? table->table_id : 0, &h->arena, &h->infos, &n, err);
+    feat_status status = feat_version_list_all(db, table ? table->table_id : 0, &h->arena, &h->infos, &n, err);
     /* A table that the catalog does not know was made after the catalog was read; so was that commit and all behind it.
      */
     if (status == FEAT_OK)

@@ -10,7 +10,8 @@
 /* ---- Which version. ---- */
 
 /* A position that a reader returned. */
-static feat_status given_version(const feat_spine *s, size_t row, uint64_t newest, uint64_t *version, feat_error *err) {
+static feat_status given_version(const feat_spine *s, size_t row, const feat_version_info *log, size_t n,
+                                 uint64_t newest, uint64_t *version, feat_error *err) {
     int64_t number = feat_column_int(s->versions, row);
     if (s->sequences && feat_column_int(s->sequences, row) != 0)
         return feat_fail_row(err, FEAT_DATA, (int64_t)row,
@@ -24,6 +25,17 @@ static feat_status given_version(const feat_spine *s, size_t row, uint64_t newes
         return feat_fail_row(err, FEAT_NOT_FOUND, (int64_t)row,
                              "spine row %zu: version %lld is newer than %llu, which the training set is read from", row,
                              (long long)number, (unsigned long long)newest);
+    size_t low = 0, left = n; /* the first entry that is not of an earlier version */
+    while (left > 0) {
+        size_t half = left / 2;
+        if (log[low + half].version < (uint64_t)number) low += half + 1, left -= half + 1;
+        else left = half;
+    }
+    if (low == n || log[low].version != (uint64_t)number)
+        return feat_fail_row(err, FEAT_NOT_FOUND, (int64_t)row,
+                             "spine row %zu: version %lld is of another branch than version %llu, which the training "
+                             "set is read from",
+                             row, (long long)number, (unsigned long long)newest);
     *version = (uint64_t)number;
     return FEAT_OK;
 }
@@ -57,10 +69,9 @@ feat_status feat_served_versions(feat_db *db, uint64_t newest, const feat_spine 
     size_t n = 0;
     feat_status status = made ? FEAT_OK : feat_fail_memory(err);
     feat_arena_init(&arena);
-    if (status == FEAT_OK && !s->versions) status = feat_version_list(db, 0, &arena, &log, &n, err);
-    while (n > 0 && log[n - 1].version > newest) n--;
+    if (status == FEAT_OK) status = feat_version_list(db, newest, 0, &arena, &log, &n, err);
     for (size_t row = 0; row < s->n_rows && status == FEAT_OK; row++)
-        status = s->versions ? given_version(s, row, newest, &made[row], err)
+        status = s->versions ? given_version(s, row, log, n, newest, &made[row], err)
                              : known_version(log, n, feat_column_int(s->times, row), row, &made[row], err);
     feat_arena_done(&arena);
     if (status != FEAT_OK) feat_free(made);
@@ -101,7 +112,8 @@ static feat_status find_moments(moments *m, const feat_block *block, const feat_
     *m = (moments){feat_alloc_array(n, sizeof *m->of_rows), feat_alloc_array(n, sizeof *m->versions), 0, false};
     if (!m->of_rows || !m->versions) return feat_fail_memory(err);
     for (size_t i = 0; i < n_log && !m->restored; i++)
-        m->restored = log[i].operation == FEAT_OPERATION_RESTORE && reads_table(block, log[i].table_id);
+        m->restored = (log[i].operation == FEAT_OPERATION_RESTORE || log[i].operation == FEAT_OPERATION_PUBLISH) &&
+                      reads_table(block, log[i].table_id);
     for (size_t i = 0, at = 0; i < n; i++) {
         for (; at < n_log && log[at].version <= items[i].key; at++)
             changed = changed || reads_table(block, log[at].table_id);
@@ -152,7 +164,7 @@ feat_status feat_served_answer(const feat_answering *how, const feat_code *code,
     feat_sort_item *items = feat_alloc_array(n, 2 * sizeof *items);
     feat_status status = items ? FEAT_OK : feat_fail_memory(err);
     feat_arena_init(&arena);
-    if (status == FEAT_OK) status = feat_version_list(how->db, 0, &arena, &log, &n_log, err);
+    if (status == FEAT_OK) status = feat_version_list(how->db, how->version, 0, &arena, &log, &n_log, err);
     if (status == FEAT_OK) {
         for (size_t i = 0; i < n; i++) items[i] = (feat_sort_item){versions[i], (uint32_t)i};
         feat_sort_keys(items, items + n, n);

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "column/utf8.h"
+#include "engine/derivation.h"
 #include "engine/rows.h"
 #include "engine/script.h"
 #include "online/state.h"
@@ -77,6 +78,7 @@ static feat_status read_notes(const show *s, uint32_t entry, feat_notes *notes) 
 static const feat_field table_list[] = SHOW_FIELDS("dimension", FEAT_TYPE_BOOLEAN);
 static const feat_field view_list[] = SHOW_FIELDS("key", FEAT_TYPE_TEXT);
 static const feat_field service_list[] = SHOW_FIELDS("deployed_version", FEAT_TYPE_BIGINT);
+static const feat_field derivation_list[] = SHOW_FIELDS("tables", FEAT_TYPE_TEXT); /* "raw -> clean" */
 
 static feat_status put_key(const show *s, uint32_t entry) {
     const feat_view *view;
@@ -119,6 +121,10 @@ static feat_status show_entry(const show *s, uint32_t entry, const feat_online_s
         FEAT_TRY(put_key(s, entry));
     } else if (def->kind == FEAT_DEF_SERVICE) {
         put_deployed(s, entry, deployed, n_deployed);
+    } else if (def->kind == FEAT_DEF_DERIVATION) {
+        const feat_derivation *d;
+        FEAT_TRY(feat_entry_derivation(s->catalog, entry, &d, s->err));
+        feat_rows_text(s->rows, 2, feat_arena_printf(&s->catalog->arena, "%s -> %s", d->source->name, d->table->name));
     } else {
         FEAT_TRY(feat_entry_table(s->catalog, entry, &table, s->err));
         feat_rows_int(s->rows, 2, table->dimension);
@@ -148,13 +154,15 @@ static feat_status run_show(show *s, const feat_ast_statement *statement) {
     bool dimensions = strcmp(statement->object, "dimension") == 0;
     feat_def_kind kind = strcmp(statement->object, "feature view") == 0      ? FEAT_DEF_VIEW
                          : strcmp(statement->object, "feature service") == 0 ? FEAT_DEF_SERVICE
+                         : strcmp(statement->object, "derivation") == 0      ? FEAT_DEF_DERIVATION
                                                                              : FEAT_DEF_TABLE;
     const feat_online_service *deployed = NULL;
     size_t n_deployed = 0, n = 0;
     if (kind == FEAT_DEF_SERVICE) FEAT_TRY(feat_deployed_list(s->db, &c->arena, &deployed, &n_deployed, s->err));
-    FEAT_TRY(feat_rows_new(kind == FEAT_DEF_TABLE  ? table_list
-                           : kind == FEAT_DEF_VIEW ? view_list
-                                                   : service_list,
+    FEAT_TRY(feat_rows_new(kind == FEAT_DEF_TABLE        ? table_list
+                           : kind == FEAT_DEF_VIEW       ? view_list
+                           : kind == FEAT_DEF_DERIVATION ? derivation_list
+                                                         : service_list,
                            N_OF(table_list), &s->rows, s->err));
     named_entry *found = feat_arena_array(&c->arena, c->n, sizeof *found);
     if (!found) return feat_fail_memory(s->err);
@@ -194,6 +202,12 @@ static const feat_field service_columns[] = {
     {"view", FEAT_TYPE_TEXT, 4, false}, /* whose feature it is; NULL: an expression of the service */
     {"view_version", FEAT_TYPE_BIGINT, 5, false},
     {"comment", FEAT_TYPE_TEXT, 6, false},
+};
+
+static const feat_field derivation_columns[] = {
+    {"name", FEAT_TYPE_TEXT, 1, true},
+    {"type", FEAT_TYPE_TEXT, 2, true},
+    {"expression", FEAT_TYPE_TEXT, 3, false}, /* NULL: not computed; its DEFAULT or NULL */
 };
 
 static bool in_list(const uint32_t *list, size_t n, size_t value) {
@@ -271,7 +285,28 @@ static feat_status describe_service(show *s, uint32_t entry, const feat_notes *n
     return FEAT_OK;
 }
 
+static feat_status describe_derivation(show *s, uint32_t entry, const feat_notes *notes) {
+    const feat_derivation *d;
+    (void)notes;
+    FEAT_TRY(feat_entry_derivation(s->catalog, entry, &d, s->err));
+    FEAT_TRY(feat_rows_new(derivation_columns, N_OF(derivation_columns), &s->rows, s->err));
+    for (uint32_t i = 0; i < d->table->n_fields; i++) {
+        const char *type = type_text(&s->catalog->arena, d->table->fields[i].type), *sql = NULL;
+        if (!type) return feat_fail_memory(s->err);
+        if (d->table->dimension && i == d->table->ended) continue;
+        for (size_t k = 0; k < d->n_columns; k++)
+            if (d->fields[k] == i) sql = d->sqls[k];
+        feat_rows_text(s->rows, 0, d->table->fields[i].name);
+        feat_rows_text(s->rows, 1, type);
+        feat_rows_text(s->rows, 2, sql);
+        feat_rows_end_row(s->rows);
+    }
+    return FEAT_OK;
+}
+
 /* ---- Names of definitions. ---- */
+
+enum { KINDS = 4 }; /* of definitions */
 
 /* Nothing has the name: suggests one of any kind, or of `object`. */
 static feat_status unknown(const feat_catalog *c, const char *name, feat_error *err) {
@@ -282,32 +317,32 @@ static feat_status unknown(const feat_catalog *c, const char *name, feat_error *
         if (c->entries[i].def.action == FEAT_DEF_CREATE && !c->entries[i].dropped) names[n++] = c->entries[i].def.name;
     const char *near = feat_sql_suggest(name, names, n);
     feat_free(names);
-    return feat_fail(err, FEAT_NOT_FOUND, "there is no table, feature view or feature service '%.*s'%s%s%s",
+    return feat_fail(err, FEAT_NOT_FOUND, "there is no table, feature view, feature service or derivation '%.*s'%s%s%s",
                      feat_utf8_clip(name, 200), name, near ? "; did you mean '" : "", near ? near : "",
                      near ? "'?" : "");
 }
 
 /* The newest entries of a name, by kind; a service may have the name of a table or a view. `object` NULL: any kind. */
-static feat_status find_all(const feat_catalog *c, const char *object, const char *name, uint32_t found[3],
+static feat_status find_all(const feat_catalog *c, const char *object, const char *name, uint32_t found[KINDS],
                             feat_error *err) {
-    static const feat_def_kind kinds[] = {FEAT_DEF_TABLE, FEAT_DEF_VIEW, FEAT_DEF_SERVICE};
+    static const feat_def_kind kinds[] = {FEAT_DEF_TABLE, FEAT_DEF_VIEW, FEAT_DEF_SERVICE, FEAT_DEF_DERIVATION};
     bool any = false;
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < KINDS; k++) {
         bool wanted = !object || strcmp(object, feat_def_kind_name(kinds[k])) == 0 ||
                       (kinds[k] == FEAT_DEF_TABLE && strcmp(object, "dimension") == 0);
         found[k] = wanted ? feat_catalog_find(c, kinds[k], name) : FEAT_NO_ENTRY;
         any |= found[k] != FEAT_NO_ENTRY;
     }
     if (any) return FEAT_OK;
-    for (int k = 0; object && k < 3; k++)
+    for (int k = 0; object && k < KINDS; k++)
         if (strcmp(object, feat_def_kind_name(kinds[k])) == 0) return feat_catalog_unknown(c, kinds[k], name, err);
     return unknown(c, name, err);
 }
 
 static feat_status run_describe(show *s, const feat_ast_statement *statement) {
-    static feat_status (*const describe[])(show *, uint32_t, const feat_notes *) = {describe_table, describe_view,
-                                                                                    describe_service};
-    uint32_t found[3];
+    static feat_status (*const describe[])(show *, uint32_t, const feat_notes *) = {
+        describe_table, describe_view, describe_service, describe_derivation};
+    uint32_t found[KINDS];
     feat_notes notes;
     feat_status status = find_all(s->catalog, statement->object, statement->name.text, found, s->err);
     if (status == FEAT_NOT_FOUND)
@@ -323,20 +358,32 @@ static feat_status run_describe(show *s, const feat_ast_statement *statement) {
 
 static const feat_field explain_fields[] = {{"explanation", FEAT_TYPE_TEXT, 1, true}};
 
+static feat_status explain_derivation(const feat_derivation *d, feat_explain_format format, feat_buffer *out,
+                                      feat_error *err) {
+    if (format == FEAT_EXPLAIN_JSON)
+        return feat_fail(err, FEAT_ARGUMENT, "a derivation is explained as text; leave (FORMAT JSON) out");
+    feat_explain_derivation(d, out);
+    return FEAT_OK;
+}
+
 static feat_status explain_entry(feat_catalog *c, int kind, uint32_t entry, feat_explain_format format,
                                  feat_buffer *out, feat_error *err) {
     const feat_schema *table;
     const feat_view *view;
     const feat_service *service;
+    const feat_derivation *derivation;
     if (kind == 0) {
         FEAT_TRY(feat_entry_table(c, entry, &table, err));
         feat_explain_table(table, format, out);
     } else if (kind == 1) {
         FEAT_TRY(feat_entry_view(c, entry, &view, err));
         feat_explain_view(view, format, out);
-    } else {
+    } else if (kind == 2) {
         FEAT_TRY(feat_entry_service(c, entry, &service, err));
         feat_explain_service(service, format, out);
+    } else {
+        FEAT_TRY(feat_entry_derivation(c, entry, &derivation, err));
+        FEAT_TRY(explain_derivation(derivation, format, out, err));
     }
     return out->failed ? feat_fail_memory(err) : FEAT_OK;
 }
@@ -349,6 +396,7 @@ static feat_status explain_new(const show *s, const feat_ast_statement *statemen
     feat_schema *table = NULL;
     feat_view *view = NULL;
     feat_service *service = NULL;
+    feat_derivation *derivation = NULL;
     FEAT_TRY(feat_catalog_scope(s->catalog, &scope, s->err));
     if (statement->kind == FEAT_AST_CREATE_VIEW) {
         FEAT_TRY(feat_bind_view(arena, &s->source, statement, scope, &view, s->err));
@@ -356,6 +404,9 @@ static feat_status explain_new(const show *s, const feat_ast_statement *statemen
     } else if (statement->kind == FEAT_AST_CREATE_SERVICE) {
         FEAT_TRY(feat_bind_service(arena, &s->source, statement, scope, &service, s->err));
         feat_explain_service(service, format, out);
+    } else if (statement->kind == FEAT_AST_CREATE_DERIVATION) {
+        FEAT_TRY(feat_bind_derivation(arena, &s->source, statement, scope, &derivation, s->err));
+        FEAT_TRY(explain_derivation(derivation, format, out, s->err));
     } else {
         FEAT_TRY(feat_bind_table(arena, &s->source, statement, &table, s->err));
         feat_explain_table(table, format, out);
@@ -402,11 +453,11 @@ static feat_status run_explain(show *s, const feat_ast_statement *statement) {
         status = explain_new(s, statement->select ? &query : statement->inner, format, &out);
         if (status == FEAT_OK) put_explanation(s->rows, &out, format);
     } else {
-        uint32_t found[3] = {FEAT_NO_ENTRY, FEAT_NO_ENTRY, FEAT_NO_ENTRY};
+        uint32_t found[KINDS] = {FEAT_NO_ENTRY, FEAT_NO_ENTRY, FEAT_NO_ENTRY, FEAT_NO_ENTRY};
         status = find_all(s->catalog, statement->object, statement->name.text, found, s->err);
         if (status == FEAT_NOT_FOUND)
             feat_sql_locate_error(s->err, s->source.sql, s->source.length, statement->name.offset);
-        for (int k = 0; k < 3 && status == FEAT_OK; k++) {
+        for (int k = 0; k < KINDS && status == FEAT_OK; k++) {
             if (found[k] == FEAT_NO_ENTRY) continue;
             feat_buffer_clear(&out);
             status = explain_entry(s->catalog, k, found[k], format, &out, s->err);
@@ -419,10 +470,10 @@ static feat_status run_explain(show *s, const feat_ast_statement *statement) {
 
 feat_status feat_explain_run(feat_db *db, const char *name, feat_buffer *out, feat_error *err) {
     feat_catalog *catalog = NULL;
-    uint32_t found[3];
+    uint32_t found[KINDS];
     FEAT_TRY(feat_catalog_load(db, &catalog, err));
     feat_status status = find_all(catalog, NULL, name, found, err);
-    for (int k = 0; k < 3 && status == FEAT_OK; k++)
+    for (int k = 0; k < KINDS && status == FEAT_OK; k++)
         if (found[k] != FEAT_NO_ENTRY) status = explain_entry(catalog, k, found[k], FEAT_EXPLAIN_TEXT, out, err);
     feat_catalog_unref(catalog);
     return status;

@@ -124,7 +124,8 @@ static void need(uint8_t *needed, uint32_t node) {
 }
 
 /* Whether what a branch computes reads the column; a pool may hold nodes that nothing needs. */
-static bool branch_computes(const feat_block *block, const feat_branch *branch, uint32_t column_id, uint8_t *needed) {
+static bool branch_computes(const feat_block *block, const feat_union_branch *branch, uint32_t column_id,
+                            uint8_t *needed) {
     const feat_stage *stage = &branch->stage;
     need(needed, branch->where);
     for (size_t i = 0; i < block->n_key; i++) need(needed, branch->key[i]);
@@ -144,8 +145,8 @@ static bool branch_computes(const feat_block *block, const feat_branch *branch, 
     return false;
 }
 
-static feat_status branch_reads(const feat_block *block, const feat_branch *branch, uint32_t column_id, bool *reads,
-                                feat_error *err) {
+static feat_status branch_reads(const feat_block *block, const feat_union_branch *branch, uint32_t column_id,
+                                bool *reads, feat_error *err) {
     *reads = false;
     for (size_t i = 0; i < branch->n_ties; i++) *reads |= branch->table->fields[branch->ties[i]].id == column_id;
     if (*reads) return FEAT_OK;
@@ -163,7 +164,7 @@ feat_status feat_stage_reads_column(const feat_stage *stage, uint32_t table_id, 
     feat_status status = feat_block_list_of(stage, &blocks, err);
     for (size_t i = 0; status == FEAT_OK && i < blocks.n && !found; i++)
         for (size_t b = 0; status == FEAT_OK && b < blocks.blocks[i]->n_branches && !found; b++) {
-            const feat_branch *branch = &blocks.blocks[i]->branches[b];
+            const feat_union_branch *branch = &blocks.blocks[i]->branches[b];
             if (branch->table->table_id == table_id)
                 status = branch_reads(blocks.blocks[i], branch, column_id, &found, err);
         }

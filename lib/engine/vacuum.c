@@ -2,7 +2,7 @@
 #include "base/alloc.h"
 #include "base/bitmap.h"
 #include "base/clock.h"
-#include "engine/catalog.h"
+#include "engine/derivation.h"
 #include "engine/serving.h"
 #include "plan/layer.h"
 
@@ -17,15 +17,18 @@ static feat_status need(needed *list, uint64_t version, feat_error *err) {
     return FEAT_OK;
 }
 
-/* ---- Tags and pins. ---- */
+/* ---- Tags, branches and pins. ---- */
 
 static feat_status need_names(needed *list, feat_db *db, feat_arena *arena, feat_error *err) {
     feat_tag_info *tags = NULL;
     feat_pin_info *pins = NULL;
-    size_t n_tags = 0, n_pins = 0;
+    feat_branch_info *branches = NULL;
+    size_t n_tags = 0, n_pins = 0, n_branches = 0;
     int64_t now = feat_clock_now();
     FEAT_TRY(feat_tag_list(db, arena, &tags, &n_tags, err));
     FEAT_TRY(feat_pin_list(db, arena, &pins, &n_pins, err));
+    FEAT_TRY(feat_branch_list(db, arena, &branches, &n_branches, err));
+    for (size_t i = 0; i < n_branches; i++) FEAT_TRY(need(list, branches[i].version, err));
     for (size_t i = 0; i < n_tags; i++) FEAT_TRY(need(list, tags[i].version, err));
     for (size_t i = 0; i < n_pins; i++)
         if (pins[i].expires > now) FEAT_TRY(need(list, pins[i].version, err));
@@ -90,6 +93,22 @@ static feat_status need_layers(needed *list, feat_db *db, feat_catalog *catalog,
     return FEAT_OK;
 }
 
+/* ---- Derivations: a run reads what came since the version that was read last. ---- */
+
+static feat_status need_sources(needed *list, feat_db *db, feat_catalog *catalog, feat_error *err) {
+    for (uint32_t i = 0; i < catalog->n; i++) {
+        const feat_def *def = &catalog->entries[i].def;
+        const feat_derivation *derivation;
+        uint64_t version;
+        if (def->kind != FEAT_DEF_DERIVATION || feat_catalog_find(catalog, FEAT_DEF_DERIVATION, def->name) != i)
+            continue;
+        FEAT_TRY(feat_entry_derivation(catalog, i, &derivation, err));
+        FEAT_TRY(feat_derivation_position(db, derivation, &version, err));
+        if (version > 0) FEAT_TRY(need(list, version, err));
+    }
+    return FEAT_OK;
+}
+
 /* ---- All of it. ---- */
 
 static feat_status drop_expired_pins(feat_db *db, feat_arena *arena, feat_error *err) {
@@ -104,10 +123,11 @@ static feat_status drop_expired_pins(feat_db *db, feat_arena *arena, feat_error 
 
 static feat_status oldest_of(feat_db *db, uint64_t keep_versions, int64_t keep_from, uint64_t newest, uint64_t *oldest,
                              feat_error *err) {
-    uint64_t then;
+    uint64_t then, back;
     if (keep_versions == 0) keep_versions = 1;
     FEAT_TRY(feat_version_at_time(db, keep_from, &then, err));
-    *oldest = newest > keep_versions ? newest - keep_versions + 1 : 1;
+    FEAT_TRY(feat_version_back(db, newest, keep_versions - 1, &back, err));
+    *oldest = back > 0 ? back : 1;
     if (then < *oldest) *oldest = then > 0 ? then : 1;
     return FEAT_OK;
 }
@@ -123,6 +143,7 @@ feat_status feat_vacuum_run(feat_db *db, feat_catalog *catalog, uint64_t keep_ve
     if (status == FEAT_OK) status = need_names(&list, db, &arena, err);
     if (status == FEAT_OK) status = need_applied(&list, db, &arena, err);
     if (status == FEAT_OK) status = need_layers(&list, db, catalog, newest, err);
+    if (status == FEAT_OK) status = need_sources(&list, db, catalog, err);
     if (status == FEAT_OK) status = feat_retain(db, oldest, list.versions, list.n, dry_run, done, err);
     if (status == FEAT_OK && !dry_run) status = drop_expired_pins(db, &arena, err);
     feat_free(list.versions);

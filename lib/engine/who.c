@@ -4,11 +4,11 @@
 #include "plan/inline.h"
 
 /* The branch with WHERE and the key alone, as its code's outputs. */
-static feat_status who_of_branch(feat_arena *arena, const feat_branch *branch, size_t n_key, feat_branch *who,
-                                 feat_error *err) {
+static feat_status who_of_branch(feat_arena *arena, const feat_union_branch *branch, size_t n_key,
+                                 feat_union_branch *who, feat_error *err) {
     feat_inlining in;
     size_t n = 0, n_fields = branch->table->n_fields;
-    *who = (feat_branch){.table = branch->table, .where = FEAT_NO_NODE, .retained = branch->retained};
+    *who = (feat_union_branch){.table = branch->table, .where = FEAT_NO_NODE, .retained = branch->retained};
     feat_pool_init(&who->stage.pool, arena);
     uint32_t *fields = feat_arena_array(arena, n_fields, sizeof *fields),
              *outputs = feat_arena_array(arena, n_key + 1, sizeof *outputs);
@@ -29,7 +29,7 @@ static feat_status who_of_branch(feat_arena *arena, const feat_branch *branch, s
 }
 
 feat_status feat_block_who(feat_arena *arena, const feat_block *block, feat_block *who, feat_error *err) {
-    feat_branch *branches = feat_arena_array(arena, block->n_branches, sizeof *branches);
+    feat_union_branch *branches = feat_arena_array(arena, block->n_branches, sizeof *branches);
     if (!branches) return feat_fail_memory(err);
     *who = (feat_block){.branches = branches,
                         .n_branches = block->n_branches,

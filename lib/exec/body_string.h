@@ -3,6 +3,7 @@
 #define FEAT_LIB_EXEC_BODY_STRING_H
 
 #include "base/scratch.h"
+#include "column/utf8.h"
 #include "exec/exec.h"
 #include "text/accent.h"
 #include "text/case.h"
@@ -113,6 +114,14 @@ static inline feat_text feat_body_hex_t(feat_scratch *scratch, feat_text a, uint
 }
 static inline feat_text feat_body_unhex(feat_scratch *scratch, feat_text a, uint8_t *state) {
     FEAT_MADE(feat_text_unhex(scratch, a, &out));
+}
+
+static inline feat_text feat_body_decode(feat_scratch *scratch, feat_text a, uint8_t *state) {
+    static const feat_text empty = {"", 0};
+    (void)scratch;
+    if (feat_utf8_valid(a.data, a.length)) return a;
+    *state = FEAT_STATE_ERROR;
+    return empty;
 }
 
 /* ---- finding ---- */

@@ -28,7 +28,7 @@ feat_status feat_events_init(feat_events *events, const feat_block *block, feat_
     }
     for (size_t s = 0; s < block->n_slots; s++) made.slots[s].class = feat_class_of(block->slots[s]);
     for (size_t k = 0; k < made.n_ties; k++) {
-        const feat_branch *branch = &block->branches[0];
+        const feat_union_branch *branch = &block->branches[0];
         feat_type type =
             united ? (k == 0 ? FEAT_TYPE_BIGINT : FEAT_TYPE_BLOB) : branch->table->fields[branch->ties[k]].type;
         feat_column_init(&made.ties[k], type);

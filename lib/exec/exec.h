@@ -193,7 +193,7 @@ int64_t feat_projector_key_int(const feat_projector *projector, uint32_t lane);
 feat_status feat_projector_take(feat_projector *projector, const feat_row_source *rows, size_t start,
                                 const uint32_t *lanes, size_t n, feat_events *out, feat_error *err);
 /* Marks in reads[0..n_fields) the fields that projection needs: loads, event time, ties. */
-void feat_branch_reads(const feat_branch *branch, bool *reads);
+void feat_branch_reads(const feat_union_branch *branch, bool *reads);
 /* The event time of a row; days that no TIMESTAMP reaches stand at the ends of time. */
 int64_t feat_event_time(const feat_column *column, size_t row);
 

@@ -19,7 +19,7 @@ feat_status feat_frames_init(feat_frames *f, const feat_block *block, feat_error
     }
     if (clock) feat_row_init(clock, f->clock);
     for (size_t i = 1; i < block->n_branches; i++) {
-        const feat_branch *a = &block->branches[0], *b = &block->branches[i];
+        const feat_union_branch *a = &block->branches[0], *b = &block->branches[i];
         f->uniform &= a->table->delay_us == b->table->delay_us && a->retained == b->retained &&
                       (!a->retained || same_span(&a->table->retention, &b->table->retention));
     }
@@ -55,7 +55,7 @@ feat_bound_state feat_frames_bound(const feat_frames *f, uint32_t bound, int64_t
 }
 
 /* The span of event times that a branch shows at t. */
-static void visible_times(const feat_branch *branch, int64_t t, int64_t *first, int64_t *last) {
+static void visible_times(const feat_union_branch *branch, int64_t t, int64_t *first, int64_t *last) {
     feat_window all = {.unbounded = true};
     if (branch->retained) {
         all.unbounded = false;

@@ -9,7 +9,7 @@
 #include "exec/exec.h"
 #include "math/number.h"
 
-void feat_branch_reads(const feat_branch *branch, bool *reads) {
+void feat_branch_reads(const feat_union_branch *branch, bool *reads) {
     const feat_code *code = branch->stage.code;
     for (size_t f = 0; f < branch->table->n_fields; f++) reads[f] = false;
     reads[branch->table->time] = true;
@@ -51,7 +51,7 @@ void feat_row_source_load(const feat_row_source *rows, const feat_code *code, si
 
 struct feat_projector {
     const feat_block *block;
-    const feat_branch *branch;
+    const feat_union_branch *branch;
     size_t number; /* of the branch */
     feat_machine *machine;
     const feat_vector *where; /* NULL: every event passes */
@@ -64,7 +64,7 @@ struct feat_projector {
 };
 
 feat_status feat_projector_new(const feat_block *block, size_t number, feat_projector **projector, feat_error *err) {
-    const feat_branch *branch = &block->branches[number];
+    const feat_union_branch *branch = &block->branches[number];
     const feat_code *code = branch->stage.code;
     feat_projector *p = feat_alloc_zero(1, sizeof *p);
     if (!p) return feat_fail_memory(err);
@@ -195,7 +195,7 @@ static bool take_slot(feat_projector *p, size_t s, const uint32_t *lanes, size_t
 
 static bool take_ties(feat_projector *p, const feat_row_source *rows, size_t start, const uint32_t *lanes, size_t n,
                       feat_events *out) {
-    const feat_branch *branch = p->branch;
+    const feat_union_branch *branch = p->branch;
     bool united = p->block->n_branches > 1;
     for (size_t i = 0; i < n; i++) p->picked[i] = (uint32_t)(start + lanes[i]);
     for (size_t k = 0; k < branch->n_ties && !united; k++)

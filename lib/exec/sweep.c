@@ -61,7 +61,7 @@ static int64_t plain_length(const feat_interval *interval) {
 }
 
 static edge edge_of(const feat_block *block, const feat_window *w) {
-    const feat_branch *branch = &block->branches[0];
+    const feat_union_branch *branch = &block->branches[0];
     edge e = {.unbounded = w->unbounded};
     int64_t start = w->unbounded ? 0 : plain_length(&w->start), end = plain_length(&w->end),
             delay = branch->table->delay_us;
@@ -267,7 +267,7 @@ static void find_alone(const moving *w, timeline line, const feat_sweep_rows *ro
 /* Neither end need move forward with t. */
 static void find_calendar(const feat_sweep *s, const int64_t *times, const feat_sweep_rows *rows, size_t window,
                           uint32_t *low, uint32_t *high) {
-    const feat_branch *branch = &s->block->branches[0];
+    const feat_union_branch *branch = &s->block->branches[0];
     const feat_span *kept = &branch->table->retention;
     feat_window retention = {.unbounded = !branch->retained, .start = {(int32_t)kept->months, 0, kept->us}};
     for (size_t e = 0; e < rows->n_entities; e++) {

@@ -116,7 +116,7 @@ typedef struct newest {
     feat_query *q;
     feat_view *view;
     feat_block *block;
-    feat_branch *branch;
+    feat_union_branch *branch;
     feat_builder event, request;
     uint32_t offset;
 } newest;
@@ -202,11 +202,11 @@ static feat_status newest_relation(feat_query *q, const feat_schema *table, cons
     newest n = {.q = q, .offset = offset};
     n.view = FEAT_ARENA_NEW(arena, feat_view);
     n.block = FEAT_ARENA_NEW(arena, feat_block);
-    n.branch = FEAT_ARENA_NEW(arena, feat_branch);
+    n.branch = FEAT_ARENA_NEW(arena, feat_union_branch);
     if (!n.view || !n.block || !n.branch) return feat_fail_memory(q->b.err);
     *n.view = (feat_view){.name = table->name, .present = FEAT_NO_NODE, .found = FEAT_NO_NODE, .expired = FEAT_NO_NODE};
     feat_pool_init(&n.view->stage.pool, arena);
-    *n.branch = (feat_branch){.table = table, .where = FEAT_NO_NODE};
+    *n.branch = (feat_union_branch){.table = table, .where = FEAT_NO_NODE};
     feat_pool_init(&n.branch->stage.pool, arena);
     *n.block = (feat_block){
         .branches = n.branch, .n_branches = 1, .n_key = n_key, .low = FEAT_NO_BOUND, .high = FEAT_NO_BOUND};

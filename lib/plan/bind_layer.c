@@ -28,9 +28,9 @@ static feat_status newest_block(layer *l, const uint32_t *key, size_t n_key, con
                                 bool runs, feat_block **out) {
     feat_arena *arena = l->d->arena;
     feat_block *block = FEAT_ARENA_NEW(arena, feat_block);
-    feat_branch *branch = FEAT_ARENA_NEW(arena, feat_branch);
+    feat_union_branch *branch = FEAT_ARENA_NEW(arena, feat_union_branch);
     if (!block || !branch) return feat_fail_memory(l->d->err);
-    *branch = (feat_branch){.table = l->table, .where = FEAT_NO_NODE};
+    *branch = (feat_union_branch){.table = l->table, .where = FEAT_NO_NODE};
     feat_pool_init(&branch->stage.pool, arena);
     *block = (feat_block){.branches = branch,
                           .n_branches = 1,

@@ -56,7 +56,7 @@ static void reach(const feat_stage *stage, bool *needed) {
 }
 
 /* Whether a field has one value among the events of one entity and time: it decides nothing there. */
-static bool same_in_entity(const feat_block *block, const feat_branch *branch, uint32_t field) {
+static bool same_in_entity(const feat_block *block, const feat_union_branch *branch, uint32_t field) {
     if (field == branch->table->time) return true;
     for (size_t k = 0; k < block->n_key; k++) {
         const feat_node *node = &branch->stage.pool.nodes[branch->key[k]];
@@ -66,7 +66,7 @@ static bool same_in_entity(const feat_block *block, const feat_branch *branch, u
 }
 
 /* The fields that order events of one time: the unique key, and where that does not decide, what the block reads. */
-static feat_status find_ties(feat_definition *d, const feat_block *block, feat_branch *branch) {
+static feat_status find_ties(feat_definition *d, const feat_block *block, feat_union_branch *branch) {
     const feat_schema *table = branch->table;
     bool decided = table->n_unique > 0;
     bool *needed = feat_arena_array(d->arena, branch->stage.pool.n, sizeof *needed);
@@ -98,7 +98,7 @@ static feat_status find_ties(feat_definition *d, const feat_block *block, feat_b
 }
 
 /* A window that reaches behind what the table keeps would give other values once rows are gone. */
-static feat_status check_retention(feat_definition *d, const feat_block *block, const feat_branch *branch,
+static feat_status check_retention(feat_definition *d, const feat_block *block, const feat_union_branch *branch,
                                    uint32_t offset) {
     const feat_span *kept = &branch->table->retention;
     feat_binder b = {.arena = d->arena, .source = d->source, .err = d->err};
@@ -128,7 +128,7 @@ feat_status feat_finish_block(feat_definition *d, feat_block *block, uint32_t of
                    block->windows[i].exclude == FEAT_EXCLUDE_CURRENT_ROW ||
                    block->windows[i].exclude == FEAT_EXCLUDE_TIES;
     for (size_t i = 0; i < block->n_branches; i++) {
-        feat_branch *branch = &block->branches[i];
+        feat_union_branch *branch = &block->branches[i];
         const feat_span *kept = &branch->table->retention;
         branch->retained = !branch->table->dimension && (kept->months != 0 || kept->us != 0);
         FEAT_TRY(check_retention(d, block, branch, offset));
@@ -214,7 +214,7 @@ static feat_status end_block(feat_query *q) {
     uint32_t *inputs = feat_arena_array(q->b.arena, q->n_key, sizeof *inputs);
     if (!inputs) return feat_fail_memory(q->b.err);
     for (size_t i = 0; i < block->n_branches; i++) {
-        feat_branch *branch = &block->branches[i];
+        feat_union_branch *branch = &block->branches[i];
         branch->table = q->rows[i].table;
         branch->stage = *q->stages[i];
         branch->where = q->rows[i].where;

@@ -6,15 +6,21 @@
 
 /* ---- Expressions over one row. ---- */
 
+typedef struct condition {
+    const feat_schema *table;
+    const char *what; /* "a CHECK" */
+} condition;
+
 static feat_status row_column(feat_binder *b, const feat_ast_expr *expr, uint32_t *node) {
-    const feat_schema *table = b->context;
+    const condition *c = b->context;
+    const feat_schema *table = c->table;
     uint32_t field;
     if (expr->qualifier && feat_name_compare(expr->qualifier, table->name) != 0)
-        return feat_bind_fail(b, expr->offset, "a CHECK reads the columns of its own row; '%.100s' is not its table",
-                              expr->qualifier);
+        return feat_bind_fail(b, expr->offset, "%s reads the columns of its own row; '%.100s' is not its table",
+                              c->what, expr->qualifier);
     FEAT_TRY(feat_bind_field(b, table, expr->name, expr->offset, &field));
     if (table->dimension && field == table->ended)
-        return feat_bind_fail(b, expr->offset, "a CHECK does not see '%s'", FEAT_ENDED_NAME);
+        return feat_bind_fail(b, expr->offset, "%s does not see '%s'", c->what, FEAT_ENDED_NAME);
     *node = feat_build_leaf(&b->build, FEAT_NODE_INPUT, table->fields[field].type, field, 0);
     return *node == FEAT_NO_NODE ? feat_bind_reason(b, expr->offset) : FEAT_OK;
 }
@@ -33,25 +39,28 @@ static feat_status no_call(feat_binder *b, const feat_ast_expr *expr, bool *hand
     return FEAT_OK;
 }
 
-feat_status feat_bind_check(feat_arena *arena, const feat_source *source, const feat_schema *table,
-                            const feat_ast_expr *expr, feat_stage *stage, uint32_t *node, feat_error *err) {
-    feat_binder b = {.arena = arena,
-                     .source = source,
-                     .err = err,
-                     .column = row_column,
-                     .call = no_call,
-                     .context = (void *)(uintptr_t)table};
+feat_status feat_bind_condition(feat_arena *arena, const feat_source *source, const feat_schema *table,
+                                const char *what, const feat_ast_expr *expr, feat_stage *stage, uint32_t *node,
+                                feat_error *err) {
+    condition c = {table, what};
+    feat_binder b = {
+        .arena = arena, .source = source, .err = err, .column = row_column, .call = no_call, .context = &c};
     b.build.pool = &stage->pool;
     if (feat_mentions_clock(expr))
         return feat_bind_fail(&b, expr->offset,
-                              "a CHECK reads its row alone: what it says of a row must not change with the clock");
+                              "%s reads its row alone: what it says of a row must not change with the clock", what);
     uint32_t bound;
     FEAT_TRY(feat_bind_expr(&b, expr, &bound));
     if (feat_build_type(&b.build, bound) != FEAT_TYPE_BOOLEAN)
-        return feat_bind_fail(&b, expr->offset, "a CHECK is a condition (BOOLEAN), not %s",
+        return feat_bind_fail(&b, expr->offset, "%s is a condition (BOOLEAN), not %s", what,
                               feat_build_type_name(feat_build_type(&b.build, bound)));
     *node = bound;
     return FEAT_OK;
+}
+
+feat_status feat_bind_check(feat_arena *arena, const feat_source *source, const feat_schema *table,
+                            const feat_ast_expr *expr, feat_stage *stage, uint32_t *node, feat_error *err) {
+    return feat_bind_condition(arena, source, table, "a CHECK", expr, stage, node, err);
 }
 
 /* ---- Constants. ---- */
@@ -132,7 +141,9 @@ feat_status feat_row_sql(feat_arena *arena, const feat_source *source, const fea
     feat_buffer printed;
     feat_buffer_init(&printed);
     feat_status status = feat_sql_print_expr(expr, &printed);
-    if (status != FEAT_OK) {
+    if (status == FEAT_MEMORY) {
+        feat_fail_memory(err);
+    } else if (status != FEAT_OK) {
         status = feat_bind_fail(&b, expr->offset, "this expression is nested too deeply");
     } else if (printed.size && memchr(printed.data, 0, printed.size)) {
         status = feat_bind_fail(&b, expr->offset, "this expression holds a NUL character");

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "plan/derivation.h"
 #include "plan/query.h"
 #include "plan/row.h"
 
@@ -134,7 +135,7 @@ static feat_status bind_partition(feat_binder *b, const feat_ast_expr *value, fe
 
 static feat_status bind_options(feat_binder *b, const feat_ast_statement *s, feat_schema *table) {
     static const char *const known[] = {"description", "owner",     "tags", "freshness_sla",
-                                        "retention",   "partition", "ttl"};
+                                        "retention",   "partition", "ttl",  "payload"};
     feat_option *metadata; /* the catalog keeps it beside the table, whose meaning it does not change */
     size_t n_metadata;
     FEAT_TRY(feat_bind_options(b, s, known, sizeof known / sizeof *known));
@@ -144,6 +145,8 @@ static feat_status bind_options(feat_binder *b, const feat_ast_statement *s, fea
         if (strcasecmp(option->name.text, "retention") == 0) FEAT_TRY(feat_bind_span(b, option, &table->retention));
         if (strcasecmp(option->name.text, "partition") == 0)
             FEAT_TRY(bind_partition(b, option->value, &table->partition));
+        if (strcasecmp(option->name.text, "payload") == 0 && !s->raw)
+            return feat_bind_fail(b, option->name.offset, "'payload' is an option of a RAW TABLE");
         if (strcasecmp(option->name.text, "ttl") != 0) continue;
         if (!table->dimension)
             return feat_bind_fail(b, option->name.offset,
@@ -160,7 +163,12 @@ feat_status feat_bind_table(feat_arena *arena, const feat_source *source, const 
                             feat_schema **out, feat_error *err) {
     feat_binder b = {.arena = arena, .source = source, .err = err};
     feat_schema *table = FEAT_ARENA_NEW(arena, feat_schema);
+    feat_ast_statement written;
     if (!table) return feat_fail_memory(err);
+    if (s->raw) {
+        FEAT_TRY(feat_raw_statement(arena, source, s, &written, err));
+        s = &written;
+    }
     table->name = s->name.text;
     table->dimension = s->kind == FEAT_AST_CREATE_DIMENSION;
     FEAT_TRY(bind_options(&b, s, table));
@@ -172,6 +180,7 @@ feat_status feat_bind_table(feat_arena *arena, const feat_source *source, const 
     if (s->has_unique) FEAT_TRY(bind_list(&b, table, &s->unique, &table->unique, &table->n_unique));
     if (table->dimension) FEAT_TRY(bind_dimension_unique(&b, s, table));
     FEAT_TRY(bind_checks(&b, s, table));
+    if (s->raw) table->fields[table->time].default_sql = FEAT_ARRIVAL_SQL;
     *out = table;
     return FEAT_OK;
 }

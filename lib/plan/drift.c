@@ -38,7 +38,7 @@ static bool is_newest_time(const feat_stage *stage, const feat_node *node) {
     if (!whole || a->agg != FEAT_AGG_LAST || a->n_order || a->low != FEAT_NO_BOUND || a->high != FEAT_NO_BOUND)
         return false;
     for (size_t b = 0; b < block->n_branches; b++) {
-        const feat_branch *branch = &block->branches[b];
+        const feat_union_branch *branch = &block->branches[b];
         const feat_slot *slot = &branch->slots[a->slot];
         const feat_node *arg = &branch->stage.pool.nodes[slot->arg];
         if (slot->filter != FEAT_NO_NODE || arg->kind != FEAT_NODE_INPUT || arg->index != branch->table->time)

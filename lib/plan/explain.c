@@ -99,7 +99,7 @@ static void op_line(feat_buffer *out, const feat_explained_stage *stage, const c
 /* ---- Blocks. ---- */
 
 /* The columns that are read for what they say, and those that only decide which of two events of one time is later. */
-static void column_lines(feat_buffer *out, const feat_branch *branch, const feat_explained_stage *stage) {
+static void column_lines(feat_buffer *out, const feat_union_branch *branch, const feat_explained_stage *stage) {
     const feat_schema *table = branch->table;
     bool first = true;
     feat_buffer_text(out, "      reads ");
@@ -119,7 +119,7 @@ static void column_lines(feat_buffer *out, const feat_branch *branch, const feat
 
 static void branch_lines(feat_buffer *out, const feat_explained *e, const feat_explained_block *b, size_t i) {
     const feat_block *block = b->block;
-    const feat_branch *branch = &block->branches[i];
+    const feat_union_branch *branch = &block->branches[i];
     const feat_explained_stage *stage = &b->branches[i];
     feat_buffer_printf(out, "    events of %s%s\n", branch->table->name,
                        branch->retained ? ", as far as the table keeps them" : "");

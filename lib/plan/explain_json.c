@@ -180,7 +180,7 @@ static void put_stage(json *j, const feat_explained *e, const feat_explained_sta
 
 static void put_branch(json *j, const feat_explained *e, const feat_explained_block *b, size_t i) {
     const feat_block *block = b->block;
-    const feat_branch *branch = &block->branches[i];
+    const feat_union_branch *branch = &block->branches[i];
     const feat_explained_stage *stage = &b->branches[i];
     open(j, NULL, '{');
     put_text(j, "table", branch->table->name);

@@ -510,7 +510,7 @@ static void estimate(feat_explained_block *b) {
         b->event_bytes += 1 + (bare ? 0 : state_bytes(block->slots[s], &b->event_texts));
     }
     for (size_t i = 0; i < block->n_branches; i++) {
-        const feat_branch *branch = &block->branches[i];
+        const feat_union_branch *branch = &block->branches[i];
         size_t here = 0;
         for (size_t t = 0; t < branch->n_ties; t++)
             here += 1 + state_bytes(branch->table->fields[branch->ties[t]].type, &b->event_texts);

@@ -125,7 +125,7 @@ static void pack_stage(feat_buffer *out, const feat_walk *walk, const feat_schem
 /* ---- Blocks. ---- */
 
 static feat_status pack_branch(feat_buffer *out, const feat_block *block, size_t number, feat_error *err) {
-    const feat_branch *branch = &block->branches[number];
+    const feat_union_branch *branch = &block->branches[number];
     feat_walk walk;
     FEAT_TRY(feat_walk_branch(&walk, block, number, err));
     feat_pack_array(out, 8); /* the stage is two items */

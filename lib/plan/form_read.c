@@ -361,7 +361,7 @@ static uint32_t read_output(reader *r, const feat_stage *stage, feat_type type, 
 
 /* ---- Blocks. ---- */
 
-static feat_status read_branch(reader *r, const feat_block *block, feat_branch *branch) {
+static feat_status read_branch(reader *r, const feat_block *block, feat_union_branch *branch) {
     read_items(r, 8);
     FEAT_TRY(read_table(r, &branch->table));
     FEAT_TRY(read_stage(r, &(inputs){.table = branch->table, .joins = true}, &branch->stage));

@@ -186,7 +186,7 @@ static void add_root(roots *r, uint32_t node) {
 
 feat_status feat_lower_block(feat_arena *arena, feat_block *block, feat_fold *fold, feat_error *err) {
     for (size_t i = 0; i < block->n_branches; i++) {
-        feat_branch *branch = &block->branches[i];
+        feat_union_branch *branch = &block->branches[i];
         roots r = {feat_alloc_array(1 + block->n_key + 2 * block->n_slots, sizeof *r.nodes), 0};
         if (!r.nodes) return feat_fail_memory(err);
         add_root(&r, branch->where);

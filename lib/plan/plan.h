@@ -219,7 +219,7 @@ typedef struct feat_slot {
 } feat_slot;
 
 /* One source of a block's events: the rows of a table that pass WHERE. */
-typedef struct feat_branch {
+typedef struct feat_union_branch {
     const feat_schema *table;
     feat_stage stage; /* inputs: the fields of the table; time: the event time; joins: what the event is enriched with,
                          as of its own time */
@@ -231,7 +231,7 @@ typedef struct feat_branch {
     size_t n_ties;
     bool retained; /* rows older than the table's retention at t are invisible */
     /* The code's outputs: WHERE (if any), the key, then for each slot its argument (if any) and its filter (if any). */
-} feat_branch;
+} feat_union_branch;
 
 typedef enum feat_frame { FEAT_FRAME_RANGE = 0, FEAT_FRAME_ROWS = 1, FEAT_FRAME_GROUPS = 2 } feat_frame;
 typedef enum feat_exclude {
@@ -303,7 +303,7 @@ typedef struct feat_aggregate {
 
 typedef struct feat_block {
     feat_digest fingerprint; /* of all below: equal blocks have equal values, and share their serving state */
-    feat_branch *branches;
+    feat_union_branch *branches;
     size_t n_branches;
     feat_type *key; /* types of the parts; equal values of other integer or decimal types are equal keys */
     size_t n_key;

@@ -57,7 +57,7 @@ static feat_status scan_block(packing *p, const feat_block *block, int depth) {
     if (depth > FEAT_BLOCK_DEPTH)
         return feat_fail(p->err, FEAT_LIMIT, "joins nest more than %d deep; join fewer in a chain", FEAT_BLOCK_DEPTH);
     for (size_t b = 0; b < block->n_branches; b++) {
-        const feat_branch *branch = &block->branches[b];
+        const feat_union_branch *branch = &block->branches[b];
         size_t t = 0;
         FEAT_TRY(scan_code(p, branch->stage.code, depth + 1));
         while (t < p->n_tables && p->tables[t] != branch->table) t++;
@@ -153,7 +153,7 @@ static void put_code(packing *p, const feat_code *code, const feat_schema *table
     for (size_t i = 0; i < code->n_outputs; i++) feat_buffer_u32(out, code->outputs[i]);
 }
 
-static void put_branch(packing *p, const feat_block *block, const feat_branch *branch) {
+static void put_branch(packing *p, const feat_block *block, const feat_union_branch *branch) {
     feat_buffer *out = &p->out;
     feat_buffer_u32(out, table_number(p, branch->table));
     feat_buffer_byte(
@@ -677,7 +677,7 @@ static void read_types(loading *l, feat_type **types, size_t *n) {
 }
 
 /* Without nodes: of `where` and the slots only whether they are there. */
-static feat_status read_branch(loading *l, const feat_block *block, feat_branch *branch, bool *bare) {
+static feat_status read_branch(loading *l, const feat_block *block, feat_union_branch *branch, bool *bare) {
     uint32_t table = read_below(l, l->n_tables);
     uint8_t flags = feat_cursor_byte(&l->c);
     size_t n_outputs = block->n_key, output = 0;

@@ -8,6 +8,10 @@
 /* Binds a CHECK over the columns of a row into `stage`, whose inputs are the fields of the table: a BOOLEAN node. */
 feat_status feat_bind_check(feat_arena *arena, const feat_source *source, const feat_schema *table,
                             const feat_ast_expr *expr, feat_stage *stage, uint32_t *node, feat_error *err);
+/* The same for a condition that `what` names in messages: "a WHERE". */
+feat_status feat_bind_condition(feat_arena *arena, const feat_source *source, const feat_schema *table,
+                                const char *what, const feat_ast_expr *expr, feat_stage *stage, uint32_t *node,
+                                feat_error *err);
 /* The constant that a DEFAULT is, as a value of the field's type. */
 feat_status feat_bind_default(feat_arena *arena, const feat_source *source, const feat_field *field,
                               const feat_ast_expr *expr, feat_constant_value *value, feat_error *err);

@@ -64,7 +64,7 @@ void feat_walk_to(feat_walk *walk, uint32_t root) {
 }
 
 feat_status feat_walk_branch(feat_walk *walk, const feat_block *block, size_t i, feat_error *err) {
-    const feat_branch *branch = &block->branches[i];
+    const feat_union_branch *branch = &block->branches[i];
     FEAT_TRY(feat_walk_init(walk, &branch->stage, err));
     feat_walk_to(walk, branch->where);
     for (size_t k = 0; k < block->n_key; k++) feat_walk_to(walk, branch->key[k]);

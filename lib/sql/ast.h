@@ -190,6 +190,7 @@ typedef enum feat_ast_statement_kind {
     FEAT_AST_CREATE_DIMENSION,
     FEAT_AST_CREATE_VIEW,
     FEAT_AST_CREATE_SERVICE,
+    FEAT_AST_CREATE_DERIVATION,
     FEAT_AST_DROP,    /* object, name, if_exists */
     FEAT_AST_ALTER,   /* object: "table" or "dimension"; name; alter */
     FEAT_AST_COMMENT, /* object, or "column" with the table in name; comment */
@@ -222,9 +223,11 @@ typedef struct feat_ast_statement {
     uint32_t offset, end; /* of its text */
     feat_ast_name name;
     bool or_replace, if_exists;
-    bool json;          /* EXPLAIN (FORMAT JSON) */
-    const char *object; /* "table", "dimension", "feature view", "feature service"; NULL where EXPLAIN and DESCRIBE do
-                           not say */
+    bool json;            /* EXPLAIN (FORMAT JSON) */
+    bool raw;             /* CREATE RAW TABLE: no columns are written */
+    feat_ast_name target; /* of a derivation: the table that it fills */
+    const char *object; /* "table", "dimension", "feature view", "feature service", "derivation"; NULL where EXPLAIN and
+                           DESCRIBE do not say */
     feat_ast_alter alter;
     feat_ast_name column, new_name;
     const char *comment; /* NULL: IS NULL, which takes it away */

@@ -14,6 +14,7 @@ static const object_kind objects[] = {
     {"feature", "service", "feature service", FEAT_AST_CREATE_SERVICE},
     {"table", NULL, "table", FEAT_AST_CREATE_TABLE},
     {"dimension", NULL, "dimension", FEAT_AST_CREATE_DIMENSION},
+    {"derivation", NULL, "derivation", FEAT_AST_CREATE_DERIVATION},
 };
 
 static const object_kind *accept_object(feat_parser *p) {
@@ -25,8 +26,9 @@ static const object_kind *accept_object(feat_parser *p) {
 }
 
 static feat_status fail_object(feat_parser *p) {
-    return feat_parser_accept(p, "feature") ? feat_parser_fail(p, "VIEW or SERVICE")
-                                            : feat_parser_fail(p, "TABLE, DIMENSION, FEATURE VIEW or FEATURE SERVICE");
+    return feat_parser_accept(p, "feature")
+               ? feat_parser_fail(p, "VIEW or SERVICE")
+               : feat_parser_fail(p, "TABLE, DIMENSION, FEATURE VIEW, FEATURE SERVICE or DERIVATION");
 }
 
 /* ---- CREATE. ---- */
@@ -102,17 +104,39 @@ static feat_status parse_service(feat_parser *p, feat_ast_statement *s) {
     return FEAT_OK;
 }
 
+/* RAW TABLE name: its columns are always the same. */
+static feat_status parse_raw(feat_parser *p, feat_ast_statement *s) {
+    FEAT_TRY(feat_parser_expect(p, "table"));
+    s->kind = FEAT_AST_CREATE_TABLE;
+    s->object = "table";
+    s->raw = true;
+    FEAT_TRY(feat_parser_name(p, "a name for the raw table", &s->name));
+    return parse_options(p, s);
+}
+
+/* DERIVATION name INTO table AS SELECT ... */
+static feat_status parse_derivation(feat_parser *p, feat_ast_statement *s) {
+    FEAT_TRY(feat_parser_name(p, "a name for the derivation", &s->name));
+    FEAT_TRY(feat_parser_expect(p, "into"));
+    FEAT_TRY(feat_parser_name(p, "the table that it fills", &s->target));
+    FEAT_TRY(parse_options(p, s));
+    FEAT_TRY(feat_parser_expect(p, "as"));
+    return feat_parse_select(p, &s->select);
+}
+
 static feat_status parse_create(feat_parser *p, feat_ast_statement *s) {
     if (feat_parser_accept(p, "or")) {
         FEAT_TRY(feat_parser_expect(p, "replace"));
         s->or_replace = true;
     }
+    if (feat_parser_accept(p, "raw")) return parse_raw(p, s);
     const object_kind *object = accept_object(p);
     if (!object) return fail_object(p);
     s->kind = object->create;
     s->object = object->text;
     if (s->kind == FEAT_AST_CREATE_VIEW) return parse_view(p, s);
     if (s->kind == FEAT_AST_CREATE_SERVICE) return parse_service(p, s);
+    if (s->kind == FEAT_AST_CREATE_DERIVATION) return parse_derivation(p, s);
     return parse_table(p, s);
 }
 
@@ -168,7 +192,8 @@ static feat_status parse_comment(feat_parser *p, feat_ast_statement *s) {
     } else {
         const object_kind *object = accept_object(p);
         if (!object && feat_parser_accept(p, "feature")) return feat_parser_fail(p, "VIEW or SERVICE");
-        if (!object) return feat_parser_fail(p, "TABLE, DIMENSION, COLUMN, FEATURE VIEW or FEATURE SERVICE");
+        if (!object)
+            return feat_parser_fail(p, "TABLE, DIMENSION, COLUMN, FEATURE VIEW, FEATURE SERVICE or DERIVATION");
         s->object = object->text;
         FEAT_TRY(feat_parser_name(p, "a name", &s->name));
     }
@@ -192,13 +217,14 @@ static feat_status parse_subject(feat_parser *p, const char *wanted, feat_ast_st
 static feat_status parse_show(feat_parser *p, feat_ast_statement *s) {
     s->object = feat_parser_accept(p, "tables")                     ? "table"
                 : feat_parser_accept(p, "dimensions")               ? "dimension"
+                : feat_parser_accept(p, "derivations")              ? "derivation"
                 : feat_parser_accept_both(p, "feature", "views")    ? "feature view"
                 : feat_parser_accept_both(p, "feature", "services") ? "feature service"
                                                                     : NULL;
     if (s->object) return FEAT_OK;
     return feat_parser_accept(p, "feature")
                ? feat_parser_fail(p, "VIEWS or SERVICES")
-               : feat_parser_fail(p, "TABLES, DIMENSIONS, FEATURE VIEWS or FEATURE SERVICES");
+               : feat_parser_fail(p, "TABLES, DIMENSIONS, FEATURE VIEWS, FEATURE SERVICES or DERIVATIONS");
 }
 
 static feat_status parse_statement(feat_parser *p, feat_ast_statement *s);

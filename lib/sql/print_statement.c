@@ -123,7 +123,7 @@ static void select(feat_printer *pr, const feat_ast_select *s) {
 static const char *capitals(const char *object) {
     switch (object[0]) {
     case 't': return "TABLE";
-    case 'd': return "DIMENSION";
+    case 'd': return object[1] == 'i' ? "DIMENSION" : "DERIVATION";
     case 'c': return "COLUMN";
     default: return object[8] == 'v' ? "FEATURE VIEW" : "FEATURE SERVICE"; /* "feature view", "feature service" */
     }
@@ -157,10 +157,16 @@ static void table_body(feat_printer *pr, const feat_ast_statement *s) {
 
 static void create(feat_printer *pr, const feat_ast_statement *s) {
     feat_print_text(pr, s->or_replace ? "CREATE OR REPLACE " : "CREATE ");
+    if (s->raw) feat_print_text(pr, "RAW ");
     feat_print_text(pr, capitals(s->object));
     feat_print_text(pr, " ");
     feat_print_name(pr, s->name.text);
-    if (s->kind == FEAT_AST_CREATE_TABLE || s->kind == FEAT_AST_CREATE_DIMENSION) table_body(pr, s);
+    bool table = s->kind == FEAT_AST_CREATE_TABLE || s->kind == FEAT_AST_CREATE_DIMENSION;
+    if (table && !s->raw) table_body(pr, s);
+    if (s->target.text) {
+        feat_print_text(pr, " INTO ");
+        feat_print_name(pr, s->target.text);
+    }
     for (size_t i = 0; i < s->n_options; i++) {
         feat_print_text(pr, i ? ", " : " WITH (");
         feat_print_name(pr, s->options[i].name.text);
@@ -211,7 +217,7 @@ static void statement(feat_printer *pr, const feat_ast_statement *s) {
     static const char *const verbs[] = {
         [FEAT_AST_DROP] = "DROP ",       [FEAT_AST_ALTER] = "ALTER ", [FEAT_AST_COMMENT] = "COMMENT ON ",
         [FEAT_AST_EXPLAIN] = "EXPLAIN ", [FEAT_AST_SHOW] = "SHOW ",   [FEAT_AST_DESCRIBE] = "DESCRIBE "};
-    if (s->kind <= FEAT_AST_CREATE_SERVICE) {
+    if (s->kind <= FEAT_AST_CREATE_DERIVATION) {
         create(pr, s);
         return;
     }

@@ -5,7 +5,7 @@
 #include "store/env.h"
 #include "store/store.h"
 
-#define FEAT_FORMAT_VERSION 3
+#define FEAT_FORMAT_VERSION 4
 
 feat_env *feat_db_catalog(const feat_db *db);
 feat_env *feat_db_blocks(const feat_db *db);
@@ -23,7 +23,8 @@ void feat_db_end_writing(feat_db *db);
 #define FEAT_KIND_COMMIT      UINT32_C(0x544d4d43) /* "CMMT" */
 #define FEAT_KIND_MANIFEST    UINT32_C(0x5453464d) /* "MFST" */
 #define FEAT_KIND_TIME        UINT32_C(0x454d4954) /* "TIME" */
-#define FEAT_KIND_TAG         UINT32_C(0x53474154) /* "TAGS" */
+#define FEAT_KIND_REF         UINT32_C(0x53464552) /* "REFS" */
+#define FEAT_KIND_BRANCH      UINT32_C(0x4e415242) /* "BRAN" */
 #define FEAT_KIND_APPLICATION UINT32_C(0x4e505041) /* "APPN" */
 #define FEAT_KIND_PIN         UINT32_C(0x534e4950) /* "PINS" */
 #define FEAT_KIND_KEPT        UINT32_C(0x5450454b) /* "KEPT" */

@@ -9,9 +9,8 @@
 #include "base/clock.h"
 #include "store/catalog.h"
 
-#define PIECE_SIZE    ((size_t)32 << 10)
-#define MAX_PIECES    (UINT32_C(1) << 24)
-#define COUNTER_TABLE 1
+#define PIECE_SIZE ((size_t)32 << 10)
+#define MAX_PIECES (UINT32_C(1) << 24)
 
 /* Section 0 is the header, section 1 + p is part p. */
 static feat_catalog_key key_of(uint64_t sequence, uint32_t section, uint32_t piece) {
@@ -90,7 +89,7 @@ static feat_status decode(const feat_buffer *bytes, feat_arena *arena, feat_def 
         def->parts[p].size = (size_t)size; /* compared with what is there when it is read */
     }
     size_t length = (size_t)(in.end - in.at);
-    if (in.failed || kind < FEAT_DEF_TABLE || kind > FEAT_DEF_SERVICE || action < FEAT_DEF_CREATE ||
+    if (in.failed || kind < FEAT_DEF_TABLE || kind > FEAT_DEF_DERIVATION || action < FEAT_DEF_CREATE ||
         action > FEAT_DEF_DESCRIBE || length == 0 || memchr(in.at, 0, length))
         return malformed(err, "a definition");
     def->kind = (feat_def_kind)kind;
@@ -210,36 +209,19 @@ feat_status feat_defs_commit(feat_db *db, const feat_def *defs, size_t n, feat_e
 
 /* ---- Counters. ---- */
 
-static feat_status take_number(feat_db *db, MDB_txn *txn, uint32_t *number, feat_error *err) {
-    feat_catalog_key key = feat_catalog_key2(FEAT_KEY_COUNTER, COUNTER_TABLE, 1, 0, 0);
-    feat_cursor in;
-    bool found;
-    FEAT_TRY(feat_catalog_get(db, txn, &key, FEAT_KIND_COUNTER, "counter", &found, &in, err));
-    uint64_t next = found ? feat_cursor_be64(&in) : 1;
-    if (found && in.failed)
-        return feat_fail(err, FEAT_CORRUPT, "a counter is malformed; restore the store from a copy");
-    if (next == 0 || next > UINT32_MAX) return feat_fail(err, FEAT_LIMIT, "the store has given all numbers of tables");
-    feat_buffer bytes;
-    feat_buffer_init(&bytes);
-    feat_buffer_be64(&bytes, next + 1);
-    feat_status status = bytes.failed ? feat_fail_memory(err)
-                                      : feat_catalog_put(db, txn, &key, FEAT_KIND_COUNTER, bytes.data, bytes.size, err);
-    feat_buffer_done(&bytes);
-    if (status == FEAT_OK) *number = (uint32_t)next;
-    return status;
-}
-
 feat_status feat_table_id_next(feat_db *db, uint32_t *table_id, feat_error *err) {
     MDB_txn *txn;
-    uint32_t number = 0;
+    uint64_t number = 0;
     FEAT_TRY(feat_db_check_locked(db, err));
     FEAT_TRY(feat_env_begin(feat_db_catalog(db), true, &txn, err));
-    feat_status status = take_number(db, txn, &number, err);
+    feat_status status = feat_counter_next(db, txn, FEAT_COUNTER_TABLE, &number, err);
+    if (status == FEAT_OK && number > UINT32_MAX)
+        status = feat_fail(err, FEAT_LIMIT, "the store has given all numbers of tables");
     if (status != FEAT_OK) {
         feat_env_abort(txn);
         return status;
     }
     FEAT_TRY(feat_env_commit(feat_db_catalog(db), txn, err));
-    *table_id = number;
+    *table_id = (uint32_t)number;
     return FEAT_OK;
 }

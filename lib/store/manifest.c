@@ -267,6 +267,14 @@ static feat_status load_root(loader *l, const feat_digest *root, unsigned *level
     return status;
 }
 
+feat_status feat_manifest_load_root(feat_manifest *m, feat_env *env, MDB_txn *txn, const feat_digest *root,
+                                    feat_error *err) {
+    loader l = {.m = m, .env = env, .txn = txn};
+    unsigned levels = 0;
+    feat_digest top = {{0}};
+    return load_root(&l, root, &levels, &top, err);
+}
+
 feat_status feat_manifest_load(feat_manifest *m, feat_env *env, MDB_txn *txn, const feat_digest *root,
                                feat_error *err) {
     loader l = {.m = m, .env = env, .txn = txn};

@@ -47,6 +47,9 @@ void feat_manifest_init(feat_manifest *m, uint32_t table_id);
 void feat_manifest_done(feat_manifest *m);
 /* Into an initialised manifest. */
 feat_status feat_manifest_load(feat_manifest *m, feat_env *env, MDB_txn *txn, const feat_digest *root, feat_error *err);
+/* What a root says, without its segments: rows, content, runs, next_segment. Into an initialised manifest. */
+feat_status feat_manifest_load_root(feat_manifest *m, feat_env *env, MDB_txn *txn, const feat_digest *root,
+                                    feat_error *err);
 /* Writes what changed; the key of the root. Bitmaps of changed segments become deletion vectors. */
 feat_status feat_manifest_store(feat_manifest *m, feat_object_writer *w, feat_digest *root, feat_error *err);
 

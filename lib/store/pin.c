@@ -4,8 +4,7 @@
 
 #include "store/catalog.h"
 
-#define NOTE_MAX    1024
-#define COUNTER_PIN 2
+#define NOTE_MAX 1024
 
 static feat_status malformed(feat_error *err) {
     return feat_fail(err, FEAT_CORRUPT, "a pin is malformed; restore the store from a copy");
@@ -72,28 +71,10 @@ feat_status feat_pin_list(feat_db *db, feat_arena *arena, feat_pin_info **pins, 
 
 /* ---- Changing. ---- */
 
-static feat_status take_number(feat_db *db, MDB_txn *txn, uint64_t *number, feat_error *err) {
-    feat_catalog_key key = feat_catalog_key2(FEAT_KEY_COUNTER, COUNTER_PIN, 1, 0, 0);
-    feat_cursor in;
-    bool found;
-    FEAT_TRY(feat_catalog_get(db, txn, &key, FEAT_KIND_COUNTER, "counter", &found, &in, err));
-    *number = found ? feat_cursor_be64(&in) : 1;
-    if (found && in.failed)
-        return feat_fail(err, FEAT_CORRUPT, "a counter is malformed; restore the store from a copy");
-    uint8_t next[8];
-    for (unsigned i = 0; i < 8; i++) next[i] = (uint8_t)((*number + 1) >> (8 * (7 - i)));
-    return feat_catalog_put(db, txn, &key, FEAT_KIND_COUNTER, next, sizeof next, err);
-}
-
 static feat_status put(feat_db *db, MDB_txn *txn, uint64_t version, int64_t expires, const char *note, uint64_t *number,
                        feat_error *err) {
-    feat_commit_record newest;
-    FEAT_TRY(feat_commit_newest(db, txn, &newest, err));
-    if (version > newest.info.version)
-        return feat_fail(err, FEAT_NOT_FOUND, "there is no version %llu to pin; the newest is %llu",
-                         (unsigned long long)version, (unsigned long long)newest.info.version);
-    FEAT_TRY(feat_version_check_kept(db, txn, version, err));
-    FEAT_TRY(take_number(db, txn, number, err));
+    FEAT_TRY(feat_version_check(db, txn, version, " to pin", err));
+    FEAT_TRY(feat_counter_next(db, txn, FEAT_COUNTER_PIN, number, err));
     feat_catalog_key key = feat_catalog_key1(FEAT_KEY_PIN, *number);
     feat_buffer payload;
     feat_buffer_init(&payload);

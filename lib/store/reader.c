@@ -153,6 +153,15 @@ feat_status feat_table_page_bounds(feat_table_version *tv, size_t segment, uint3
     return end(tv, &rows, status, err);
 }
 
+feat_status feat_table_find(feat_table_version *tv, size_t segment, const uint32_t *columns, size_t n,
+                            const feat_column *keys, size_t row, uint32_t near, uint32_t *first, uint32_t *last,
+                            feat_error *err) {
+    feat_rows rows;
+    FEAT_TRY(begin(tv, &rows, err));
+    feat_status status = feat_rows_find(&rows, segment, columns, n, keys, row, near, first, last, err);
+    return end(tv, &rows, status, err);
+}
+
 feat_status feat_table_read_rows(feat_table_version *tv, const feat_row_address *addresses, size_t n_rows,
                                  const uint32_t *columns, size_t n, feat_column *out, feat_error *err) {
     feat_rows rows;

@@ -52,16 +52,18 @@ feat_status feat_version_check_kept(feat_db *db, MDB_txn *txn, uint64_t version,
 /* ---- What stays. ---- */
 
 typedef struct root {
-    uint32_t table_id;
-    uint64_t from, until; /* it is the table's at the versions [from, until) */
+    uint32_t table_id, branch;
+    uint64_t from, until; /* it is the table's at the versions [from, until) of the branch */
     feat_digest key;
 } root;
 
 typedef struct retaining {
     feat_db *db;
-    uint64_t newest, oldest, was_oldest;
-    uint64_t *kept; /* below `oldest`, ascending, each once */
-    size_t n_kept, n_was_kept;
+    uint64_t newest, oldest, was_oldest; /* newest: of all branches */
+    uint64_t *kept;                      /* below `oldest`, ascending, each once */
+    size_t n_kept, n_was_kept, kept_capacity;
+    uint64_t *tips; /* by number of the branch */
+    size_t n_branches;
     feat_marks marks;
     feat_buffer roots, dead; /* of root; keys of objects */
 } retaining;
@@ -85,29 +87,68 @@ static feat_status count_kept(retaining *r, MDB_txn *txn, feat_error *err) {
     return rc == 0 || rc == MDB_NOTFOUND ? FEAT_OK : feat_env_fail(err, rc, "reading the catalog");
 }
 
-/* What is asked for, as far as it is there. */
-static feat_status choose(retaining *r, MDB_txn *txn, uint64_t oldest, const uint64_t *kept, size_t n,
-                          feat_error *err) {
-    feat_commit_record newest;
-    FEAT_TRY(feat_commit_newest(r->db, txn, &newest, err));
-    FEAT_TRY(read_oldest(r->db, txn, &r->was_oldest, err));
-    FEAT_TRY(count_kept(r, txn, err));
-    r->newest = newest.info.version;
-    r->oldest = oldest < r->newest ? oldest : r->newest;
-    if (r->oldest < r->was_oldest) r->oldest = r->was_oldest;
-    r->kept = feat_alloc_array(n, sizeof *r->kept);
-    if (!r->kept) return feat_fail_memory(err);
-    for (size_t i = 0; i < n; i++) {
-        bool there;
-        if (kept[i] == 0 || kept[i] >= r->oldest) continue;
-        FEAT_TRY(is_kept(r->db, txn, kept[i], r->was_oldest, &there, err));
-        if (there) r->kept[r->n_kept++] = kept[i];
-    }
+static feat_status keep(retaining *r, MDB_txn *txn, uint64_t version, feat_error *err) {
+    bool there;
+    if (version == 0 || version >= r->oldest) return FEAT_OK;
+    FEAT_TRY(is_kept(r->db, txn, version, r->was_oldest, &there, err));
+    if (!there) return FEAT_OK;
+    if (FEAT_GROW(r->kept, r->kept_capacity, r->n_kept + 1) != 0) return feat_fail_memory(err);
+    r->kept[r->n_kept++] = version;
+    return FEAT_OK;
+}
+
+static void sort_kept(retaining *r) {
     if (r->n_kept > 0) qsort(r->kept, r->n_kept, sizeof *r->kept, compare);
     size_t each = 0;
     for (size_t i = 0; i < r->n_kept; i++)
         if (each == 0 || r->kept[each - 1] != r->kept[i]) r->kept[each++] = r->kept[i];
     r->n_kept = each;
+}
+
+/* What a version that stays descends from by branches: it shows tables as they were there. */
+static feat_status keep_bases(retaining *r, MDB_txn *txn, uint64_t version, feat_error *err) {
+    feat_lineage line;
+    FEAT_TRY(feat_lineage_begin(r->db, txn, version, &line, err));
+    while (line.upto > 0 && line.branch != FEAT_BRANCH_MAIN) {
+        FEAT_TRY(feat_lineage_next(r->db, txn, &line, err));
+        FEAT_TRY(keep(r, txn, line.upto, err));
+    }
+    return FEAT_OK;
+}
+
+/* What branches stand at, whether they have their names still or not; by number, and 0 where there is no branch. */
+static feat_status read_tips(retaining *r, MDB_txn *txn, feat_error *err) {
+    feat_catalog_key last = feat_catalog_key2(FEAT_KEY_BRANCH, UINT32_MAX, 4, 0, 0), at;
+    bool found;
+    FEAT_TRY(feat_catalog_floor(r->db, txn, &last, 1, &found, &at, err));
+    r->n_branches = found ? (size_t)feat_get_be(at.bytes + 1, 4) + 1 : 1;
+    r->tips = feat_alloc_zero(r->n_branches, sizeof *r->tips);
+    if (!r->tips) return feat_fail_memory(err);
+    for (size_t i = 0; i < r->n_branches; i++) {
+        feat_commit_record tip;
+        FEAT_TRY(feat_branch_tip(r->db, txn, (uint32_t)i, &tip, err));
+        r->tips[i] = tip.info.version;
+    }
+    return FEAT_OK;
+}
+
+/* What is asked for, as far as it is there, and what that is made of. */
+static feat_status choose(retaining *r, MDB_txn *txn, uint64_t oldest, const uint64_t *kept, size_t n,
+                          feat_error *err) {
+    feat_commit_record newest;
+    FEAT_TRY(feat_commit_last(r->db, txn, &newest, err));
+    FEAT_TRY(read_oldest(r->db, txn, &r->was_oldest, err));
+    FEAT_TRY(count_kept(r, txn, err));
+    FEAT_TRY(read_tips(r, txn, err));
+    r->newest = newest.info.version;
+    r->oldest = oldest < r->newest ? oldest : r->newest;
+    if (r->oldest < r->was_oldest) r->oldest = r->was_oldest;
+    FEAT_TRY(keep(r, txn, r->tips[FEAT_BRANCH_MAIN], err));
+    for (size_t i = 0; i < n; i++) FEAT_TRY(keep(r, txn, kept[i], err));
+    for (size_t i = 0, end = r->n_kept; i < end; i++) FEAT_TRY(keep_bases(r, txn, r->kept[i], err));
+    for (size_t i = 1; i < r->n_branches; i++)
+        if (r->tips[i] >= r->oldest) FEAT_TRY(keep_bases(r, txn, r->tips[i], err));
+    sort_kept(r);
     return FEAT_OK;
 }
 
@@ -123,7 +164,7 @@ static bool stays(const retaining *r, uint64_t from, uint64_t until) {
     return low < r->n_kept && r->kept[low] < until;
 }
 
-/* The roots of all tables at all versions, in the order of their keys: table, version. */
+/* The roots of all tables at all versions, in the order of their keys: table, branch, version. */
 static feat_status read_roots(retaining *r, MDB_txn *txn, feat_error *err) {
     MDB_cursor *cursor;
     int rc = mdb_cursor_open(txn, feat_env_dbi(feat_db_catalog(r->db)), &cursor);
@@ -132,14 +173,17 @@ static feat_status read_roots(retaining *r, MDB_txn *txn, feat_error *err) {
     MDB_val k = {1, &prefix}, v;
     feat_status status = FEAT_OK;
     for (rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-         rc == 0 && status == FEAT_OK && k.mv_size == 13 && *(const uint8_t *)k.mv_data == prefix;
+         rc == 0 && status == FEAT_OK && k.mv_size == 17 && *(const uint8_t *)k.mv_data == prefix;
          rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
         const uint8_t *key = k.mv_data;
         const void *payload;
         size_t size;
         root found = {.until = UINT64_MAX};
-        for (int i = 1; i < 5; i++) found.table_id = found.table_id << 8 | key[i];
-        for (int i = 5; i < 13; i++) found.from = found.from << 8 | key[i];
+        found.table_id = (uint32_t)feat_get_be(key + 1, 4);
+        found.branch = (uint32_t)feat_get_be(key + 5, 4);
+        found.from = feat_get_be(key + 9, 8);
+        /* Behind the end of a branch nobody stands; the main line goes on. */
+        if (found.branch > 0 && found.branch < r->n_branches) found.until = r->tips[found.branch] + 1;
         status = feat_envelope_open(v.mv_data, v.mv_size, FEAT_KIND_MANIFEST, k.mv_data, k.mv_size, &payload, &size,
                                     "version of a table", err);
         if (status != FEAT_OK) break;
@@ -150,7 +194,7 @@ static feat_status read_roots(retaining *r, MDB_txn *txn, feat_error *err) {
         memcpy(found.key.bytes, payload, size);
         if (r->roots.size > 0) {
             root *before = (root *)(void *)(r->roots.data + r->roots.size) - 1;
-            if (before->table_id == found.table_id) before->until = found.from;
+            if (before->table_id == found.table_id && before->branch == found.branch) before->until = found.from;
         }
         feat_buffer_append(&r->roots, &found, sizeof found);
         if (r->roots.failed) status = feat_fail_memory(err);
@@ -286,6 +330,7 @@ feat_status feat_retain(feat_db *db, uint64_t oldest, const uint64_t *kept, size
     feat_status status = retain(&r, oldest, kept, n_kept, dry_run, &counts, err);
     feat_db_end_writing(db);
     feat_free(r.kept);
+    feat_free(r.tips);
     feat_marks_done(&r.marks);
     feat_buffer_done(&r.roots);
     feat_buffer_done(&r.dead);

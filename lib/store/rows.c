@@ -102,6 +102,94 @@ feat_status feat_rows_read_segment(const feat_rows *r, size_t segment, const uin
     return status;
 }
 
+/* ---- Finding rows by what a segment is sorted by. ---- */
+
+/* The page of the open block that was read last, in the type of its field. */
+typedef struct search {
+    const feat_rows *r;
+    const feat_column *keys;
+    size_t key, page;
+    feat_column widened;
+    const feat_column *view;
+} search;
+
+static feat_status look(search *s, size_t page, feat_error *err) {
+    if (s->page == page) return FEAT_OK;
+    s->page = SIZE_MAX;
+    FEAT_TRY(feat_block_read(s->r->block, page, &s->view, err));
+    if (s->r->block->type != s->keys->type) {
+        feat_column_clear(&s->widened);
+        if (feat_column_widen_range(&s->widened, s->view, 0, s->view->length) != 0) return feat_fail_memory(err);
+        s->view = &s->widened;
+    }
+    s->page = page;
+    return FEAT_OK;
+}
+
+/* Whether a row stands in front of the place that is looked for: in front of the rows that equal the key, or of what is
+ * behind them. */
+static bool in_front(const search *s, size_t row_of_page, bool behind) {
+    int order = feat_column_compare(s->view, row_of_page, s->keys, s->key);
+    return behind ? order <= 0 : order < 0;
+}
+
+/* The first row of [low, high) that does not stand in front of the place; `high` when all do. It is looked for near a
+ * row first, where that is one of them. */
+static feat_status find_place(search *s, uint32_t low, uint32_t high, uint32_t near, bool behind, uint32_t *place,
+                              feat_error *err) {
+    const feat_block *b = s->r->block;
+    if (low == high) {
+        *place = low;
+        return FEAT_OK;
+    }
+    size_t first = feat_block_find(b, low), last = feat_block_find(b, high - 1);
+    size_t page = near >= low && near < high ? feat_block_find(b, near) : first + (last - first) / 2;
+    while (first < last) { /* the first page whose last row does not stand in front */
+        FEAT_TRY(look(s, page, err));
+        if (in_front(s, s->view->length - 1, behind)) first = page + 1;
+        else last = page;
+        /* The page at hand is the one where its first row stands in front. */
+        if (last == page && b->directory[page].first_row >= low && in_front(s, 0, behind)) first = page;
+        page = first + (last - first) / 2;
+    }
+    FEAT_TRY(look(s, first, err));
+    uint32_t base = b->directory[first].first_row;
+    uint32_t from = low > base ? low - base : 0, to = (uint32_t)s->view->length;
+    if (to > high - base) to = high - base;
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        if (in_front(s, middle, behind)) from = middle + 1;
+        else to = middle;
+    }
+    *place = base + from;
+    return FEAT_OK;
+}
+
+static feat_status narrow(const feat_rows *r, size_t segment, uint32_t column, const feat_column *key, size_t row,
+                          uint32_t near, uint32_t *first, uint32_t *end, feat_error *err) {
+    bool absent;
+    search s = {.r = r, .keys = key, .key = row, .page = SIZE_MAX};
+    FEAT_TRY(open_block(r, &r->manifest->segments[segment], column, &absent, err));
+    if (absent) return feat_fail(err, FEAT_CORRUPT, "a segment lacks a key column; restore the store from a copy");
+    feat_column_init(&s.widened, key->type);
+    uint32_t low = *first, high = *end;
+    feat_status status = find_place(&s, low, high, near, false, first, err);
+    if (status == FEAT_OK) status = find_place(&s, *first, high, *first, true, end, err);
+    feat_column_done(&s.widened);
+    return status;
+}
+
+feat_status feat_rows_find(const feat_rows *r, size_t segment, const uint32_t *columns, size_t n,
+                           const feat_column *keys, size_t row, uint32_t near, uint32_t *first, uint32_t *end,
+                           feat_error *err) {
+    uint32_t low = 0, high = r->manifest->segments[segment].rows;
+    for (size_t i = 0; i < n && low < high; i++)
+        FEAT_TRY(narrow(r, segment, columns[i], &keys[i], row, near, &low, &high, err));
+    *first = low;
+    *end = high;
+    return FEAT_OK;
+}
+
 /* ---- Single rows: sorted by place, read page by page, and put back into the order asked for. ---- */
 
 typedef struct order {

@@ -20,6 +20,11 @@ feat_status feat_rows_bounds(const feat_rows *r, size_t segment, uint32_t column
 /* The same of each of its pages; `n` 0 where it says nothing. */
 feat_status feat_rows_page_bounds(const feat_rows *r, size_t segment, uint32_t column, struct feat_bounds *bounds,
                                   size_t *n, feat_error *err);
+/* Rows [*first, *end) of a sorted segment that are equal to row `row` of `keys` in the columns it is first sorted by.
+ */
+feat_status feat_rows_find(const feat_rows *r, size_t segment, const uint32_t *columns, size_t n,
+                           const feat_column *keys, size_t row, uint32_t near, uint32_t *first, uint32_t *end,
+                           feat_error *err);
 /* Appends all rows of a segment. On failure `out` is as it was. */
 feat_status feat_rows_read_segment(const feat_rows *r, size_t segment, const uint32_t *columns, size_t n,
                                    feat_column *out, feat_error *err);

@@ -36,7 +36,12 @@ void feat_db_unlock(feat_db *db);
 /* ---- Definitions: a log of what was defined, described and dropped by name. Nothing in it is ever overwritten. ----
  */
 
-typedef enum feat_def_kind { FEAT_DEF_TABLE = 1, FEAT_DEF_VIEW = 2, FEAT_DEF_SERVICE = 3 } feat_def_kind;
+typedef enum feat_def_kind {
+    FEAT_DEF_TABLE = 1,
+    FEAT_DEF_VIEW = 2,
+    FEAT_DEF_SERVICE = 3,
+    FEAT_DEF_DERIVATION = 4
+} feat_def_kind;
 
 typedef enum feat_def_action {
     FEAT_DEF_CREATE = 1,  /* version `number` of the name */
@@ -89,12 +94,26 @@ typedef enum feat_operation {
     FEAT_OPERATION_END = 4,
     FEAT_OPERATION_OVERWRITE = 5,
     FEAT_OPERATION_RESTORE = 6,
-    FEAT_OPERATION_CLONE = 7
+    FEAT_OPERATION_CLONE = 7,
+    FEAT_OPERATION_SEVERAL = 8, /* more than one in a transaction */
+    FEAT_OPERATION_PUBLISH = 9,
+    FEAT_OPERATION_DERIVE = 10,
+    FEAT_OPERATION_END_OF_LIST
 } feat_operation;
 
+typedef struct feat_commit_info {
+    uint64_t version;
+    uint64_t parent;    /* the version that it was made from; 0: the empty store */
+    int64_t known_time; /* rises from commit to commit, over all branches */
+    uint32_t branch;    /* 0: the main line */
+    uint64_t source;    /* of a publication: the version of the branch; else 0 */
+} feat_commit_info;
+
+/* What a commit did to one table. */
 typedef struct feat_version_info {
     uint64_t version, parent;
     int64_t known_time;
+    uint32_t branch;
     uint32_t table_id;
     feat_operation operation;
     uint32_t revision;                      /* of the table's schema */
@@ -102,20 +121,58 @@ typedef struct feat_version_info {
     feat_digest content;                    /* content digest of the table after the commit */
 } feat_version_info;
 
+/* Of the main line. */
 feat_status feat_version_newest(feat_db *db, uint64_t *version, feat_error *err);
 /* Version 0 is the empty store. FEAT_NOT_FOUND says what exists. */
 feat_status feat_version_resolve(feat_db *db, const feat_at *at, uint64_t *version, feat_error *err);
 /* The commit that made a version above 0. */
-feat_status feat_version_read(feat_db *db, uint64_t version, feat_version_info *info, feat_error *err);
-/* The last commit of a table; 0: none. */
-feat_status feat_version_of_table(feat_db *db, uint32_t table_id, uint64_t *version, feat_error *err);
-/* Commits in order, all of them (table_id 0) or one table's. Memory from `arena`. */
-feat_status feat_version_list(feat_db *db, uint32_t table_id, feat_arena *arena, feat_version_info **infos, size_t *n,
-                              feat_error *err);
+feat_status feat_version_read(feat_db *db, uint64_t version, feat_commit_info *info, feat_error *err);
+/* The last commit of a table that `version` is or descends from; 0: none. */
+feat_status feat_version_of_table(feat_db *db, uint32_t table_id, uint64_t version, uint64_t *commit, feat_error *err);
+/* What a version is made of: the commits that it is and descends from, in order, of all tables (table_id 0) or of one.
+ * A commit of several tables is several entries. Memory from `arena`. */
+feat_status feat_version_list(feat_db *db, uint64_t version, uint32_t table_id, feat_arena *arena,
+                              feat_version_info **infos, size_t *n, feat_error *err);
+/* As above, of all branches. */
+feat_status feat_version_list_all(feat_db *db, uint32_t table_id, feat_arena *arena, feat_version_info **infos,
+                                  size_t *n, feat_error *err);
+/* The version so many commits before another, 0 when there are fewer. */
+feat_status feat_version_back(feat_db *db, uint64_t version, uint64_t commits, uint64_t *before, feat_error *err);
+/* Whether `version` is `of`, or `of` descends from it. */
+feat_status feat_version_is_ancestor(feat_db *db, uint64_t version, uint64_t of, bool *is, feat_error *err);
 /* The revision of a table's schema that a version shows: the one that the table's last commit up to it was made with.
- * If that is the table's newest commit, or there is none, then UINT32_MAX: the newest revision there is. */
+ * If no later commit of that branch changes the table, or there is none, then UINT32_MAX: the newest revision there is.
+ */
 feat_status feat_version_revision(feat_db *db, uint32_t table_id, uint64_t version, uint32_t *revision,
                                   feat_error *err);
+
+/* ---- Branches. ---- */
+
+#define FEAT_BRANCH_MAIN 0
+typedef struct feat_branch_info {
+    const char *name;
+    uint32_t number;
+    uint64_t base, version; /* that it began with, and that it stands at */
+    int64_t created_at;     /* µs since 1970 UTC */
+} feat_branch_info;
+
+/* FEAT_EXISTS when a branch or a tag has the name. The lock must be held. */
+feat_status feat_branch_create(feat_db *db, const char *name, uint64_t base, feat_error *err);
+/* The name goes; its versions stay until a vacuum. FEAT_NOT_FOUND names some that there are. The lock must be held. */
+feat_status feat_branch_remove(feat_db *db, const char *name, feat_error *err);
+/* NULL and "main" are the main line. */
+feat_status feat_branch_find(feat_db *db, const char *name, uint32_t *branch, feat_error *err);
+/* The version that a branch stands at. */
+feat_status feat_branch_version(feat_db *db, uint32_t branch, uint64_t *version, feat_error *err);
+/* By number, that is in the order in which they were made. Memory from `arena`. */
+feat_status feat_branch_list(feat_db *db, feat_arena *arena, feat_branch_info **branches, size_t *n, feat_error *err);
+/* The name of a branch by number, also when it was removed. Memory from `arena`. */
+feat_status feat_branch_name(feat_db *db, uint32_t branch, feat_arena *arena, const char **name, feat_error *err);
+/* Makes what a branch has changed the next version of the main line, by reference; the branch then goes on from there.
+ * FEAT_CONFLICT when the main line has commits that the branch does not descend from; with `others`, when these changed
+ * a table that the branch changed too. With nothing changed no version is made. The lock must be held. */
+feat_status feat_branch_publish(feat_db *db, const char *name, bool others, int64_t known_at, feat_commit_info *done,
+                                feat_error *err);
 
 typedef struct feat_tag_info {
     const char *name;
@@ -136,12 +193,10 @@ typedef struct feat_application {
     uint64_t sequence;
 } feat_application;
 
-/* The sequence and the version of the application's last commit of the table. FEAT_ARGUMENT: it can be no name. */
-feat_status feat_application_find(feat_db *db, uint32_t table_id, const char *name, bool *found, uint64_t *sequence,
-                                  uint64_t *version, feat_error *err);
-/* Keeps a sequence of a call that changed nothing. The lock must be held. */
-feat_status feat_application_commit(feat_db *db, uint32_t table_id, const feat_application *application,
-                                    uint64_t version, feat_error *err);
+/* The sequence and the version of the application's last commit of the table that the tip of the branch descends from.
+ * FEAT_ARGUMENT: it can be no name. */
+feat_status feat_application_find(feat_db *db, uint32_t branch, uint32_t table_id, const char *name, bool *found,
+                                  uint64_t *sequence, uint64_t *version, feat_error *err);
 
 /* ---- Which versions stay. ---- */
 
@@ -224,6 +279,12 @@ feat_status feat_table_bounds(feat_table_version *tv, size_t segment_index, uint
 #define FEAT_SEGMENT_PAGES 16
 feat_status feat_table_page_bounds(feat_table_version *tv, size_t segment_index, uint32_t column, feat_bounds *bounds,
                                    size_t *n, feat_error *err);
+/* Rows [*first, *end) of a sorted segment that are equal to row `row` of `keys` in the first `n` columns that it is
+ * sorted by, which are `columns`; keys[i] has the type of columns[i]. They are looked for near row `near` first. Reads
+ * a few pages of each. */
+feat_status feat_table_find(feat_table_version *tv, size_t segment_index, const uint32_t *columns, size_t n,
+                            const feat_column *keys, size_t row, uint32_t near, uint32_t *first, uint32_t *end,
+                            feat_error *err);
 /* Bitmap of deleted rows, or NULL when there are none. Borrowed until `tv` is closed. */
 feat_status feat_table_deleted(feat_table_version *tv, size_t segment_index, const uint8_t **bitmap, feat_error *err);
 /* Appends single rows, in the given order; reads only the pages that hold them. */
@@ -255,13 +316,45 @@ feat_segment_info feat_table_follower_segment(const feat_table_follower *f, size
 feat_status feat_table_follower_deleted(feat_table_follower *f, size_t segment_index, const uint8_t **bitmap,
                                         feat_error *err);
 
-/* ---- Writing a table. The lock must be held from begin to commit or abort. ---- */
+/* ---- A commit to come: what several writers do to tables of one branch becomes visible at once. The lock must be held
+ * from begin to commit or abort. ---- */
+
+typedef struct feat_transaction feat_transaction;
+
+/* Starts from the version that the branch stands at. `known_at` is the known time of the commit; 0: the clock, raised
+ * above the last commit's if need be. */
+feat_status feat_transaction_begin(feat_db *db, uint32_t branch, int64_t known_at, feat_transaction **t,
+                                   feat_error *err);
+/* The version that it starts from. */
+uint64_t feat_transaction_parent(const feat_transaction *t);
+feat_db *feat_transaction_db(const feat_transaction *t);
+uint32_t feat_transaction_branch(const feat_transaction *t);
+int64_t feat_transaction_known_at(const feat_transaction *t); /* as given */
+void feat_transaction_abort(feat_transaction *t); /* NULL is a no-op */
+/* What becomes durable with it, or alone where nothing is changed. The first takes a copy, its parts' bytes included.
+ */
+feat_status feat_transaction_define(feat_transaction *t, const feat_def *def, feat_error *err);
+/* Whether it comes with a definition of this table. */
+bool feat_transaction_defines(const feat_transaction *t, uint32_t table_id);
+feat_status feat_transaction_apply(feat_transaction *t, uint32_t table_id, const feat_application *application,
+                                   feat_error *err);
+/* Makes all of it visible by one synced catalog transaction; `t` is gone after, also on failure. With no row added or
+ * deleted no version is made and `done` describes the one that was started from. */
+feat_status feat_transaction_commit(feat_transaction *t, feat_commit_info *done, feat_error *err);
+
+/* ---- Writing a table. ---- */
 
 typedef struct feat_table_writer feat_table_writer;
 
-/* Starts from the newest version. */
+/* Starts from what the transaction holds of the table. One writer of a transaction at a time. */
+feat_status feat_table_writer_begin_in(feat_transaction *t, const feat_schema *schema, feat_table_writer **w,
+                                       feat_error *err);
+/* A writer with a transaction of its own, on the main line. */
 feat_status feat_table_writer_begin(feat_db *db, const feat_schema *schema, feat_table_writer **w, feat_error *err);
 void feat_table_writer_abort(feat_table_writer *w); /* NULL is a no-op */
+/* Hands what was done to the transaction; `w` is gone after, also on failure, which leaves the transaction as it was.
+ * FEAT_ARGUMENT when something was done and the known time of the transaction is not above the last commit's. */
+feat_status feat_table_writer_finish(feat_table_writer *w, feat_operation operation, feat_error *err);
 /* Writes rows as new segments, in the order given (one column for each field of the schema), which is that of entity
  * key and event time; rows that do not follow those before them begin a segment, so that each segment is in this order.
  * Their unique keys enter the index; rows must be free of conflicts already. */
@@ -276,6 +369,17 @@ feat_status feat_table_writer_clear(feat_table_writer *w, int64_t *removed, feat
  */
 feat_status feat_table_writer_take(feat_table_writer *w, uint32_t table_id, uint64_t version, int64_t added,
                                    int64_t removed, feat_error *err);
+
+/* What the writer sees, segment by segment: base rows, and pending ones behind them. As feat_table_segment,
+ * feat_table_bounds, feat_table_read and feat_table_deleted; a bitmap is borrowed until the next call. */
+size_t feat_table_writer_segments(const feat_table_writer *w);
+feat_segment_info feat_table_writer_segment(const feat_table_writer *w, size_t segment_index);
+feat_status feat_table_writer_bounds(feat_table_writer *w, size_t segment_index, uint32_t column, feat_bounds *bounds,
+                                     feat_error *err);
+feat_status feat_table_writer_read(feat_table_writer *w, size_t segment_index, const uint32_t *columns, size_t n,
+                                   feat_column *out, feat_error *err);
+feat_status feat_table_writer_deleted(feat_table_writer *w, size_t segment_index, const uint8_t **bitmap,
+                                      feat_error *err);
 
 /* Hash of the unique key of a row; false when a part of it is NULL (such a row never conflicts). `key` receives the key
  * encoding. */
@@ -293,18 +397,8 @@ feat_status feat_table_writer_read_rows(feat_table_writer *w, const feat_row_add
                                         const uint32_t *columns, size_t n, feat_column *out, feat_error *err);
 /* True when the row was added by this writer. */
 bool feat_table_writer_pending(const feat_table_writer *w, feat_row_address row);
-/* Makes all of it visible by one synced catalog transaction; `w` is gone after, also on failure. `known_at` 0: the
- * clock, raised above the previous commit's if need be; else it must be above it (FEAT_ARGUMENT). With nothing added or
- * deleted no version is made and `done` describes the newest. */
+/* Of a writer with a transaction of its own: finishes it and commits that. */
 feat_status feat_table_writer_commit(feat_table_writer *w, feat_operation operation, int64_t known_at,
-                                     feat_version_info *done, feat_error *err);
-/* What becomes durable with a commit, or alone where nothing was added or deleted. */
-typedef struct feat_commit_extra {
-    const feat_def *def;                 /* an entry of the log of definitions: the table's; NULL: none */
-    const feat_application *application; /* NULL: none */
-} feat_commit_extra;
-feat_status feat_table_writer_commit_with(feat_table_writer *w, const feat_commit_extra *extra,
-                                          feat_operation operation, int64_t known_at, feat_version_info *done,
-                                          feat_error *err);
+                                     feat_commit_info *done, feat_error *err);
 
 #endif

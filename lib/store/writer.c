@@ -7,6 +7,7 @@
 #include "store/catalog.h"
 #include "store/choice.h"
 #include "store/rows.h"
+#include "store/transaction.h"
 #include "store/unique.h"
 
 #define SEGMENT_TEXT   ((size_t)64 << 20) /* bytes of text after which a segment ends: bounds the memory of one */
@@ -15,6 +16,8 @@
 
 struct feat_table_writer {
     feat_db *db;
+    feat_transaction *transaction;
+    bool owns; /* that transaction */
     const feat_schema *schema;
     feat_manifest manifest; /* the version being made; its last segment is `open` while that has rows */
     feat_object_writer objects;
@@ -72,24 +75,31 @@ static feat_status digest_schema(feat_table_writer *w, feat_error *err) {
     return FEAT_OK;
 }
 
-/* What a table holds at a version, into a manifest that was initialised with the table's number. */
-static feat_status load_version(feat_table_writer *w, uint64_t version, feat_manifest *manifest, feat_error *err) {
-    bool found = false;
-    feat_digest root = {{0}};
+/* Into a manifest that was initialised with the table's number. */
+static feat_status load_root(feat_table_writer *w, const feat_digest *root, feat_manifest *manifest, feat_error *err) {
     MDB_txn *txn;
-    FEAT_TRY(feat_catalog_manifest(w->db, manifest->table_id, version, &found, &root, err));
-    if (!found) return FEAT_OK;
     FEAT_TRY(feat_env_begin(feat_db_blocks(w->db), false, &txn, err));
-    feat_status status = feat_manifest_load(manifest, feat_db_blocks(w->db), txn, &root, err);
+    feat_status status = feat_manifest_load(manifest, feat_db_blocks(w->db), txn, root, err);
     feat_env_abort(txn);
     return status;
 }
 
+/* What a table holds at a version. */
+static feat_status load_version(feat_table_writer *w, uint64_t version, feat_manifest *manifest, feat_error *err) {
+    bool found = false;
+    feat_digest root = {{0}};
+    FEAT_TRY(feat_catalog_manifest(w->db, manifest->table_id, version, &found, &root, err));
+    return found ? load_root(w, &root, manifest, err) : FEAT_OK;
+}
+
 static feat_status load_base(feat_table_writer *w, feat_error *err) {
-    feat_commit_record newest;
-    FEAT_TRY(feat_catalog_newest(w->db, &newest, err));
-    w->version = newest.info.version + 1;
-    FEAT_TRY(load_version(w, newest.info.version, &w->manifest, err));
+    bool found = false;
+    feat_digest root = {{0}};
+    uint64_t floor;
+    w->version = feat_transaction_version(w->transaction);
+    FEAT_TRY(feat_transaction_manifest(w->transaction, w->schema->table_id, &found, &root, &floor, err));
+    if (found) FEAT_TRY(load_root(w, &root, &w->manifest, err));
+    if (w->manifest.next_segment < floor) w->manifest.next_segment = floor;
     w->first_pending = w->manifest.next_segment;
     return FEAT_OK;
 }
@@ -115,7 +125,9 @@ static feat_status allocate(feat_table_writer *w, feat_error *err) {
     return status;
 }
 
-feat_status feat_table_writer_begin(feat_db *db, const feat_schema *schema, feat_table_writer **out, feat_error *err) {
+feat_status feat_table_writer_begin_in(feat_transaction *t, const feat_schema *schema, feat_table_writer **out,
+                                       feat_error *err) {
+    feat_db *db = feat_transaction_db(t);
     FEAT_TRY(feat_db_begin_writing(db, err));
     feat_table_writer *w = feat_alloc_zero(1, sizeof *w);
     if (!w) {
@@ -123,6 +135,7 @@ feat_status feat_table_writer_begin(feat_db *db, const feat_schema *schema, feat
         return feat_fail_memory(err);
     }
     w->db = feat_db_ref(db);
+    w->transaction = t;
     w->schema = schema;
     feat_manifest_init(&w->manifest, schema->table_id);
     feat_object_writer_init(&w->objects, feat_db_blocks(db));
@@ -134,6 +147,15 @@ feat_status feat_table_writer_begin(feat_db *db, const feat_schema *schema, feat
     }
     *out = w;
     return FEAT_OK;
+}
+
+feat_status feat_table_writer_begin(feat_db *db, const feat_schema *schema, feat_table_writer **out, feat_error *err) {
+    feat_transaction *t;
+    FEAT_TRY(feat_transaction_begin(db, FEAT_BRANCH_MAIN, 0, &t, err));
+    feat_status status = feat_table_writer_begin_in(t, schema, out, err);
+    if (status == FEAT_OK) (*out)->owns = true;
+    else feat_transaction_abort(t);
+    return status;
 }
 
 void feat_table_writer_abort(feat_table_writer *w) {
@@ -151,6 +173,7 @@ void feat_table_writer_abort(feat_table_writer *w) {
     feat_free(w->ids);
     feat_free(w->order);
     feat_free(w->as_written.fields);
+    if (w->owns) feat_transaction_abort(w->transaction);
     feat_db_unref(w->db);
     feat_free(w);
 }
@@ -432,6 +455,48 @@ feat_status feat_table_writer_probe(feat_table_writer *w, const uint64_t *hashes
     return status;
 }
 
+size_t feat_table_writer_segments(const feat_table_writer *w) { return w->manifest.n_segments; }
+
+feat_segment_info feat_table_writer_segment(const feat_table_writer *w, size_t i) {
+    const feat_segment *s = &w->manifest.segments[i];
+    return (feat_segment_info){
+        .id = s->id, .version = s->version, .rows = s->rows, .deleted = s->deleted, .sorted = s->sorted};
+}
+
+feat_status feat_table_writer_bounds(feat_table_writer *w, size_t segment, uint32_t column, feat_bounds *bounds,
+                                     feat_error *err) {
+    reading r;
+    FEAT_TRY(usable(w, err));
+    FEAT_TRY(begin_reading(w, &r, err));
+    feat_status status = feat_rows_bounds(&r.rows, segment, column, bounds, err);
+    end_reading(&r);
+    return status;
+}
+
+feat_status feat_table_writer_read(feat_table_writer *w, size_t segment, const uint32_t *columns, size_t n,
+                                   feat_column *out, feat_error *err) {
+    reading r;
+    FEAT_TRY(usable(w, err));
+    FEAT_TRY(begin_reading(w, &r, err));
+    feat_status status = feat_rows_read_segment(&r.rows, segment, columns, n, out, err);
+    end_reading(&r);
+    return status;
+}
+
+feat_status feat_table_writer_deleted(feat_table_writer *w, size_t segment, const uint8_t **bitmap, feat_error *err) {
+    feat_segment *s = &w->manifest.segments[segment];
+    FEAT_TRY(usable(w, err));
+    if (s->deleted > 0 && !s->bitmap) {
+        reading r;
+        FEAT_TRY(begin_reading(w, &r, err));
+        feat_status status = feat_segment_load_deleted(s, r.rows.env, r.rows.txn, err);
+        end_reading(&r);
+        FEAT_TRY(status);
+    }
+    *bitmap = s->bitmap;
+    return FEAT_OK;
+}
+
 /* ---- Deleting. ---- */
 
 static feat_status subtract_part(feat_table_writer *w, const feat_rows *rows, const feat_row_address *addresses,
@@ -565,49 +630,39 @@ static feat_status load_bitmaps(feat_table_writer *w, feat_error *err) {
     return status;
 }
 
-static feat_status commit(feat_table_writer *w, const feat_commit_extra *extra, feat_operation operation,
-                          int64_t known_at, feat_version_info *done, feat_error *err) {
-    feat_commit_record record;
+static feat_status finish(feat_table_writer *w, feat_operation operation, feat_error *err) {
     FEAT_TRY(usable(w, err));
-    FEAT_TRY(feat_catalog_newest(w->db, &record, err));
-    if (record.info.version + 1 != w->version)
-        return feat_fail(err, FEAT_INTERNAL, "another commit was made while this one was written");
-    if (w->added == 0 && w->removed == 0) {
-        *done = record.info;
-        if (extra && extra->def) FEAT_TRY(feat_defs_commit(w->db, extra->def, 1, err));
-        if (!extra || !extra->application) return FEAT_OK;
-        return feat_application_commit(w->db, w->schema->table_id, extra->application, record.info.version, err);
-    }
-    FEAT_TRY(feat_commit_check_time(&record.info, known_at, err)); /* before anything is written */
+    if (w->added == 0 && w->removed == 0) return FEAT_OK;
+    FEAT_TRY(feat_transaction_check(w->transaction, err)); /* before anything is written */
     FEAT_TRY(close_segment(w, err));
     if (feat_unique_merge_width(&w->unique, &w->manifest) > 0) FEAT_TRY(load_bitmaps(w, err));
     FEAT_TRY(feat_unique_merge(&w->unique, &w->manifest, &w->objects, err));
-    record = (feat_commit_record){.info = {.known_time = known_at,
-                                           .table_id = w->schema->table_id,
-                                           .operation = operation,
-                                           .revision = w->schema->revision,
-                                           .rows_added = w->added,
-                                           .rows_removed = w->removed,
-                                           .rows = w->manifest.rows,
-                                           .content = w->manifest.content}};
-    FEAT_TRY(feat_manifest_store(&w->manifest, &w->objects, &record.manifest, err));
+    feat_commit_table table = {.table_id = w->schema->table_id,
+                               .operation = operation,
+                               .revision = w->schema->revision,
+                               .rows_added = w->added,
+                               .rows_removed = w->removed,
+                               .rows = w->manifest.rows,
+                               .content = w->manifest.content,
+                               .next_segment = w->manifest.next_segment};
+    FEAT_TRY(feat_manifest_store(&w->manifest, &w->objects, &table.manifest, err));
     FEAT_TRY(feat_object_writer_commit(&w->objects, err));
-    FEAT_TRY(feat_catalog_commit(w->db, &record, extra, err));
-    *done = record.info;
-    return FEAT_OK;
+    return feat_transaction_add(w->transaction, &table, err);
 }
 
-feat_status feat_table_writer_commit_with(feat_table_writer *w, const feat_commit_extra *extra,
-                                          feat_operation operation, int64_t known_at, feat_version_info *done,
-                                          feat_error *err) {
-    feat_version_info info;
-    feat_status status = commit(w, extra, operation, known_at, &info, err);
+feat_status feat_table_writer_finish(feat_table_writer *w, feat_operation operation, feat_error *err) {
+    feat_status status = finish(w, operation, err);
     feat_table_writer_abort(w);
-    if (status == FEAT_OK) *done = info;
     return status;
 }
 
 feat_status feat_table_writer_commit(feat_table_writer *w, feat_operation operation, int64_t known_at,
-                                     feat_version_info *done, feat_error *err) {
-    return feat_table_writer_commit_with(w, NULL, operation, known_at, done, err);
+                                     feat_commit_info *done, feat_error *err) {
+    feat_transaction *t = w->transaction;
+    w->owns = false;
+    feat_transaction_set_time(t, known_at);
+    feat_status status = feat_table_writer_finish(w, operation, err);
+    if (status == FEAT_OK) return feat_transaction_commit(t, done, err);
+    feat_transaction_abort(t);
+    return status;
 }

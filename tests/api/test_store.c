@@ -190,8 +190,13 @@ START_TEST(test_arguments) {
     } while (0)
     REFUSED_AND_RELEASED(feat_write(NULL, "purchases", &stream, NULL, NULL, &err));
     REFUSED_AND_RELEASED(feat_write(store, NULL, &stream, NULL, NULL, &err));
-    write_options.mode = (feat_write_mode)5;
+    write_options.mode = (feat_write_mode)6;
     REFUSED_AND_RELEASED(feat_write(store, "purchases", &stream, &write_options, NULL, &err));
+    write_options.mode = FEAT_WRITE_DELETE;
+    write_options.where = "TRUE"; /* says what goes, and so do rows */
+    REFUSED_AND_RELEASED(feat_write(store, "purchases", &stream, &write_options, NULL, &err));
+    write_options.mode = FEAT_WRITE_APPEND;
+    REFUSED(feat_write(store, "purchases", NULL, &write_options, NULL, &err));
     write_options.size = 3;
     REFUSED_AND_RELEASED(feat_write(store, "purchases", &stream, &write_options, NULL, &err));
     REFUSED(feat_write(store, "purchases", NULL, NULL, NULL, &err));

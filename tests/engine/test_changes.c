@@ -34,7 +34,7 @@ static void check_stream(shop *s, struct ArrowArrayStream *stream, const char *e
 START_TEST(test_net_changes) {
     shop s;
     struct ArrowArrayStream stream;
-    feat_version_info info[5];
+    feat_commit_info info[5];
     char expected[512];
     fill(&s);
     for (uint64_t v = 1; v <= 4; v++) check_ok(&s, feat_version_read(s.db, v, &info[v], &s.err));

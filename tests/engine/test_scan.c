@@ -170,8 +170,8 @@ START_TEST(test_history) {
     feat_digest_format(&digest, second);
     snprintf(expected, sizeof expected,
              "version BIGINT, known_time TIMESTAMP, table TEXT, operation TEXT, rows_added BIGINT, rows_removed "
-             "BIGINT, rows BIGINT, digest TEXT\n"
-             "1, 1000, purchases, append, 3, 0, 3, %s\n2, 2000, purchases, upsert, 2, 1, 4, %s\n",
+             "BIGINT, rows BIGINT, digest TEXT, branch TEXT\n"
+             "1, 1000, purchases, append, 3, 0, 3, %s, main\n2, 2000, purchases, upsert, 2, 1, 4, %s, main\n",
              first, second);
     for (int all = 0; all < 2; all++) {
         check_ok(&s, feat_history_stream(s.db, s.catalog, all ? NULL : s.table, &stream, &s.err));

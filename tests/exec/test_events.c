@@ -21,7 +21,7 @@ typedef struct fixture {
     feat_slot slots[N_SLOTS];
     feat_type slot_types[N_SLOTS], key_type;
     uint32_t ties[2], key;
-    feat_branch branch;
+    feat_union_branch branch;
     feat_block block;
     feat_column columns[N_FIELDS];
     const feat_column *by_field[N_FIELDS];
@@ -266,7 +266,7 @@ START_TEST(test_errors) {
     for (int mode = 0; mode < 4; mode++) {
         feat_arena arena;
         feat_arena_init(&arena);
-        feat_branch branch = {.table = &table, .where = FEAT_NO_NODE};
+        feat_union_branch branch = {.table = &table, .where = FEAT_NO_NODE};
         feat_builder b = {.pool = &branch.stage.pool};
         feat_pool_init(b.pool, &arena);
         uint32_t value = input(&b, FEAT_TYPE_DOUBLE, 1), cast = feat_build_cast(&b, value, FEAT_TYPE_BIGINT, true),
@@ -363,7 +363,7 @@ START_TEST(test_join) {
     feat_aggregate aggregates[PARTS];
     for (size_t a = 0; a < PARTS; a++) aggregates[a] = (feat_aggregate){.agg = FEAT_AGG_LAST, .type = types[a]};
     feat_block inner = {.key = &key_type, .n_key = 1, .aggregates = aggregates, .n_aggregates = PARTS};
-    feat_branch branch = {.table = &table};
+    feat_union_branch branch = {.table = &table};
     feat_builder b = {.pool = &branch.stage.pool};
     feat_pool_init(b.pool, &arena);
     uint32_t key = input(&b, FEAT_TYPE_BIGINT, 1);
@@ -568,7 +568,7 @@ START_TEST(test_union) {
     enum { ROWS = 300 };
     add_random_rows(&x, ROWS, false);
     /* The second branch orders by other fields of the same table. */
-    feat_branch branches[2] = {x.branch, x.branch};
+    feat_union_branch branches[2] = {x.branch, x.branch};
     uint32_t other[3] = {I, FILTER, S};
     branches[1].ties = other;
     branches[1].n_ties = 3;
@@ -619,7 +619,7 @@ END_TEST
 /* Whatever order events come in, the sorted list is the same: intervals of one length are apart. */
 START_TEST(test_one_list) {
     enum { EVENTS = 200 };
-    feat_branch branch = {.table = NULL};
+    feat_union_branch branch = {.table = NULL};
     feat_type types[] = {FEAT_TYPE_INTERVAL, FEAT_TYPE_DECIMAL_OF(38, 2), FEAT_TYPE_DOUBLE};
     feat_block block = {.branches = &branch, .n_branches = 1, .slots = types, .n_slots = 3};
     feat_events events;

@@ -86,7 +86,7 @@ typedef struct fixture {
     feat_arena arena;
     feat_field fields[FIRST_SLOT_FIELD + N_SLOTS];
     feat_schema tables[MAX_BRANCHES];
-    feat_branch branches[MAX_BRANCHES];
+    feat_union_branch branches[MAX_BRANCHES];
     feat_slot slots[MAX_BRANCHES][N_SLOTS];
     uint32_t key, tie;
     feat_type key_type, slot_types[N_SLOTS];
@@ -195,7 +195,7 @@ static void fixture_init(fixture *x, size_t n_branches) {
     }
     for (size_t i = 0; i < n_branches; i++) {
         feat_schema *table = &x->tables[i];
-        feat_branch *branch = &x->branches[i];
+        feat_union_branch *branch = &x->branches[i];
         *table = (feat_schema){.name = "t", .fields = x->fields, .n_fields = FIRST_SLOT_FIELD + N_SLOTS};
         if (i > 0 && alike) {
             table->delay_us = x->tables[0].delay_us;
@@ -204,13 +204,13 @@ static void fixture_init(fixture *x, size_t n_branches) {
             table->delay_us = random_below(3) ? 0 : (int64_t)random_below(random_below(2) ? 50 : 3 * DAY);
             table->retention = (feat_span){(int64_t)random_below(2), (int64_t)random_below(40 * DAY)};
         }
-        *branch = (feat_branch){.table = table,
-                                .where = FEAT_NO_NODE,
-                                .key = &x->key,
-                                .slots = x->slots[i],
-                                .ties = &x->tie,
-                                .n_ties = 1,
-                                .retained = alike ? retained : random_below(3) == 0};
+        *branch = (feat_union_branch){.table = table,
+                                      .where = FEAT_NO_NODE,
+                                      .key = &x->key,
+                                      .slots = x->slots[i],
+                                      .ties = &x->tie,
+                                      .n_ties = 1,
+                                      .retained = alike ? retained : random_below(3) == 0};
         feat_builder b = {.pool = &branch->stage.pool};
         feat_pool_init(b.pool, &x->arena);
         x->key = feat_build_leaf(&b, FEAT_NODE_INPUT, FEAT_TYPE_BIGINT, 1, 0);
@@ -424,7 +424,7 @@ static feat_int128 before(int64_t t, feat_interval i) {
 }
 
 static bool visible(const fixture *x, const feat_events *events, size_t i, int64_t t) {
-    const feat_branch *branch = &x->branches[x->block.n_branches > 1 ? feat_column_int(&events->ties[0], i) : 0];
+    const feat_union_branch *branch = &x->branches[x->block.n_branches > 1 ? feat_column_int(&events->ties[0], i) : 0];
     int64_t time = events->time[i];
     if ((feat_int128)time + branch->table->delay_us > t) return false;
     feat_interval retention = {(int32_t)branch->table->retention.months, 0, branch->table->retention.us};

@@ -68,6 +68,8 @@ static const char *const corpus[] = {
     "CREATE FEATURE SERVICE s AS SELECT v.*, CASE WHEN r.a IN (1, 2) THEN -1 ELSE r.a // 3 END AS c FROM REQUEST (u "
     "TEXT, a "
     "BIGINT) AS r LEFT JOIN MATERIALIZED v USING (u) ASOF LEFT JOIN w ON a = b;",
+    "CREATE RAW TABLE r WITH (payload = 'text'); CREATE DERIVATION d INTO t AS SELECT decode(payload) AS x FROM r "
+    "WHERE a > 1",
     "CREATE FEATURE SERVICE s AS a, b (x, \"y z\")",
     "CREATE FEATURE VIEW q AS WITH a AS (SELECT * EXCLUDE (k) FROM b) SELECT DISTINCT ON (k) k, DATE '2024-01-01' FROM "
     "(SELECT 1 "

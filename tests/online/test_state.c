@@ -25,7 +25,7 @@ typedef struct fixture {
     feat_field fields[1 + MOST_TIES];
     uint32_t ties[MOST_TIES];
     feat_schema table;
-    feat_branch branches[MOST_BRANCHES];
+    feat_union_branch branches[MOST_BRANCHES];
     feat_block block;
     feat_env *env;
     char path[64];
@@ -60,7 +60,7 @@ static void setup(fixture *f, const shape *s) {
         f->block.n_slots++;
     }
     for (size_t i = 0; i < s->n_branches; i++)
-        f->branches[i] = (feat_branch){.table = &f->table, .ties = f->ties, .n_ties = f->table.n_fields - 1};
+        f->branches[i] = (feat_union_branch){.table = &f->table, .ties = f->ties, .n_ties = f->table.n_fields - 1};
     snprintf(f->path, sizeof f->path, "/tmp/feat-state-%d", (int)getpid());
     unlink(f->path);
     OK(feat_env_create(f->path, NULL, NULL, &f->err));

@@ -160,7 +160,7 @@ typedef struct made {
     feat_field fields[3];
     uint32_t key[1], ties[1], branch_key[1], join_key[1], bounds[1];
     feat_schema table;
-    feat_branch branch;
+    feat_union_branch branch;
     feat_slot slots[2];
     feat_type key_types[1], slot_types[2];
     feat_window windows[2];

@@ -100,7 +100,7 @@ def test_enums() -> None:
 
 
 def test_every_constant_is_in_a_header() -> None:
-    prefixes = ("MODE_", "WRITE_", "CONFLICT_", "AT_", "ON_ERROR_", "TYPE_", "VALUE_")
+    prefixes = ("MODE_", "WRITE_", "CONFLICT_", "AT_", "ON_ERROR_", "DERIVE_", "TYPE_", "VALUE_", "MATCHED_", "NOT_MATCHED_")
     mine = {n: v for n, v in vars(_capi).items() if n.startswith(prefixes)}
     assert mine == enums()
 

@@ -98,16 +98,17 @@ static inline bool same_select(const feat_ast_select *a, const feat_ast_select *
 
 static inline bool same_statement(const feat_ast_statement *a, const feat_ast_statement *b) {
     if (!a || !b) return a == b;
-    bool same =
-        a->kind == b->kind && same_text(a->name.text, b->name.text) && a->or_replace == b->or_replace &&
-        a->if_exists == b->if_exists && a->json == b->json && same_text(a->object, b->object) && a->alter == b->alter &&
-        same_text(a->column.text, b->column.text) && same_text(a->new_name.text, b->new_name.text) &&
-        same_bytes(a->comment, a->comment_length, b->comment, b->comment_length) &&
-        same_statement(a->inner, b->inner) && same_columns(a->columns, a->n_columns, b->columns, b->n_columns) &&
-        same_names(&a->entity_key, &b->entity_key) && same_names(&a->unique, &b->unique) &&
-        a->has_unique == b->has_unique && same_text(a->event_time.text, b->event_time.text) &&
-        same_expr(a->delay, b->delay) && same_select(a->select, b->select) && a->n_options == b->n_options &&
-        a->n_picks == b->n_picks;
+    bool same = a->kind == b->kind && same_text(a->name.text, b->name.text) && a->or_replace == b->or_replace &&
+                a->raw == b->raw && same_text(a->target.text, b->target.text) && a->if_exists == b->if_exists &&
+                a->json == b->json && same_text(a->object, b->object) && a->alter == b->alter &&
+                same_text(a->column.text, b->column.text) && same_text(a->new_name.text, b->new_name.text) &&
+                same_bytes(a->comment, a->comment_length, b->comment, b->comment_length) &&
+                same_statement(a->inner, b->inner) &&
+                same_columns(a->columns, a->n_columns, b->columns, b->n_columns) &&
+                same_names(&a->entity_key, &b->entity_key) && same_names(&a->unique, &b->unique) &&
+                a->has_unique == b->has_unique && same_text(a->event_time.text, b->event_time.text) &&
+                same_expr(a->delay, b->delay) && same_select(a->select, b->select) && a->n_options == b->n_options &&
+                a->n_picks == b->n_picks;
     for (size_t i = 0; same && i < a->n_options; i++)
         same = same_text(a->options[i].name.text, b->options[i].name.text) &&
                same_expr(a->options[i].value, b->options[i].value);

@@ -17,7 +17,7 @@ static const struct {
     const char *message, *excerpt;
 } refused[] = {
     {"CREATE TABEL t (a BIGINT)", 1, 8,
-     "expected TABLE, DIMENSION, FEATURE VIEW or FEATURE SERVICE, found 'TABEL'; did you mean 'TABLE'?",
+     "expected TABLE, DIMENSION, FEATURE VIEW, FEATURE SERVICE or DERIVATION, found 'TABEL'; did you mean 'TABLE'?",
      "  CREATE TABEL t (a BIGINT)\n         ^"},
     {"CREAT TABLE t (a BIGINT)", 1, 1,
      "expected CREATE, DROP, ALTER, COMMENT, EXPLAIN, SHOW or DESCRIBE, found 'CREAT'; did you mean 'CREATE'?",
@@ -211,7 +211,8 @@ static const struct {
     {"COMMENT ON COLUMN a IS 'x'", 1, 21, "expected '.', found 'IS'",
      "  COMMENT ON COLUMN a IS 'x'\n                      ^"},
     {"SHOW TABLE", 1, 6,
-     "expected TABLES, DIMENSIONS, FEATURE VIEWS or FEATURE SERVICES, found 'TABLE'; did you mean 'TABLES'?",
+     "expected TABLES, DIMENSIONS, FEATURE VIEWS, FEATURE SERVICES or DERIVATIONS, found 'TABLE'; did you mean "
+     "'TABLES'?",
      "  SHOW TABLE\n       ^"},
     {"SHOW FEATURE VIEW", 1, 14, "expected VIEWS or SERVICES, found 'VIEW'; did you mean 'VIEWS'?",
      "  SHOW FEATURE VIEW\n               ^"},

@@ -177,10 +177,10 @@ static inline feat_db *open_db(const char *path, feat_mode mode) {
 }
 
 /* One commit of rows [first, first + n), given in batches of `step` rows; its version. */
-static inline feat_version_info write_rows(feat_db *db, const feat_schema *schema, int64_t first, size_t n,
-                                           size_t step) {
+static inline feat_commit_info write_rows(feat_db *db, const feat_schema *schema, int64_t first, size_t n,
+                                          size_t step) {
     feat_table_writer *w = NULL;
-    feat_version_info info = {0};
+    feat_commit_info info = {0};
     feat_batch b;
     every_batch(&b);
     OK(feat_db_lock(db, 1000, err));
@@ -192,6 +192,19 @@ static inline feat_version_info write_rows(feat_db *db, const feat_schema *schem
     OK(feat_table_writer_commit(w, FEAT_OPERATION_APPEND, 0, &info, err));
     feat_db_unlock(db);
     feat_batch_done(&b);
+    return info;
+}
+
+/* What the last commit that `version` is made of did to a table. */
+static inline feat_version_info last_commit_of(feat_db *db, uint64_t version, uint32_t table_id) {
+    feat_arena arena;
+    feat_version_info *infos = NULL, info;
+    size_t n = 0;
+    feat_arena_init(&arena);
+    OK(feat_version_list(db, version, table_id, &arena, &infos, &n, err));
+    ck_assert_uint_gt(n, 0);
+    info = infos[n - 1];
+    feat_arena_done(&arena);
     return info;
 }
 

@@ -74,11 +74,11 @@ START_TEST(definitions) {
 }
 END_TEST
 
-static feat_version_info commit_at(feat_db *db, uint32_t table, int64_t known_at) {
+static feat_commit_info commit_at(feat_db *db, uint32_t table, int64_t known_at) {
     static int64_t number;
     feat_schema schema = every_schema(table);
     feat_table_writer *w = NULL;
-    feat_version_info info;
+    feat_commit_info info;
     feat_batch b;
     every_batch(&b);
     fill_rows(&b, number++, 1);
@@ -121,7 +121,7 @@ START_TEST(versions) {
     FAILS(feat_version_resolve(db, &at, &version, err), FEAT_NOT_FOUND,
           "first commit became known at 1969-12-31 23:59:55");
     int64_t before = feat_clock_now();
-    feat_version_info info = commit_at(db, 1, 0);
+    feat_commit_info info = commit_at(db, 1, 0);
     ck_assert(info.known_time >= before && info.known_time <= feat_clock_now());
     /* The clock behind the newest commit: time goes on by a microsecond. */
     int64_t future = feat_clock_now() + 1000000000;
@@ -141,14 +141,14 @@ START_TEST(versions) {
     feat_arena_init(&arena);
     feat_version_info *infos = NULL;
     size_t n = 0;
-    OK(feat_version_list(db, 0, &arena, &infos, &n, err));
+    OK(feat_version_list(db, 8, 0, &arena, &infos, &n, err));
     ck_assert_uint_eq(n, 8);
     for (size_t i = 0; i < n; i++)
         ck_assert(infos[i].version == i + 1 && infos[i].parent == i && infos[i].rows_added == 1);
-    OK(feat_version_list(db, 2, &arena, &infos, &n, err));
+    OK(feat_version_list(db, 8, 2, &arena, &infos, &n, err));
     ck_assert_uint_eq(n, 2);
     ck_assert(infos[0].version == 2 && infos[1].version == 4 && infos[1].rows == 2);
-    OK(feat_version_list(db, 3, &arena, &infos, &n, err));
+    OK(feat_version_list(db, 8, 3, &arena, &infos, &n, err));
     ck_assert_uint_eq(n, 0);
     feat_arena_done(&arena);
     feat_db_unref(db);
@@ -167,11 +167,12 @@ START_TEST(chain) {
         feat_cursor payload;
         bool found = false;
         OK(feat_catalog_get(db, txn, &key, FEAT_KIND_COMMIT, "commit", &found, &payload, err));
-        ck_assert(found && payload.end - payload.at == 128);
+        ck_assert(found && payload.end - payload.at == 144);
+        ck_assert_mem_eq(payload.at + 40, previous.bytes, 16);
+        previous = feat_digest_of(payload.at, 144);
         feat_commit_record record;
         OK(feat_commit_read(db, txn, v, &record, err));
-        ck_assert(feat_digest_equal(&record.previous, &previous));
-        previous = feat_digest_of(payload.at, 128);
+        ck_assert(feat_digest_equal(&record.digest, &previous));
     }
     feat_env_abort(txn);
     feat_db_unref(db);
@@ -284,7 +285,7 @@ static feat_catalog_key tag_key(const char *name, int further) {
     for (; further > 0; further--)
         for (int i = 15; i >= 0 && ++digest.bytes[i] == 0; i--) {
         }
-    feat_catalog_key key = {.size = 17, .bytes = {(uint8_t)FEAT_KEY_TAG}};
+    feat_catalog_key key = {.size = 17, .bytes = {(uint8_t)FEAT_KEY_REF}};
     memcpy(key.bytes + 1, digest.bytes, 16);
     return key;
 }
@@ -294,9 +295,10 @@ static void put_raw(feat_db *db, const feat_catalog_key *key, uint64_t version, 
     feat_buffer payload;
     feat_buffer_init(&payload);
     feat_buffer_be64(&payload, version);
+    feat_buffer_byte(&payload, FEAT_REF_TAG);
     feat_buffer_text(&payload, name);
     OK(feat_env_begin(feat_db_catalog(db), true, &txn, err));
-    OK(feat_catalog_put(db, txn, key, FEAT_KIND_TAG, payload.data, payload.size, err));
+    OK(feat_catalog_put(db, txn, key, FEAT_KIND_REF, payload.data, payload.size, err));
     OK(feat_env_commit(feat_db_catalog(db), txn, err));
     feat_buffer_done(&payload);
 }
@@ -334,6 +336,7 @@ END_TEST
 static feat_catalog_key application_key(uint32_t table_id, const char *name) {
     feat_buffer bytes;
     feat_buffer_init(&bytes);
+    feat_buffer_u32(&bytes, FEAT_BRANCH_MAIN);
     feat_buffer_u32(&bytes, table_id);
     feat_buffer_text(&bytes, name);
     feat_digest digest = feat_digest_of(bytes.data, bytes.size);
@@ -341,6 +344,13 @@ static feat_catalog_key application_key(uint32_t table_id, const char *name) {
     feat_catalog_key key = {.size = 17, .bytes = {(uint8_t)FEAT_KEY_APPLICATION}};
     memcpy(key.bytes + 1, digest.bytes, 16);
     return key;
+}
+
+static void apply(feat_db *db, uint32_t table_id, const char *name, uint64_t sequence, uint64_t version) {
+    MDB_txn *txn;
+    OK(feat_env_begin(feat_db_catalog(db), true, &txn, err));
+    OK(feat_application_put(db, txn, FEAT_BRANCH_MAIN, table_id, &(feat_application){name, sequence}, version, err));
+    OK(feat_env_commit(feat_db_catalog(db), txn, err));
 }
 
 /* Each table and name counts for itself, also where another one stands in its place. */
@@ -355,27 +365,27 @@ START_TEST(applications) {
     feat_buffer_init(&other);
     feat_buffer_be64(&other, 99);
     feat_buffer_be64(&other, 98);
+    feat_buffer_u32(&other, FEAT_BRANCH_MAIN);
     feat_buffer_u32(&other, 8); /* another table */
     feat_buffer_text(&other, "loader");
     OK(feat_env_begin(feat_db_catalog(db), true, &txn, err));
     OK(feat_catalog_put(db, txn, &taken, FEAT_KIND_APPLICATION, other.data, other.size, err));
     OK(feat_env_commit(feat_db_catalog(db), txn, err));
     feat_buffer_done(&other);
-    OK(feat_application_find(db, 7, "loader", &found, &sequence, &version, err));
+    OK(feat_application_find(db, FEAT_BRANCH_MAIN, 7, "loader", &found, &sequence, &version, err));
     ck_assert(!found);
     for (uint64_t i = 1; i <= 3; i++) {
-        OK(feat_application_commit(db, 7, &(feat_application){"loader", 10 * i}, i, err));
-        OK(feat_application_commit(db, 7, &(feat_application){"load", 100 * i}, i + 1, err));
-        OK(feat_application_find(db, 7, "loader", &found, &sequence, &version, err));
+        apply(db, 7, "loader", 10 * i, i);
+        apply(db, 7, "load", 100 * i, i + 1);
+        OK(feat_application_find(db, FEAT_BRANCH_MAIN, 7, "loader", &found, &sequence, &version, err));
         ck_assert(found && sequence == 10 * i && version == i);
-        OK(feat_application_find(db, 7, "load", &found, &sequence, &version, err));
+        OK(feat_application_find(db, FEAT_BRANCH_MAIN, 7, "load", &found, &sequence, &version, err));
         ck_assert(found && sequence == 100 * i && version == i + 1);
     }
-    OK(feat_application_find(db, 8, "load", &found, &sequence, &version, err));
+    OK(feat_application_find(db, FEAT_BRANCH_MAIN, 8, "load", &found, &sequence, &version, err));
     ck_assert(!found);
-    FAILS(feat_application_find(db, 8, "", &found, &sequence, &version, err), FEAT_ARGUMENT, "1 to");
+    FAILS(feat_application_find(db, FEAT_BRANCH_MAIN, 8, "", &found, &sequence, &version, err), FEAT_ARGUMENT, "1 to");
     feat_db_unlock(db);
-    FAILS(feat_application_commit(db, 7, &(feat_application){"loader", 1}, 1, err), FEAT_INTERNAL, "lock");
     feat_db_unref(db);
 }
 END_TEST

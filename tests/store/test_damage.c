@@ -25,7 +25,7 @@ static void make_store(const char *path) {
     write_rows(db, &schema, 0, 9000, 9000);
     write_rows(db, &schema, 9000, 1000, 1000);
     feat_table_writer *w = NULL;
-    feat_version_info info;
+    feat_commit_info info;
     feat_row_address rows[700];
     for (uint32_t i = 0; i < 700; i++) rows[i] = (feat_row_address){1, i * 11};
     OK(feat_db_lock(db, 0, err));
@@ -136,7 +136,7 @@ static int check_catalog(feat_db *db, feat_error *err) {
     else if (feat_def_read(db, &arena, &defs[0], FEAT_DEF_FORM, "events", &form, err) != FEAT_OK) result = 2;
     else if (form.size != 6 || memcmp(form.bytes, "record", 6) != 0) result = 1;
     if (feat_version_resolve(db, &at, &version, err) == FEAT_OK && version != 2) result = 1;
-    if (feat_version_list(db, 1, &arena, &infos, &commits, err) == FEAT_OK)
+    if (feat_version_list(db, VERSIONS, 1, &arena, &infos, &commits, err) == FEAT_OK)
         for (size_t i = 0; i < commits && i < VERSIONS; i++)
             if (!feat_digest_equal(&infos[i].content, &expected[i + 1].content)) result = 1;
     feat_arena_done(&arena);
@@ -160,7 +160,7 @@ static int look_at(const char *path, bool write) {
         if (check_catalog(db, &err) == 1) return 21;
         if (round == 1 || !write) break;
         feat_table_writer *w = NULL;
-        feat_version_info info;
+        feat_commit_info info;
         feat_batch b;
         every_batch(&b);
         fill_rows(&b, 20000, 3000);
@@ -274,7 +274,8 @@ static feat_status live(const char *path, feat_batch *b, feat_error *err) {
     feat_table_version *older = NULL, *newer = NULL;
     feat_row_address *added = NULL, *removed = NULL, rows[40];
     feat_unique_hit *hits = NULL;
-    feat_version_info info, *infos;
+    feat_commit_info info;
+    feat_version_info *infos;
     feat_batch out = {0};
     feat_type types[N_FIELDS];
     feat_arena arena;
@@ -318,7 +319,7 @@ static feat_status live(const char *path, feat_batch *b, feat_error *err) {
     FEAT_GOTO(status, feat_batch_init(&out, types, N_FIELDS, err), out);
     FEAT_GOTO(status, feat_table_read(newer, 0, every_column, N_FIELDS, out.columns, err), out);
     FEAT_GOTO(status, feat_table_read_rows(newer, rows, 40, every_column, N_FIELDS, out.columns, err), out);
-    FEAT_GOTO(status, feat_version_list(db, 0, &arena, &infos, &n, err), out);
+    FEAT_GOTO(status, feat_version_list(db, 2, 0, &arena, &infos, &n, err), out);
     FEAT_GOTO(status, feat_defs_list(db, &arena, &defs, &n, err), out);
     FEAT_GOTO(status, feat_def_read(db, &arena, &defs[0], FEAT_DEF_FORM, "v", &form, err), out);
 out:

@@ -14,12 +14,12 @@ START_TEST(versions_stay) {
     static const size_t sizes[] = {100, 130000, 70000};
     int64_t total = 0;
     for (int i = 0; i < 3; i++) {
-        feat_version_info info = write_rows(db, &schema, total, sizes[i], i == 1 ? 50000 : 999);
+        feat_commit_info info = write_rows(db, &schema, total, sizes[i], i == 1 ? 50000 : 999);
         total += (int64_t)sizes[i];
         ck_assert_uint_eq(info.version, (uint64_t)i + 1);
         ck_assert_uint_eq(info.parent, (uint64_t)i);
-        ck_assert_int_eq(info.rows_added, (int64_t)sizes[i]);
-        ck_assert_int_eq(info.rows, total);
+        ck_assert_int_eq(last_commit_of(db, info.version, 1).rows_added, (int64_t)sizes[i]);
+        ck_assert_int_eq(last_commit_of(db, info.version, 1).rows, total);
     }
     for (int reopened = 0; reopened < 2; reopened++) {
         int64_t end = 0;
@@ -63,14 +63,14 @@ START_TEST(digest_knows_rows_only) {
             /* More rows than wanted, some of which go again; in store 3 a wanted one is lost with them. */
             write_rows(db, &schema, 0, 3100, 100);
             feat_table_writer *w = NULL;
-            feat_version_info info;
+            feat_commit_info info;
             feat_row_address gone[101];
             for (uint32_t i = 0; i < 101; i++) gone[i] = (feat_row_address){1, 3099 - i};
             OK(feat_db_lock(db, 0, err));
             OK(feat_table_writer_begin(db, &schema, &w, err));
             OK(feat_table_writer_delete(w, gone, store == 2 ? 100 : 101, err));
             OK(feat_table_writer_commit(w, FEAT_OPERATION_UPSERT, 0, &info, err));
-            ck_assert_int_eq(info.rows_removed, store == 2 ? 100 : 101);
+            ck_assert_int_eq(last_commit_of(db, info.version, 1).rows_removed, store == 2 ? 100 : 101);
             feat_db_unlock(db);
         }
         digests[store] = digest_of(db, &schema);
@@ -89,7 +89,7 @@ START_TEST(delete_and_diff) {
     write_rows(db, &schema, 70000, 10, 10);
     /* Even numbers below 1000 go; two new rows come, of which one goes again at once. */
     feat_table_writer *w = NULL;
-    feat_version_info info;
+    feat_commit_info info;
     feat_batch b;
     every_batch(&b);
     fill_rows(&b, 70010, 2);
@@ -105,7 +105,7 @@ START_TEST(delete_and_diff) {
     OK(feat_table_writer_delete(w, &pending, 1, err));
     OK(feat_table_writer_commit(w, FEAT_OPERATION_UPSERT, 0, &info, err));
     feat_db_unlock(db);
-    ck_assert_int_eq(info.rows, 70010 + 1 - 500);
+    ck_assert_int_eq(last_commit_of(db, info.version, 7).rows, 70010 + 1 - 500);
 
     limit = 70011;
     assert_version(db, &schema, 3, 70011, odd_or_late);
@@ -190,7 +190,7 @@ START_TEST(writer_reads_what_it_wrote) {
     feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
     write_rows(db, &schema, 0, 1000, 1000);
     feat_table_writer *w = NULL;
-    feat_version_info info;
+    feat_commit_info info;
     feat_batch b, out;
     every_batch(&b);
     every_batch(&out);
@@ -272,7 +272,7 @@ START_TEST(probe_many_runs) {
     qsort(probes, N, sizeof *probes, compare_hashes);
     for (size_t i = 0; i < N; i++) hashes[i] = probes[i][0];
     feat_table_writer *w = NULL;
-    feat_version_info info;
+    feat_commit_info info;
     feat_unique_hit *hits = NULL;
     size_t n_hits = 0;
     OK(feat_db_lock(db, 0, err));
@@ -322,7 +322,7 @@ START_TEST(probe_equal_hashes) {
     feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
     feat_batch b;
     every_batch(&b);
-    feat_version_info info;
+    feat_commit_info info;
     feat_table_writer *w = NULL;
     OK(feat_db_lock(db, 0, err));
     for (int round = 0; round < 3; round++) {
@@ -380,7 +380,7 @@ START_TEST(long_texts) {
         free(text);
     }
     feat_table_writer *w = NULL;
-    feat_version_info info;
+    feat_commit_info info;
     OK(feat_db_lock(db, 0, err));
     OK(feat_table_writer_begin(db, &schema, &w, err));
     OK(feat_table_writer_add(w, &b, err));
@@ -429,7 +429,7 @@ START_TEST(added_column) {
     fill_rows(&b, 0, 5000);
     b.n_columns = CODE;
     feat_table_writer *w = NULL;
-    feat_version_info info;
+    feat_commit_info info;
     OK(feat_db_lock(db, 0, err));
     OK(feat_table_writer_begin(db, &old, &w, err));
     OK(feat_table_writer_add(w, &b, err));
@@ -459,7 +459,7 @@ START_TEST(delete_everything) {
     feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
     write_rows(db, &schema, 0, 300, 300);
     feat_table_writer *w = NULL;
-    feat_version_info info;
+    feat_commit_info info;
     feat_row_address all[300];
     for (uint32_t i = 0; i < 300; i++) all[i] = (feat_row_address){1, i};
     OK(feat_db_lock(db, 0, err));
@@ -472,8 +472,9 @@ START_TEST(delete_everything) {
     OK(feat_table_writer_delete(w, all + 5, 295, err));
     OK(feat_table_writer_commit(w, FEAT_OPERATION_UPSERT, 0, &info, err));
     feat_db_unlock(db);
-    ck_assert_int_eq(info.rows, 0);
-    ck_assert(feat_digest_is_zero(&info.content));
+    ck_assert_int_eq(last_commit_of(db, info.version, 1).rows, 0);
+    feat_version_info of_table = last_commit_of(db, info.version, 1);
+    ck_assert(feat_digest_is_zero(&of_table.content));
     limit = 0;
     assert_version(db, &schema, 3, 300, below_limit);
     feat_db_unref(db);
@@ -521,7 +522,7 @@ START_TEST(clones) {
     feat_schema schema = every_schema(1);
     feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
     feat_table_writer *w = NULL;
-    feat_version_info info;
+    feat_commit_info info;
     feat_row_address gone[5];
     for (uint32_t i = 0; i < 5; i++) gone[i] = (feat_row_address){1, i};
     write_rows(db, &schema, 0, THREAD_ROWS, THREAD_ROWS);
@@ -572,7 +573,7 @@ static bool flag_of(feat_schema *schema, const int64_t (*rows)[2], size_t n, siz
     feat_db *db = open_db(path_in(name), FEAT_MODE_CREATE);
     feat_table_writer *w = NULL;
     feat_table_version *tv = NULL;
-    feat_version_info info;
+    feat_commit_info info;
     feat_batch b;
     every_batch(&b);
     OK(feat_db_lock(db, 0, err));

@@ -40,9 +40,10 @@ from ._errors import (
 )
 from ._loader import VERSION
 from ._types import Interval
+from .parquet import ParquetRows, read_parquet
 from .reader import STATUS, Position, Reader, Vector, Vectors
 from .result import Result, TrainingSet
-from .store import Commit, Materialized, Snapshot, Store, Vacuumed, open
+from .store import Commit, Derived, Materialized, Snapshot, Store, Vacuumed, open
 
 __version__ = VERSION
 
@@ -63,6 +64,7 @@ __all__ = [
     "CorruptionError",
     "DataError",
     "DefinitionError",
+    "Derived",
     "EnvironmentFault",
     "Error",
     "ExistsError",
@@ -74,6 +76,7 @@ __all__ = [
     "Materialized",
     "NotFoundError",
     "OutOfMemory",
+    "ParquetRows",
     "Position",
     "ReadOnlyError",
     "Reader",
@@ -90,4 +93,5 @@ __all__ = [
     "library_path",
     "library_version",
     "open",
+    "read_parquet",
 ]

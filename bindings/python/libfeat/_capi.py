@@ -30,10 +30,13 @@ from . import _errors, _loader
 # ---- enums -------------------------------------------------------------------------------------------------------
 
 MODE_CREATE, MODE_WRITE, MODE_READ = 0, 1, 2
-WRITE_APPEND, WRITE_UPSERT, WRITE_DELETE, WRITE_END, WRITE_OVERWRITE = 0, 1, 2, 3, 4
+WRITE_APPEND, WRITE_UPSERT, WRITE_DELETE, WRITE_END, WRITE_OVERWRITE, WRITE_MERGE = 0, 1, 2, 3, 4, 5
+MATCHED_UPDATE, MATCHED_IGNORE, MATCHED_DELETE, MATCHED_ERROR = 0, 1, 2, 3
+NOT_MATCHED_INSERT, NOT_MATCHED_IGNORE, NOT_MATCHED_ERROR = 0, 1, 2
 CONFLICT_SKIP_IDENTICAL, CONFLICT_ERROR, CONFLICT_IGNORE, CONFLICT_REPLACE = 0, 1, 2, 3
-AT_NEWEST, AT_VERSION, AT_TIME, AT_TAG = 0, 1, 2, 3
+AT_NEWEST, AT_VERSION, AT_TIME, AT_TAG, AT_BRANCH = 0, 1, 2, 3, 4
 ON_ERROR_FAIL, ON_ERROR_NULL = 0, 1
+DERIVE_FAIL, DERIVE_SKIP = 0, 1
 TYPE_BOOLEAN, TYPE_BIGINT, TYPE_DOUBLE, TYPE_TEXT, TYPE_DATE, TYPE_TIMESTAMP = 1, 2, 3, 4, 5, 6
 TYPE_TINYINT, TYPE_SMALLINT, TYPE_INTEGER, TYPE_UTINYINT, TYPE_USMALLINT, TYPE_UINTEGER, TYPE_UBIGINT = 7, 8, 9, 10, 11, 12, 13
 TYPE_REAL, TYPE_DECIMAL, TYPE_BLOB, TYPE_INTERVAL, TYPE_VECTOR, TYPE_LIST, TYPE_MAP = 14, 15, 16, 17, 18, 19, 20
@@ -113,7 +116,22 @@ class WriteOptions(Structure):
         ("expected_version", POINTER(c_uint64)),
         ("application", c_char_p),
         ("sequence", c_uint64),
+        ("branch", c_char_p),
+        ("where", c_char_p),
+        ("start", POINTER(c_int64)),
+        ("end", POINTER(c_int64)),
+        ("matched", c_int),
+        ("not_matched", c_int),
+        ("merge_schema", c_int),
     ]
+
+
+class TxnOptions(Structure):
+    _fields_ = [("size", c_size_t), ("known_at", c_int64), ("branch", c_char_p)]
+
+
+class PublishOptions(Structure):
+    _fields_ = [("size", c_size_t), ("known_at", c_int64), ("other_tables", c_bool)]
 
 
 class Commit(Structure):
@@ -137,15 +155,47 @@ class At(Structure):
         ("version", c_uint64),
         ("time", c_int64),
         ("tag", c_char_p),
+        ("branch", c_char_p),
     ]
 
 
 class ScanOptions(Structure):
-    _fields_ = [("size", c_size_t), ("columns", POINTER(c_char_p)), ("n_columns", c_size_t), ("ended", c_bool)]
+    _fields_ = [
+        ("size", c_size_t),
+        ("columns", POINTER(c_char_p)),
+        ("n_columns", c_size_t),
+        ("ended", c_bool),
+        ("where", c_char_p),
+        ("entities", POINTER(ArrowArrayStream)),
+        ("limit", POINTER(c_uint64)),
+    ]
 
 
 class ChangesOptions(Structure):
     _fields_ = [("size", c_size_t), ("net", c_bool)]
+
+
+class DeriveOptions(Structure):
+    _fields_ = [("size", c_size_t), ("on_error", c_int), ("rebuild", c_bool), ("known_at", c_int64)]
+
+
+class Derived(Structure):
+    _fields_ = [
+        ("version", c_uint64),
+        ("known_time", c_int64),
+        ("from_version", c_uint64),
+        ("source_version", c_uint64),
+        ("definition", c_uint32),
+        ("rebuilt", c_int),
+        ("rows_read", c_int64),
+        ("rows_written", c_int64),
+        ("rows_removed", c_int64),
+        ("rows_filtered", c_int64),
+        ("rows_equal", c_int64),
+        ("rows_skipped", c_int64),
+        ("online", c_int),
+        ("errors", c_char * 1024),
+    ]
 
 
 class VacuumOptions(Structure):
@@ -305,9 +355,13 @@ STRUCTS: Dict[str, type] = {
     "feat_open_options": OpenOptions,
     "feat_write_options": WriteOptions,
     "feat_commit": Commit,
+    "feat_txn_options": TxnOptions,
+    "feat_publish_options": PublishOptions,
     "feat_at": At,
     "feat_scan_options": ScanOptions,
     "feat_changes_options": ChangesOptions,
+    "feat_derive_options": DeriveOptions,
+    "feat_derived": Derived,
     "feat_vacuum_options": VacuumOptions,
     "feat_vacuumed": Vacuumed,
     "feat_training_options": TrainingOptions,
@@ -356,11 +410,23 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "feat_tag": (_status, [_handle, c_char_p, POINTER(At), _err]),
     "feat_untag": (_status, [_handle, c_char_p, _err]),
     "feat_tags": (_status, [_handle, _stream, _err]),
+    # transaction.h
+    "feat_txn_begin": (_status, [_handle, POINTER(TxnOptions), _handle_out, _err]),
+    "feat_txn_write": (_status, [_handle, c_char_p, _stream, POINTER(WriteOptions), POINTER(Commit), _err]),
+    "feat_txn_commit": (_status, [_handle, POINTER(Commit), _err]),
+    "feat_txn_abort": (None, [_handle]),
+    "feat_branch": (_status, [_handle, c_char_p, POINTER(At), _err]),
+    "feat_unbranch": (_status, [_handle, c_char_p, _err]),
+    "feat_branches": (_status, [_handle, _stream, _err]),
+    "feat_publish": (_status, [_handle, c_char_p, POINTER(PublishOptions), POINTER(Commit), _err]),
     # changes.h
     "feat_changes": (_status, [_handle, c_char_p, POINTER(At), POINTER(At), POINTER(ChangesOptions), _stream, _err]),
     "feat_diff": (_status, [_handle, POINTER(At), POINTER(At), _stream, _err]),
     "feat_clone": (_status, [_handle, c_char_p, POINTER(At), c_char_p, c_int64, POINTER(Commit), _err]),
     "feat_restore": (_status, [_handle, c_char_p, POINTER(At), c_int64, POINTER(Commit), _err]),
+    # derive.h
+    "feat_derive": (_status, [_handle, c_char_p, POINTER(DeriveOptions), POINTER(Derived), _err]),
+    "feat_derivations": (_status, [_handle, c_char_p, _stream, _err]),
     # retention.h
     "feat_pin": (_status, [_handle, POINTER(At), c_int64, c_char_p, POINTER(c_uint64), _err]),
     "feat_unpin": (_status, [_handle, c_uint64, _err]),

@@ -44,7 +44,7 @@ class ConstraintError(Error):
 
 
 class DataError(Error):
-    """A value of a feature is an error and the call was asked to fail on it."""
+    """A value of a feature is an error and the call was asked to fail on it, or a condition on rows is an error for one."""
 
 
 class NotFoundError(Error, LookupError):

@@ -14,6 +14,7 @@ from . import _arrow, _time
 from . import _capi as c
 from ._errors import CODES, ArgumentError
 from ._handle import Handle, choice, text
+from .parquet import read_parquet, write_parquet
 from .reader import Reader
 from .result import Result, TrainingSet
 
@@ -23,6 +24,13 @@ _CONFLICT = {
     "ignore": c.CONFLICT_IGNORE,
     "replace": c.CONFLICT_REPLACE,
 }
+_MATCHED = {
+    "update": c.MATCHED_UPDATE,
+    "ignore": c.MATCHED_IGNORE,
+    "delete": c.MATCHED_DELETE,
+    "error": c.MATCHED_ERROR,
+}
+_NOT_MATCHED = {"insert": c.NOT_MATCHED_INSERT, "ignore": c.NOT_MATCHED_IGNORE, "error": c.NOT_MATCHED_ERROR}
 _MODE = {"w": c.MODE_CREATE, "r+": c.MODE_WRITE, "r": c.MODE_READ}
 _ON_ERROR = {"fail": c.ON_ERROR_FAIL, "null": c.ON_ERROR_NULL}
 
@@ -49,6 +57,13 @@ def _count(number: Any, what: str) -> int:
     if isinstance(number, bool) or not hasattr(number, "__index__") or not 0 <= int(number) < 2**64:
         raise ArgumentError(f"{what}={number!r}: a whole number from 0")
     return int(number)
+
+
+def _keys(entities: Any) -> Any:
+    """Keys as data; of a dict of single values, one row."""
+    if isinstance(entities, dict) and entities and all(isinstance(v, (str, bytes)) or not hasattr(v, "__len__") for v in entities.values()):
+        return [entities]
+    return entities
 
 
 def _threads(number: int) -> int:
@@ -128,6 +143,25 @@ def _commit(done: c.Commit) -> Commit:
     )
 
 
+class Derived(NamedTuple):
+    """What a derivation made, and from what."""
+
+    version: int  #: store version that holds the rows; the current one when nothing changed
+    known_time: Any  #: naive UTC datetime of that version; None for an empty store
+    from_version: int  #: rows of the source behind this version were read; 0: all of them
+    source_version: int  #: up to this one: the table is what the definition makes of the source at it
+    definition: int  #: version of the derivation that was run
+    rebuilt: bool  #: all rows were derived anew and took the place of those that were there
+    rows_read: int  #: rows of the source
+    rows_written: int  #: rows of the table that are new
+    rows_removed: int  #: rows of the table that went, where all were derived anew
+    rows_filtered: int  #: rows that WHERE left out
+    rows_equal: int  #: rows equal to one with the same UNIQUE key, which count once
+    rows_skipped: int  #: rows that cannot be derived
+    errors: List[str]  #: what was wrong with the first of them
+    online: str  #: "OK", or the code that says why deployed services lag behind
+
+
 class Vacuumed(NamedTuple):
     """What ``Store.vacuum`` did, or would do."""
 
@@ -200,26 +234,70 @@ class Snapshot(Handle):
         """The rows of a table, in no promised order, with the columns that it had at this version; ``columns`` chooses and
         orders. ``ended`` adds the rows of a dimension that end a key, and the column ``$ended`` that marks them. Each read of
         the result is a fresh scan, so the snapshot must stay open until it is read."""
-        table = text(name, "table")
+        return self.scan(name, columns, ended=ended)
+
+    def scan(
+        self,
+        table: str,
+        columns: Optional[Sequence[str]] = None,
+        where: Optional[str] = None,
+        entities: Any = None,
+        limit: Optional[int] = None,
+        ended: bool = False,
+    ) -> Result:
+        """Some of the rows of a table, as ``table`` gives all of them.
+
+        ``where`` is a condition in SQL over the table's columns: rows that it is true for are given, and one that it is an
+        error for fails the read. ``entities`` are keys whose rows are given: one as a dict, as in ``{"customer": 7}``, or
+        data as in ``Store.append``, with the entity key's columns or the first of them. They are found by search, so that
+        one entity of a large table costs a few pages. ``limit``: the most rows that are given.
+        """
+        name = text(table, "table")
         names: Any = None
         if columns is not None:
             if isinstance(columns, (str, bytes)):
                 raise ArgumentError("columns must be a list of names")
             names = [text(column, "column") for column in columns]
+        condition = None if where is None else text(where, "where")
+        most = None if limit is None else _count(limit, "limit")
+        keys = None if entities is None else _keys(entities)
         self._open_pointer
 
         def scan(stream: Any) -> None:
-            opt = c.ScanOptions(size=ctypes.sizeof(c.ScanOptions), ended=bool(ended))
+            opt = c.ScanOptions(size=ctypes.sizeof(c.ScanOptions), ended=bool(ended), where=condition)
             if names is not None:
                 # An empty list has to differ from none given, so it needs an address too.
                 opt.columns = (c_char_p * max(len(names), 1))(*names)
                 opt.n_columns = len(names)
+            if most is not None:
+                opt.limit = ctypes.pointer(ctypes.c_uint64(most))
+            rows = None if keys is None else _arrow.source(keys)
+            if rows is not None:
+                opt.entities = rows.pointer
             err = c.Error()
-            c.check(c.lib.feat_snapshot_scan(self._open_pointer, table, byref(opt), stream, byref(err)), err)
+            c.check(c.lib.feat_snapshot_scan(self._open_pointer, name, byref(opt), stream, byref(err)), err)
 
         result = Result(scan)
         result._head()  # fails here, not at the first read, when the table or a column does not exist
         return result
+
+    def to_parquet(
+        self,
+        table: str,
+        path: Union[str, "os.PathLike[str]"],
+        columns: Optional[Sequence[str]] = None,
+        where: Optional[str] = None,
+        partition_by: Optional[str] = None,
+        partition_name: str = "dt",
+        compression: str = "zstd",
+    ) -> None:
+        """Writes rows of a table to a Parquet file, or to a directory of files by day.
+
+        ``partition_by`` names a column of times: its day names the directory below ``path`` that a row is in, as in
+        ``dt=2024-05-17``; ``partition_name`` is what stands before the ``=``. The directory must be empty or not exist. The
+        column is in the files too. ``columns`` and ``where`` as in ``scan``. It needs pyarrow, and works in bounded memory.
+        """
+        write_parquet(self.scan(table, columns, where), path, partition_by, partition_name, compression)
 
     def digest(self, table: str) -> str:
         """Content digest of a table: 32 hexadecimal digits over the multiset of its rows, whatever the order of writes."""
@@ -360,21 +438,49 @@ class Store(Handle):
         This and every other way of writing takes ``expected_version`` (the write is a ``ConflictError`` when the table has a
         commit behind that version) and, together, ``application`` (a name) and ``sequence`` (a whole number that rises from
         call to call of that application on that table): a call with the last sequence or one below it was made before and
-        changes nothing, so that a write whose outcome is not known can be made again.
+        changes nothing, so that a write whose outcome is not known can be made again. ``merge_schema=True`` makes columns of
+        the data that the table does not have nullable columns of the table, in the same commit; nothing else of it changes.
         """
         return self._write(table, data, c.WRITE_APPEND, choice(on_conflict, _CONFLICT, "on_conflict"), known_at, **options)
+
+    def append_parquet(self, table: str, source: Any, columns: Optional[Sequence[str]] = None, **options: Any) -> Commit:
+        """Appends the rows of a Parquet file, a list of files or a directory of them in one commit, in bounded memory.
+        Directories called ``name=value`` are columns where the table has such. ``columns`` chooses; ``options`` as in
+        ``append``. For other ways of writing, pass ``libfeat.read_parquet(source)`` as their data. It needs pyarrow."""
+        rows = read_parquet(source, columns, partitions=True)
+        if columns is None:
+            own = set(read_parquet(source).columns)
+            with self.snapshot() as snap:
+                has = {name.lower() for name in snap.table(table).columns}
+            rows.columns = [name for name in rows.columns if name in own or name.lower() in has]
+        return self.append(table, rows, **options)
 
     def upsert(self, table: str, data: Any, known_at: Any = None, **options: Any) -> Commit:
         """Writes rows that replace those with their UNIQUE keys, for all times. ``data`` as in ``append``."""
         return self._write(table, data, c.WRITE_UPSERT, c.CONFLICT_SKIP_IDENTICAL, known_at, **options)
 
-    def delete(self, table: str, keys: Any, known_at: Any = None, **options: Any) -> Commit:
-        """Retracts the rows with these UNIQUE keys, for all times: as if they had never been written.
+    def merge(
+        self, table: str, data: Any, matched: str = "update", not_matched: str = "insert", known_at: Any = None, **options: Any
+    ) -> Commit:
+        """Writes rows by their UNIQUE keys. ``data`` as in ``append``.
+
+        ``matched`` says what a row does whose key is stored: ``"update"`` replaces the stored row, ``"ignore"`` leaves it,
+        ``"delete"`` retracts it, ``"error"`` refuses the write. ``not_matched`` says the same of a row whose key is not
+        stored: ``"insert"``, ``"ignore"``, ``"error"``. Two rows with one key are an error that names them.
+        """
+        options.update(matched=choice(matched, _MATCHED, "matched"), not_matched=choice(not_matched, _NOT_MATCHED, "not_matched"))
+        return self._write(table, data, c.WRITE_MERGE, c.CONFLICT_SKIP_IDENTICAL, known_at, **options)
+
+    def delete(self, table: str, keys: Any = None, known_at: Any = None, where: Optional[str] = None, **options: Any) -> Commit:
+        """Retracts rows, for all times: as if they had never been written. They are those with given UNIQUE keys, or those
+        that ``where`` is true for, a condition in SQL over the table's columns as in ``Snapshot.scan``.
 
         ``keys`` is data as in ``append`` with the columns of the table's UNIQUE key (of a dimension without one: its entity
         key and event time); other columns are passed over. A key that no row has is counted as skipped.
         """
-        return self._write(table, keys, c.WRITE_DELETE, c.CONFLICT_SKIP_IDENTICAL, known_at, **options)
+        if (keys is None) == (where is None):
+            raise ArgumentError("give keys or where")
+        return self._write(table, keys, c.WRITE_DELETE, c.CONFLICT_SKIP_IDENTICAL, known_at, where=where, **options)
 
     def end(self, table: str, keys: Any, on_conflict: str = "skip_identical", known_at: Any = None, **options: Any) -> Commit:
         """Says that keys of a dimension cease to exist from the given times on.
@@ -384,9 +490,14 @@ class Store(Handle):
         """
         return self._write(table, keys, c.WRITE_END, choice(on_conflict, _CONFLICT, "on_conflict"), known_at, **options)
 
-    def overwrite(self, table: str, data: Any, known_at: Any = None, **options: Any) -> Commit:
-        """Puts rows in the place of all that the table holds, in one commit. ``data`` as in ``append``."""
-        return self._write(table, data, c.WRITE_OVERWRITE, c.CONFLICT_SKIP_IDENTICAL, known_at, **options)
+    def overwrite(self, table: str, data: Any, known_at: Any = None, start: Any = None, end: Any = None, **options: Any) -> Commit:
+        """Puts rows in the place of all that the table holds, in one commit. ``data`` as in ``append``.
+
+        With ``start`` or ``end``, only rows with event times from ``start`` on and before ``end`` are replaced, and the
+        rows given must have such times.
+        """
+        bounds = {name: _time.instant(time, name) for name, time in (("start", start), ("end", end)) if time is not None}
+        return self._write(table, data, c.WRITE_OVERWRITE, c.CONFLICT_SKIP_IDENTICAL, known_at, **bounds, **options)
 
     def _write(
         self,
@@ -398,6 +509,12 @@ class Store(Handle):
         expected_version: Optional[int] = None,
         application: Optional[str] = None,
         sequence: Optional[int] = None,
+        where: Optional[str] = None,
+        start: Optional[int] = None,
+        end: Optional[int] = None,
+        matched: int = c.MATCHED_UPDATE,
+        not_matched: int = c.NOT_MATCHED_INSERT,
+        merge_schema: bool = False,
     ) -> Commit:
         name = text(table, "table")
         opt = c.WriteOptions(size=ctypes.sizeof(c.WriteOptions), mode=mode, on_conflict=on_conflict)
@@ -408,10 +525,15 @@ class Store(Handle):
             raise ArgumentError("application and sequence belong together")
         if application is not None:
             opt.application, opt.sequence = text(application, "application"), _count(sequence, "sequence")
+        opt.where = None if where is None else text(where, "where")
+        opt.start = None if start is None else ctypes.pointer(c_int64(start))
+        opt.end = None if end is None else ctypes.pointer(c_int64(end))
+        opt.matched, opt.not_matched = matched, not_matched
+        opt.merge_schema = 1 if merge_schema else 0
         handle = self._open_pointer
-        rows = _arrow.source(data)
+        rows = None if where is not None else _arrow.source(data)
         done, err = c.Commit(), c.Error()
-        c.check(c.lib.feat_write(handle, name, rows.pointer, byref(opt), byref(done), byref(err)), err)
+        c.check(c.lib.feat_write(handle, name, None if rows is None else rows.pointer, byref(opt), byref(done), byref(err)), err)
         return _commit(done)
 
     # ---- versions ----
@@ -514,6 +636,52 @@ class Store(Handle):
         )
         c.check(status, err)
         return _commit(done)
+
+    def derive(self, name: str, on_error: str = "fail", rebuild: bool = False, known_at: Any = None) -> Derived:
+        """Brings the table of a derivation up to date with the table that it reads, in one commit.
+
+        Only rows of the source are read that came since the last call, unless the definition has changed since, rows of
+        the source went, something else has written the table, or ``rebuild``: then all are, and what they give takes the
+        place of the table's rows. With nothing to do no version is made. ``on_error`` says what becomes of a row that an
+        expression fails on or that breaks a NOT NULL or CHECK of the table: ``"fail"`` changes nothing and names it,
+        ``"skip"`` leaves it out and counts it.
+        """
+        if on_error not in ("fail", "skip"):
+            raise ArgumentError(f"on_error={on_error!r}: 'fail' or 'skip'")
+        known = 0 if known_at is None else _time.instant(known_at, "known_at")
+        opt = c.DeriveOptions(size=ctypes.sizeof(c.DeriveOptions), on_error=c.DERIVE_SKIP if on_error == "skip" else c.DERIVE_FAIL, rebuild=bool(rebuild), known_at=known)
+        done, err = c.Derived(), c.Error()
+        c.check(c.lib.feat_derive(self._open_pointer, text(name, "name"), byref(opt), byref(done), byref(err)), err)
+        return Derived(
+            done.version,
+            _time.to_datetime(done.known_time) if done.version else None,
+            done.from_version,
+            done.source_version,
+            done.definition,
+            bool(done.rebuilt),
+            done.rows_read,
+            done.rows_written,
+            done.rows_removed,
+            done.rows_filtered,
+            done.rows_equal,
+            done.rows_skipped,
+            done.errors.decode().split("\n") if done.errors else [],
+            CODES.get(done.online, "UNKNOWN"),
+        )
+
+    def derivations(self, name: str) -> Result:
+        """The commits that a derivation's table got its rows with, oldest first: ``version``, ``known_time``,
+        ``source_version`` (of what it reads), ``derivation`` and ``definition`` (its version) with its ``fingerprint``,
+        ``rows_added``, ``rows_removed``."""
+        key = text(name, "name")
+
+        def fill(stream: Any) -> None:
+            err = c.Error()
+            c.check(c.lib.feat_derivations(self._open_pointer, key, stream, byref(err)), err)
+
+        result = Result(fill)
+        result._head()
+        return result
 
     def _point(self, where: Any, what: str) -> Optional[c.At]:
         """A version by number, by tag (a str), or by known time."""
