@@ -11,9 +11,11 @@ feat_status feat_at_resolve(feat_db *db, const char *call, const feat_at *at, ui
     if (!at) at = &newest;
     if (at->size != sizeof *at)
         return feat_fail(err, FEAT_ARGUMENT, "%s: the size of 'at' is not one that this library knows", call);
-    if ((int)at->kind < FEAT_AT_NEWEST || at->kind > FEAT_AT_TAG)
+    if ((int)at->kind < FEAT_AT_NEWEST || at->kind > FEAT_AT_BRANCH)
         return feat_fail(err, FEAT_ARGUMENT, "%s: %d is no way to name a version", call, (int)at->kind);
     if (at->kind == FEAT_AT_TAG && !at->tag) return feat_fail(err, FEAT_ARGUMENT, "%s: the tag must not be NULL", call);
+    if (at->kind == FEAT_AT_BRANCH && !at->branch)
+        return feat_fail(err, FEAT_ARGUMENT, "%s: the branch must not be NULL", call);
     return feat_version_resolve(db, at, version, err);
 }
 

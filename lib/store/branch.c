@@ -300,7 +300,11 @@ static feat_status publish(publishing *p, const char *name, bool others, int64_t
     feat_commit_info info = {
         .parent = main.version, .known_time = known_at, .branch = FEAT_BRANCH_MAIN, .source = p->tip};
     FEAT_TRY(feat_commit_put(p->db, p->txn, &info, p->tables, p->n, err));
-    FEAT_TRY(feat_application_publish(p->db, p->txn, p->branch, info.version, err));
+    FEAT_TRY(feat_lineage_begin(p->db, p->txn, p->tip, &line, err));
+    while (line.upto > 0 && line.branch != FEAT_BRANCH_MAIN) {
+        FEAT_TRY(feat_application_publish(p->db, p->txn, line.branch, line.upto, info.version, err));
+        FEAT_TRY(feat_lineage_next(p->db, p->txn, &line, err));
+    }
     *done = info;
     /* The branch goes on from here, under a new number: its old one keeps what it was. */
     return put_record(p->db, p->txn, name, info.version, err);

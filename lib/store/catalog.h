@@ -64,14 +64,16 @@ feat_status feat_segment_floor(feat_db *db, MDB_txn *txn, uint32_t table_id, uin
 /* Within a transaction: how far an application has come with a table. */
 feat_status feat_application_put(feat_db *db, MDB_txn *txn, uint32_t branch, uint32_t table_id,
                                  const feat_application *application, uint64_t version, feat_error *err);
-/* What the applications of a branch have come to is what they have come to on the main line. */
-feat_status feat_application_publish(feat_db *db, MDB_txn *txn, uint32_t branch, uint64_t version, feat_error *err);
+/* What the applications of a branch have come to at version `upto` is what they have come to on the main line, with
+ * `version`. */
+feat_status feat_application_publish(feat_db *db, MDB_txn *txn, uint32_t branch, uint64_t upto, uint64_t version,
+                                     feat_error *err);
 /* Adds entries to the log of definitions within a transaction. */
 feat_status feat_defs_put(feat_db *db, MDB_txn *txn, const feat_def *defs, size_t n, feat_error *err);
 
 /* Shared by the files of the catalog. Keys are a letter and big-endian numbers, so that their order is that of the
  * numbers. */
-#define FEAT_KEY_APPLICATION 'A' /* digest of table and name; the next free one on a collision */
+#define FEAT_KEY_APPLICATION 'A' /* digest of branch, table and name, or the next free one; u64 version */
 #define FEAT_KEY_BRANCH      'B' /* u32 number */
 #define FEAT_KEY_COMMIT      'C' /* u64 version */
 #define FEAT_KEY_MORE        'c' /* u64 version, u32 piece: tables of a commit that its record has no room for */
@@ -84,7 +86,7 @@ feat_status feat_defs_put(feat_db *db, MDB_txn *txn, const feat_def *defs, size_
 #define FEAT_KEY_SEGMENT     'S' /* u32 table */
 #define FEAT_KEY_REF         'T' /* digest of the name; the next free one on a collision */
 #define FEAT_KEY_KEPT        'V' /* u64 version */
-#define FEAT_CATALOG_KEY_MAX 17
+#define FEAT_CATALOG_KEY_MAX 25
 
 typedef struct feat_catalog_key {
     uint8_t bytes[FEAT_CATALOG_KEY_MAX];

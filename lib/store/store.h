@@ -330,7 +330,7 @@ uint64_t feat_transaction_parent(const feat_transaction *t);
 feat_db *feat_transaction_db(const feat_transaction *t);
 uint32_t feat_transaction_branch(const feat_transaction *t);
 int64_t feat_transaction_known_at(const feat_transaction *t); /* as given */
-void feat_transaction_abort(feat_transaction *t); /* NULL is a no-op */
+void feat_transaction_abort(feat_transaction *t);             /* NULL is a no-op */
 /* What becomes durable with it, or alone where nothing is changed. The first takes a copy, its parts' bytes included.
  */
 feat_status feat_transaction_define(feat_transaction *t, const feat_def *def, feat_error *err);

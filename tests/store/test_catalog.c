@@ -341,8 +341,9 @@ static feat_catalog_key application_key(uint32_t table_id, const char *name) {
     feat_buffer_text(&bytes, name);
     feat_digest digest = feat_digest_of(bytes.data, bytes.size);
     feat_buffer_done(&bytes);
-    feat_catalog_key key = {.size = 17, .bytes = {(uint8_t)FEAT_KEY_APPLICATION}};
+    feat_catalog_key key = {.size = 25, .bytes = {(uint8_t)FEAT_KEY_APPLICATION}};
     memcpy(key.bytes + 1, digest.bytes, 16);
+    feat_put_be(key.bytes + 17, 98, 8);
     return key;
 }
 
@@ -364,7 +365,6 @@ START_TEST(applications) {
     OK(feat_db_lock(db, 0, err));
     feat_buffer_init(&other);
     feat_buffer_be64(&other, 99);
-    feat_buffer_be64(&other, 98);
     feat_buffer_u32(&other, FEAT_BRANCH_MAIN);
     feat_buffer_u32(&other, 8); /* another table */
     feat_buffer_text(&other, "loader");

@@ -43,7 +43,10 @@ from ._types import Interval
 from .parquet import ParquetRows, read_parquet
 from .reader import STATUS, Position, Reader, Vector, Vectors
 from .result import Result, TrainingSet
-from .store import Commit, Derived, Materialized, Snapshot, Store, Vacuumed, open
+from .snapshot import Snapshot
+from .store import Derived, Materialized, Store, open
+from .versions import Vacuumed
+from .writing import Commit, Transaction
 
 __version__ = VERSION
 
@@ -87,6 +90,7 @@ __all__ = [
     "UnsupportedError",
     "Store",
     "TrainingSet",
+    "Transaction",
     "Vacuumed",
     "Vector",
     "Vectors",
