@@ -21,6 +21,8 @@ typedef struct feat_segment {
     uint32_t n_blocks;
     uint8_t *bitmap; /* deleted rows; NULL: none, or not loaded yet. Owned, sized for FEAT_SEGMENT_ROWS */
     bool sorted;     /* its rows are in the order of entity key and event time */
+    bool moved;      /* they were in other segments before */
+    bool full;       /* it has few rows since they are large */
     bool changed;    /* since the manifest was loaded */
 } feat_segment;
 
@@ -70,6 +72,8 @@ feat_status feat_manifest_walk(feat_manifest *m, feat_env *env, MDB_txn *txn, co
 
 /* Index of a segment by id; SIZE_MAX when there is none. */
 size_t feat_manifest_find(const feat_manifest *m, uint64_t id);
+/* Takes away the segments from `from` on. */
+void feat_manifest_cut(feat_manifest *m, size_t from);
 feat_status feat_manifest_add_run(feat_manifest *m, feat_run run, feat_error *err);
 /* Loads the bitmap of a segment that has deleted rows. Threads that share a loaded manifest may call it at the same
  * time, and take the bitmap from feat_segment_deleted; nothing else in such a manifest changes. */

@@ -6,6 +6,7 @@
 #include "base/bitmap.h"
 #include "store/catalog.h"
 #include "store/choice.h"
+#include "store/compact.h"
 #include "store/rows.h"
 #include "store/transaction.h"
 #include "store/unique.h"
@@ -34,6 +35,7 @@ struct feat_table_writer {
     feat_schema as_written; /* a field for every block that a row of any time may have; see digest_schema */
     uint64_t version;       /* of the commit to come */
     int64_t added, removed;
+    bool compacted;
     bool failed; /* part of a change was made: nothing may be committed */
 };
 
@@ -256,6 +258,14 @@ static bool in_order(const feat_schema *schema, const feat_batch *rows, size_t s
     return true;
 }
 
+static size_t text_bytes(const feat_batch *rows, size_t start, size_t n) {
+    size_t total = 0;
+    for (size_t i = 0; i < rows->n_columns; i++)
+        if (rows->columns[i].offsets)
+            total += (size_t)(rows->columns[i].offsets[start + n] - rows->columns[i].offsets[start]);
+    return total;
+}
+
 /* Makes blocks of rows [start, start + n), which are those of the open segment. */
 static feat_status write_blocks(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, feat_error *err) {
     feat_block_ref *blocks = feat_arena_array(&w->manifest.arena, w->schema->n_fields, sizeof *blocks);
@@ -267,6 +277,7 @@ static feat_status write_blocks(feat_table_writer *w, const feat_batch *rows, si
     s->blocks = blocks;
     s->n_blocks = (uint32_t)w->schema->n_fields;
     s->sorted = in_order(w->schema, rows, start, n);
+    s->full = s->rows < FEAT_SEGMENT_ROWS / 2 && text_bytes(rows, start, n) > SEGMENT_TEXT / 2;
     w->is_open = false;
     return FEAT_OK;
 }
@@ -276,14 +287,6 @@ static feat_status close_segment(feat_table_writer *w, feat_error *err) {
     FEAT_TRY(write_blocks(w, &w->open, 0, w->open.length, err));
     feat_batch_clear(&w->open);
     return FEAT_OK;
-}
-
-static size_t text_bytes(const feat_batch *rows, size_t start, size_t n) {
-    size_t total = 0;
-    for (size_t i = 0; i < rows->n_columns; i++)
-        if (rows->columns[i].offsets)
-            total += (size_t)(rows->columns[i].offsets[start + n] - rows->columns[i].offsets[start]);
-    return total;
 }
 
 /* How many of the `n` rows from `start` on still fit a segment that has `used` rows and `text` bytes of text. */
@@ -410,7 +413,8 @@ static feat_status drop_dead(feat_table_writer *w, const reading *r, feat_unique
     size_t kept = 0;
     for (size_t i = 0; i < hits->n; i++) {
         size_t at = feat_manifest_find(&w->manifest, hits->entries[i].segment);
-        if (at == SIZE_MAX || hits->entries[i].row >= w->manifest.segments[at].rows)
+        if (at == SIZE_MAX) continue; /* its rows were deleted or are elsewhere now */
+        if (hits->entries[i].row >= w->manifest.segments[at].rows)
             return feat_fail(err, FEAT_CORRUPT,
                              "the unique index names a row that does not exist; restore the store from a copy");
         feat_segment *s = &w->manifest.segments[at];
@@ -459,8 +463,12 @@ size_t feat_table_writer_segments(const feat_table_writer *w) { return w->manife
 
 feat_segment_info feat_table_writer_segment(const feat_table_writer *w, size_t i) {
     const feat_segment *s = &w->manifest.segments[i];
-    return (feat_segment_info){
-        .id = s->id, .version = s->version, .rows = s->rows, .deleted = s->deleted, .sorted = s->sorted};
+    return (feat_segment_info){.id = s->id,
+                               .version = s->version,
+                               .rows = s->rows,
+                               .deleted = s->deleted,
+                               .sorted = s->sorted,
+                               .moved = s->moved};
 }
 
 feat_status feat_table_writer_bounds(feat_table_writer *w, size_t segment, uint32_t column, feat_bounds *bounds,
@@ -617,6 +625,47 @@ feat_status feat_table_writer_take(feat_table_writer *w, uint32_t table_id, uint
     return FEAT_OK;
 }
 
+/* ---- Compaction. ---- */
+
+/* The rows of segments from `from` on become those of one. Neither the rows nor their digests change. */
+static feat_status move_rows(feat_table_writer *w, size_t from, feat_error *err) {
+    reading r;
+    feat_batch rows = {0};
+    size_t last = w->manifest.n_segments;
+    FEAT_TRY(begin_reading(w, &r, err));
+    feat_status status = feat_compact_read(&r.rows, &w->manifest, w->schema, &from, SEGMENT_TEXT, &rows, err);
+    end_reading(&r);
+    if (status == FEAT_OK && from < last && !(last - from == 1 && w->manifest.segments[from].deleted == 0)) {
+        feat_manifest_cut(&w->manifest, from);
+        if (rows.length > 0) status = open_segment(w, err);
+        if (rows.length > 0 && status == FEAT_OK) {
+            feat_segment *s = last_segment(w);
+            s->rows = (uint32_t)rows.length;
+            s->moved = true;
+            status = index_rows(w, &rows, 0, rows.length, s->id, 0, err);
+            if (status == FEAT_OK) status = write_blocks(w, &rows, 0, rows.length, err);
+        }
+    }
+    feat_batch_done(&rows);
+    return status;
+}
+
+static feat_status compact(feat_table_writer *w, bool all, bool *any, feat_error *err) {
+    size_t from = feat_compact_from(&w->manifest, w->ids, w->schema->n_fields, all);
+    *any = from < w->manifest.n_segments;
+    return *any ? move_rows(w, from, err) : FEAT_OK;
+}
+
+feat_status feat_table_writer_compact(feat_table_writer *w, bool *any, feat_error *err) {
+    FEAT_TRY(usable(w, err));
+    if (w->added || w->removed)
+        return feat_fail(err, FEAT_INTERNAL, "a table is compacted before anything else is done");
+    feat_status status = compact(w, true, any, err);
+    w->failed = status != FEAT_OK;
+    w->compacted |= *any;
+    return status;
+}
+
 /* ---- Committing. ---- */
 
 static feat_status load_bitmaps(feat_table_writer *w, feat_error *err) {
@@ -632,9 +681,11 @@ static feat_status load_bitmaps(feat_table_writer *w, feat_error *err) {
 
 static feat_status finish(feat_table_writer *w, feat_operation operation, feat_error *err) {
     FEAT_TRY(usable(w, err));
-    if (w->added == 0 && w->removed == 0) return FEAT_OK;
+    bool any;
+    if (w->added == 0 && w->removed == 0 && !w->compacted) return FEAT_OK;
     FEAT_TRY(feat_transaction_check(w->transaction, err)); /* before anything is written */
     FEAT_TRY(close_segment(w, err));
+    FEAT_TRY(compact(w, false, &any, err));
     if (feat_unique_merge_width(&w->unique, &w->manifest) > 0) FEAT_TRY(load_bitmaps(w, err));
     FEAT_TRY(feat_unique_merge(&w->unique, &w->manifest, &w->objects, err));
     feat_commit_table table = {.table_id = w->schema->table_id,
