@@ -3,8 +3,11 @@
  * one: a row is moved no more often than its segment can grow eightfold, and of each size there are few. */
 #include "store/compact.h"
 
+#include <stdlib.h>
+
 #include "base/alloc.h"
 #include "base/bitmap.h"
+#include "store/order.h"
 
 #define STEP     8                       /* times the rows of one class */
 #define TOGETHER 8                       /* segments of a class that become one */
@@ -27,22 +30,58 @@ static bool has_columns(const feat_segment *s, const uint32_t *columns, size_t n
     return true;
 }
 
-size_t feat_compact_from(const feat_manifest *m, const uint32_t *columns, size_t n, bool all) {
-    size_t counts[8] = {0}, from = m->n_segments, rows = 0;
+typedef struct small {
+    size_t at;
+    int32_t partition;
+} small;
+
+/* By partition, the newest first. */
+static int compare_small(const void *a, const void *b) {
+    const small *x = a, *y = b;
+    if (x->partition != y->partition) return x->partition < y->partition ? -1 : 1;
+    return x->at < y->at ? 1 : -1;
+}
+
+/* How many of the first of one partition are worth it. */
+static size_t worth(const feat_manifest *m, const small *list, size_t n, bool all) {
+    size_t counts[8] = {0}, rows = 0, chosen = 0;
     unsigned greatest = 0;
-    for (size_t i = m->n_segments; i-- > 0;) {
-        const feat_segment *s = &m->segments[i];
-        if (live(s) >= LARGE || s->full || !has_columns(s, columns, n)) break;
+    for (size_t i = 0; i < n; i++) {
+        const feat_segment *s = &m->segments[list[i].at];
         rows += live(s);
         if (rows > FEAT_SEGMENT_ROWS) break;
         unsigned class = class_of(live(s));
         if (class > greatest) greatest = class;
         counts[class]++;
-        if (counts[greatest] >= TOGETHER || all) from = i;
+        if (counts[greatest] >= TOGETHER || all) chosen = i + 1;
     }
-    /* One that has lost rows is worth writing anew only when it is asked for. */
-    if (m->n_segments - from == 1 && m->segments[from].deleted == 0) return m->n_segments;
-    return from;
+    /* One that has lost rows is written anew only when it is asked for. */
+    return chosen == 1 && m->segments[list[0].at].deleted == 0 ? 0 : chosen;
+}
+
+feat_status feat_compact_choose(const feat_manifest *m, const uint32_t *columns, size_t n_columns, bool all,
+                                size_t **at, size_t *n, feat_error *err) {
+    small *list = feat_alloc_array(m->n_segments, sizeof *list);
+    size_t n_small = 0;
+    *n = 0;
+    *at = NULL;
+    if (!list) return feat_fail_memory(err);
+    for (size_t i = 0; i < m->n_segments; i++) {
+        const feat_segment *s = &m->segments[i];
+        if (live(s) < LARGE && !s->full && has_columns(s, columns, n_columns))
+            list[n_small++] = (small){i, s->partition};
+    }
+    if (n_small) qsort(list, n_small, sizeof *list, compare_small);
+    for (size_t start = 0, end; start < n_small && *n == 0; start = end) {
+        for (end = start + 1; end < n_small && list[end].partition == list[start].partition; end++) {
+        }
+        *n = worth(m, list + start, end - start, all);
+        if (*n == 0) continue;
+        *at = feat_alloc_array(*n, sizeof **at);
+        for (size_t i = 0; *at && i < *n; i++) (*at)[i] = list[start + i].at;
+    }
+    feat_free(list);
+    return *n && !*at ? feat_fail_memory(err) : FEAT_OK;
 }
 
 /* ---- Order. ---- */
@@ -89,24 +128,10 @@ static feat_status sort(const feat_batch *rows, const uint32_t *order, size_t n_
     return FEAT_OK;
 }
 
-/* The order of stored rows: entity, time, then the rest. */
-static uint32_t *order_of(const feat_schema *schema) {
-    uint32_t *order = feat_alloc_array(schema->n_fields, sizeof *order);
-    size_t n = 0;
-    if (!order) return NULL;
-    for (size_t i = 0; i < schema->n_key; i++) order[n++] = schema->key[i];
-    order[n++] = schema->time;
-    for (uint32_t i = 0; i < schema->n_fields; i++) {
-        bool there = false;
-        for (size_t k = 0; k <= schema->n_key; k++) there |= order[k] == i;
-        if (!there) order[n++] = i;
-    }
-    return order;
-}
-
 static feat_status take_rows(const feat_schema *schema, const feat_batch *from, uint32_t *items, size_t n,
                              feat_batch *out, feat_error *err) {
-    uint32_t *order = order_of(schema);
+    uint32_t *order = feat_alloc_array(schema->n_fields, sizeof *order);
+    if (order) feat_table_order(schema, order);
     feat_status status = order ? sort(from, order, schema->n_fields, items, n, err) : feat_fail_memory(err);
     feat_free(order);
     FEAT_TRY(status);
@@ -125,19 +150,19 @@ static size_t text_of(const feat_batch *rows) {
     return total;
 }
 
-/* From the newest on, as far as the bytes of text allow; the numbers of live rows. */
-static feat_status read_segments(const feat_rows *r, feat_manifest *m, size_t *from, size_t text_limit,
-                                 const uint32_t *all, feat_batch *rows, uint32_t *items, size_t *n, feat_error *err) {
-    *n = 0;
-    for (size_t i = m->n_segments, least = *from; i-- > least;) {
-        feat_segment *s = &m->segments[i];
+/* As many of the segments, in the order given, as the bytes of text allow; the numbers of live rows. */
+static feat_status read_segments(const feat_rows *r, feat_manifest *m, const size_t *at, size_t *n_at,
+                                 size_t text_limit, const uint32_t *all, feat_batch *rows, uint32_t *items, size_t *n,
+                                 feat_error *err) {
+    for (size_t i = 0; i < *n_at; i++) {
+        feat_segment *s = &m->segments[at[i]];
         size_t first = rows->length;
         FEAT_TRY(feat_segment_load_deleted(s, r->env, r->txn, err));
-        FEAT_TRY(feat_rows_read_segment(r, i, all, rows->n_columns, rows->columns, err));
+        FEAT_TRY(feat_rows_read_segment(r, at[i], all, rows->n_columns, rows->columns, err));
         rows->length += s->rows;
         if (text_of(rows) > text_limit) { /* with it they would be too large, now and whenever one asks again */
             s->full = s->changed = true;
-            *from = i + 1;
+            *n_at = i;
             return FEAT_OK;
         }
         for (uint32_t row = 0; row < s->rows; row++)
@@ -146,10 +171,10 @@ static feat_status read_segments(const feat_rows *r, feat_manifest *m, size_t *f
     return FEAT_OK;
 }
 
-feat_status feat_compact_read(const feat_rows *r, feat_manifest *m, const feat_schema *schema, size_t *from,
-                              size_t text_limit, feat_batch *out, feat_error *err) {
+feat_status feat_compact_read(const feat_rows *r, feat_manifest *m, const feat_schema *schema, const size_t *at,
+                              size_t *n_at, size_t text_limit, feat_batch *out, feat_error *err) {
     size_t n_fields = schema->n_fields, room = 0, n = 0;
-    for (size_t i = *from; i < m->n_segments; i++) room += m->segments[i].rows;
+    for (size_t i = 0; i < *n_at; i++) room += m->segments[at[i]].rows;
     feat_batch rows = {0};
     feat_type *types = feat_alloc_array(n_fields, sizeof *types);
     uint32_t *all = feat_alloc_array(n_fields, sizeof *all), *items = feat_alloc_array(room, sizeof *items);
@@ -160,8 +185,8 @@ feat_status feat_compact_read(const feat_rows *r, feat_manifest *m, const feat_s
     }
     if (status == FEAT_OK) status = feat_batch_init(&rows, types, n_fields, err);
     if (status == FEAT_OK) status = feat_batch_init(out, types, n_fields, err);
-    if (status == FEAT_OK) status = read_segments(r, m, from, text_limit, all, &rows, items, &n, err);
-    if (status == FEAT_OK && m->n_segments - *from > 0) status = take_rows(schema, &rows, items, n, out, err);
+    if (status == FEAT_OK) status = read_segments(r, m, at, n_at, text_limit, all, &rows, items, &n, err);
+    if (status == FEAT_OK && n > 0) status = take_rows(schema, &rows, items, n, out, err);
     feat_batch_done(&rows);
     feat_free(types);
     feat_free(all);

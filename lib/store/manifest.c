@@ -41,10 +41,19 @@ size_t feat_manifest_find(const feat_manifest *m, uint64_t id) {
     return low < m->n_segments && m->segments[low].id == id ? low : SIZE_MAX;
 }
 
-void feat_manifest_cut(feat_manifest *m, size_t from) {
-    for (size_t i = from; i < m->n_segments; i++) feat_free(m->segments[i].bitmap);
-    if (m->n_leaves > from / FANOUT) m->n_leaves = from / FANOUT; /* the leaf of the last that stay is another one */
-    m->n_segments = from;
+void feat_manifest_remove(feat_manifest *m, const size_t *at, size_t n) {
+    if (n == 0) return;
+    size_t kept = at[0];
+    for (size_t i = at[0], k = 0; i < m->n_segments; i++) {
+        if (k < n && at[k] == i) {
+            feat_free(m->segments[i].bitmap);
+            k++;
+        } else {
+            m->segments[kept++] = m->segments[i];
+        }
+    }
+    m->n_segments = kept;
+    if (m->n_leaves > at[0] / FANOUT) m->n_leaves = at[0] / FANOUT; /* leaves from the first on are other ones */
 }
 
 feat_status feat_manifest_add_run(feat_manifest *m, feat_run run, feat_error *err) {
@@ -171,6 +180,7 @@ static feat_status read_segment(feat_manifest *m, feat_cursor *in, feat_segment 
     s->sorted = flags & SORTED;
     s->moved = flags & MOVED;
     s->full = flags & FULL;
+    s->partition = (int32_t)feat_cursor_u32(in);
     s->n_blocks = feat_cursor_u32(in);
     uint64_t last = m->n_segments ? m->segments[m->n_segments - 1].id : 0;
     if (in->failed || s->id <= last || s->id >= m->next_segment || s->rows == 0 || s->rows > FEAT_SEGMENT_ROWS ||
@@ -474,6 +484,7 @@ static void put_segment(feat_buffer *out, const feat_segment *s) {
     feat_buffer_u32(out, s->deleted);
     put_digest(out, &s->deletion);
     feat_buffer_u32(out, (s->sorted ? SORTED : 0u) | (s->moved ? MOVED : 0u) | (s->full ? FULL : 0u));
+    feat_buffer_u32(out, (uint32_t)s->partition);
     feat_buffer_u32(out, s->n_blocks);
     for (uint32_t i = 0; i < s->n_blocks; i++) {
         feat_buffer_u32(out, s->blocks[i].column);
