@@ -17,6 +17,25 @@ int32_t feat_partition_of(const feat_schema *table, const feat_column *times, si
     return day < INT32_MIN ? INT32_MIN : day > INT32_MAX ? INT32_MAX : (int32_t)day;
 }
 
+static int64_t in_unit(int64_t day, bool days, int64_t limit) {
+    int64_t us;
+    if (days) return day;
+    return __builtin_mul_overflow(day, DAY_US, &us) ? limit : us;
+}
+
+void feat_partition_bounds(const feat_schema *table, int32_t partition, int64_t *least, int64_t *greatest) {
+    bool days = table->fields[table->time].type == FEAT_TYPE_DATE;
+    int64_t end = (int64_t)partition + 1;
+    if (table->partition == FEAT_PARTITION_WEEK) end = (int64_t)partition + 7;
+    if (table->partition == FEAT_PARTITION_MONTH) end = feat_last_day(partition) + 1;
+    *least = in_unit(partition, days, INT64_MIN);
+    *greatest = in_unit(end, days, INT64_MAX);
+    if (*greatest != INT64_MAX) --*greatest;
+    /* Days that no partition can be called by are in the first or the last. */
+    if (partition == INT32_MIN) *least = INT64_MIN;
+    if (partition == INT32_MAX) *greatest = INT64_MAX;
+}
+
 size_t feat_partition_end(const feat_schema *table, const feat_column *times, size_t start, size_t n,
                           int32_t *partition) {
     size_t end = start + 1;

@@ -96,3 +96,25 @@ def test_many_small_commits_into_many_days(store: Any) -> None:
     with store.snapshot() as snap:
         got = snap.table("e").to_dict()
         assert got["at"] == sorted(got["at"]) and got["k"] == list(range(40)) * 10
+
+
+def test_edges_of_time(store: Any) -> None:
+    """The first and the last times that there are, in every kind of partition; conditions at their edges."""
+    least, greatest = -(2**63) + 1, 2**63 - 1
+    for partition in PARTITIONS:
+        store.define(f"CREATE TABLE t_{partition} (k BIGINT NOT NULL, at TIMESTAMP NOT NULL, ENTITY KEY (k), EVENT TIME (at)) WITH (partition = '{partition}')")
+        times = np.array([least, least + 1, -1, 0, 1, 86_400_000_000 - 1, 86_400_000_000, greatest - 1, greatest]).astype("datetime64[us]")
+        try:
+            store.append(f"t_{partition}", {"k": np.arange(len(times)), "at": times})
+        except libfeat.Error:  # not all of them are times
+            times = times[2:7]
+            store.append(f"t_{partition}", {"k": np.arange(len(times)), "at": times})
+        with store.snapshot() as snap:
+            for where, want in (
+                ("at >= TIMESTAMP '1970-01-01'", times >= np.datetime64(0, "us")),
+                ("at < TIMESTAMP '1970-01-01'", times < np.datetime64(0, "us")),
+                ("at = TIMESTAMP '1970-01-01 23:59:59.999999'", times == np.datetime64(86_400_000_000 - 1, "us")),
+                ("at > TIMESTAMP '1970-01-01 23:59:59.999999'", times > np.datetime64(86_400_000_000 - 1, "us")),
+            ):
+                assert sorted(snap.scan(f"t_{partition}", where=where).to_dict()["k"]) == list(np.flatnonzero(want))
+        assert f"stored by {partition}" in store.explain(f"t_{partition}") or partition == "none"
