@@ -14,6 +14,7 @@
 #include "feat/changes.h"
 #include "feat/derive.h"
 #include "feat/retention.h"
+#include "feat/verify.h"
 #include "feat/training.h"
 #include "feat/materialize.h"
 #include "feat/online.h"

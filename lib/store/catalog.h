@@ -24,6 +24,10 @@ typedef struct feat_commit_record {
 
 /* The commit that made a version; valid in the transaction. */
 feat_status feat_commit_read(feat_db *db, MDB_txn *txn, uint64_t version, feat_commit_record *record, feat_error *err);
+/* FEAT_CORRUPT when a record does not follow the one with digest `previous` (NULL: not known), or its pieces are not those
+ * that it was made with. */
+feat_status feat_commit_check_chain(feat_db *db, MDB_txn *txn, const feat_commit_record *record,
+                                    const feat_digest *previous, feat_error *err);
 feat_status feat_commit_table_read(feat_db *db, MDB_txn *txn, const feat_commit_record *record, uint32_t i,
                                    feat_commit_table *table, feat_error *err);
 /* The last of all commits. */

@@ -99,6 +99,32 @@ feat_status feat_commit_table_read(feat_db *db, MDB_txn *txn, const feat_commit_
     return take_table(in.at + (size_t)(i % PIECE) * TABLE_SIZE, table, err);
 }
 
+feat_status feat_commit_check_chain(feat_db *db, MDB_txn *txn, const feat_commit_record *record,
+                                    const feat_digest *previous, feat_error *err) {
+    feat_digest stored, more = {{0}};
+    feat_buffer all;
+    feat_cursor in;
+    bool found;
+    memcpy(stored.bytes, record->tables - 2 * sizeof stored, sizeof stored);
+    if (previous && !feat_digest_equal(&stored, previous))
+        return feat_fail(err, FEAT_CORRUPT, "the record of commit %llu does not follow the one before",
+                         (unsigned long long)record->info.version);
+    memcpy(stored.bytes, record->tables - sizeof stored, sizeof stored);
+    feat_buffer_init(&all);
+    feat_status status = FEAT_OK;
+    for (uint32_t i = PIECE; i < record->n_tables && status == FEAT_OK; i += PIECE) {
+        feat_catalog_key key = more_key(record->info.version, i / PIECE);
+        status = feat_catalog_get(db, txn, &key, FEAT_KIND_COMMIT, "commit record", &found, &in, err);
+        if (status == FEAT_OK && !found) status = malformed(err, "a commit record");
+        if (status == FEAT_OK) feat_buffer_append(&all, in.at, (size_t)(in.end - in.at));
+    }
+    if (status == FEAT_OK && all.failed) status = feat_fail_memory(err);
+    if (status == FEAT_OK && all.size > 0) more = feat_digest_of(all.data, all.size);
+    feat_buffer_done(&all);
+    FEAT_TRY(status);
+    return feat_digest_equal(&more, &stored) ? FEAT_OK : malformed(err, "a commit record");
+}
+
 /* ---- Finding. ---- */
 
 feat_status feat_commit_last(feat_db *db, MDB_txn *txn, feat_commit_record *record, feat_error *err) {

@@ -45,7 +45,7 @@ from .reader import STATUS, Position, Reader, Vector, Vectors
 from .result import Result, TrainingSet
 from .snapshot import Snapshot
 from .store import Derived, Materialized, Store, open
-from .versions import Vacuumed
+from .versions import Finding, Vacuumed, Verified
 from .writing import Commit, Transaction
 
 __version__ = VERSION
@@ -71,6 +71,7 @@ __all__ = [
     "EnvironmentFault",
     "Error",
     "ExistsError",
+    "Finding",
     "ForkedError",
     "FormatError",
     "InternalError",
@@ -94,6 +95,7 @@ __all__ = [
     "Vacuumed",
     "Vector",
     "Vectors",
+    "Verified",
     "library_path",
     "library_version",
     "open",

@@ -6,7 +6,7 @@ import ctypes
 import datetime
 import time
 from ctypes import byref, c_void_p
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional
 
 from . import _capi as c
 from . import _checks as check
@@ -28,6 +28,25 @@ class Vacuumed(NamedTuple):
     objects_removed: int  #: removed, those that aborted writes left among them
     bytes: int  #: of the pieces in use
     bytes_removed: int
+
+
+class Finding(NamedTuple):
+    """Something that is wrong with a store."""
+
+    version: Optional[int]  #: None: with none in particular
+    table: Optional[str]
+    what: str  #: "catalog", "commit" or "table"
+    message: str
+
+
+class Verified(NamedTuple):
+    """What ``Store.verify`` looked at."""
+
+    versions: int  #: versions that can be read
+    tables: int  #: states of tables, one for each commit of each
+    segments: int  #: pieces of tables that were read, each once
+    rows: int  #: in them, deleted ones too
+    findings: List[Finding]  #: what is wrong; none in a whole store
 
 
 class Versions:
@@ -202,6 +221,23 @@ class Versions:
     def pins(self) -> Result:
         """The pins: number, version, time of expiry, note."""
         return check.stream(lambda out, err: c.lib.feat_pins(self._open_pointer, out, err))
+
+    def verify(self, since: int = 0, progress: Optional[Callable[[int, int], Any]] = None) -> Verified:
+        """Looks through the store for damage: every record, the chain of commits, and all that versions behind ``since``
+        are made of, up to the content digests of tables, which are taken from the rows. It says what is wrong and raises
+        nothing for it. Readers and writers go on meanwhile."""
+        opt = c.VerifyOptions(size=ctypes.sizeof(c.VerifyOptions), since=check.count(since, "since"))
+        watch = check.Watch(progress)
+        opt.progress = watch.callback
+        done, err = c.Verified(), c.Error()
+
+        def fill(stream: Any) -> None:
+            watch.check(c.lib.feat_verify(self._open_pointer, byref(opt), stream, byref(done), byref(err)), err)
+
+        rows = Result(fill).to_dict()
+        findings = [Finding(*row) for row in zip(*(rows[name] for name in Finding._fields))]
+        assert len(findings) == done.findings
+        return Verified(done.versions, done.tables, done.segments, done.rows, findings)
 
     def compact(self, table: Optional[str] = None) -> Commit:
         """Writes small pieces of a table (default: of every table) anew as larger ones, as one commit that changes no row.
