@@ -15,6 +15,7 @@
 #include "feat/derive.h"
 #include "feat/retention.h"
 #include "feat/verify.h"
+#include "feat/backup.h"
 #include "feat/training.h"
 #include "feat/materialize.h"
 #include "feat/online.h"

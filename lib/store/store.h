@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "column/column.h"
 #include "column/schema.h"
+#include "feat/progress.h"
 #include "feat/snapshot.h" /* feat_at */
 #include "feat/store.h"    /* feat_mode */
 
@@ -84,6 +85,9 @@ feat_status feat_def_read(feat_db *db, feat_arena *arena, const feat_def *def, f
 feat_status feat_defs_commit(feat_db *db, const feat_def *defs, size_t n, feat_error *err);
 /* A number for a new table, never given before (also not to a script that failed). The lock must be held. */
 feat_status feat_table_id_next(feat_db *db, uint32_t *table_id, feat_error *err);
+
+/* See feat_backup. */
+feat_status feat_db_backup(feat_db *db, const char *path, feat_progress *progress, void *context, feat_error *err);
 
 /* ---- Versions. ---- */
 

@@ -218,6 +218,10 @@ class Vacuumed(Structure):
 PROGRESS = CFUNCTYPE(c_int, c_void_p, c_uint64, c_uint64)
 
 
+class BackupOptions(Structure):
+    _fields_ = [("size", c_size_t), ("progress", PROGRESS), ("progress_context", c_void_p)]
+
+
 class VerifyOptions(Structure):
     _fields_ = [("size", c_size_t), ("since", c_uint64), ("progress", PROGRESS), ("progress_context", c_void_p)]
 
@@ -374,6 +378,7 @@ STRUCTS: Dict[str, type] = {
     "feat_vacuumed": Vacuumed,
     "feat_verify_options": VerifyOptions,
     "feat_verified": Verified,
+    "feat_backup_options": BackupOptions,
     "feat_training_options": TrainingOptions,
     "feat_training_stats": TrainingStats,
     "feat_materialize_options": MaterializeOptions,
@@ -445,6 +450,8 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "feat_vacuum": (_status, [_handle, POINTER(VacuumOptions), POINTER(Vacuumed), _err]),
     # verify.h
     "feat_verify": (_status, [_handle, POINTER(VerifyOptions), _stream, POINTER(Verified), _err]),
+    # backup.h
+    "feat_backup": (_status, [_handle, c_char_p, POINTER(BackupOptions), _err]),
     # training.h
     "feat_training_explain": (_status, [POINTER(TrainingStats), POINTER(c_void_p), _err]),
     "feat_training_set": (_status, [_handle, c_char_p, _stream, POINTER(TrainingOptions), _stream, _err]),

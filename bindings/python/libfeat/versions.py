@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import datetime
+import os
 import time
 from ctypes import byref, c_void_p
-from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Union
 
 from . import _capi as c
 from . import _checks as check
@@ -238,6 +239,13 @@ class Versions:
         findings = [Finding(*row) for row in zip(*(rows[name] for name in Finding._fields))]
         assert len(findings) == done.findings
         return Verified(done.versions, done.tables, done.segments, done.rows, findings)
+
+    def backup(self, path: Union[str, "os.PathLike[str]"], progress: Optional[Callable[[int, int], Any]] = None) -> None:
+        """Copies the store while it is in use: to a directory that does not exist yet or is empty, where it appears when it is
+        whole. The copy is a store of its own with all versions, but without the serving state of deployed services."""
+        watch, err = check.Watch(progress), c.Error()
+        opt = c.BackupOptions(size=ctypes.sizeof(c.BackupOptions), progress=watch.callback)
+        watch.check(c.lib.feat_backup(self._open_pointer, os.fsencode(path), byref(opt), byref(err)), err)
 
     def compact(self, table: Optional[str] = None) -> Commit:
         """Writes small pieces of a table (default: of every table) anew as larger ones, as one commit that changes no row.
