@@ -16,6 +16,7 @@
 #include "feat/retention.h"
 #include "feat/verify.h"
 #include "feat/backup.h"
+#include "feat/export.h"
 #include "feat/training.h"
 #include "feat/materialize.h"
 #include "feat/online.h"

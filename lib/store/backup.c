@@ -21,7 +21,7 @@ typedef struct copying {
 
 /* ---- Two transactions of one state. ---- */
 
-static feat_status begin_both(feat_db *db, MDB_txn **catalog, MDB_txn **blocks, feat_error *err) {
+feat_status feat_db_begin_both(feat_db *db, MDB_txn **catalog, MDB_txn **blocks, feat_error *err) {
     for (int i = 0; i < TRIES; i++) {
         MDB_txn *after;
         FEAT_TRY(feat_env_begin(feat_db_catalog(db), false, catalog, err));
@@ -105,7 +105,8 @@ static feat_status copy_file(copying *c, feat_env *env, MDB_txn *txn, const char
 
 /* ---- The directory. ---- */
 
-static const char *const names[] = {"blocks.mdb", "catalog.mdb", "blocks.mdb-lock", "catalog.mdb-lock"};
+static const char *const names[] = {"blocks.mdb", "catalog.mdb", "blocks.mdb-lock", "catalog.mdb-lock", "writer.lock"};
+#define NAMES (sizeof names / sizeof *names)
 
 static char *join(const char *directory, const char *name) {
     feat_buffer path;
@@ -120,6 +121,11 @@ static void remove_files(const char *directory, size_t from, size_t n) {
         if (path) unlink(path);
         feat_free(path);
     }
+}
+
+void feat_directory_discard(const char *directory) {
+    remove_files(directory, 0, NAMES);
+    rmdir(directory);
 }
 
 static feat_status copy_both(copying *c, feat_db *db, MDB_txn *catalog, MDB_txn *blocks, const char *directory,
@@ -137,8 +143,7 @@ static feat_status copy_both(copying *c, feat_db *db, MDB_txn *catalog, MDB_txn 
     return status == FEAT_OK ? feat_sync_directory(directory, err) : status;
 }
 
-/* `made` appears at `path`, which an empty directory may be. */
-static feat_status appear(const char *made, const char *path, feat_error *err) {
+feat_status feat_directory_appear(const char *made, const char *path, feat_error *err) {
     if (rename(made, path) != 0) {
         if (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR)
             return feat_fail(err, FEAT_EXISTS, "'%s' is there already; name a new or an empty directory", path);
@@ -154,16 +159,15 @@ static feat_status appear(const char *made, const char *path, feat_error *err) {
 static feat_status backup_into(copying *c, feat_db *db, const char *directory, const char *path, feat_error *err) {
     MDB_txn *catalog, *blocks;
     if (mkdir(directory, 0700) != 0) return feat_fail_os(err, errno, "making the directory '%s'", directory);
-    feat_status status = begin_both(db, &catalog, &blocks, err);
+    feat_status status = feat_db_begin_both(db, &catalog, &blocks, err);
     if (status == FEAT_OK) {
         status = copy_both(c, db, catalog, blocks, directory, err);
         feat_env_abort(blocks);
         feat_env_abort(catalog);
     }
-    if (status == FEAT_OK) status = appear(directory, path, err);
+    if (status == FEAT_OK) status = feat_directory_appear(directory, path, err);
     if (status != FEAT_OK) {
-        remove_files(directory, 0, 4);
-        rmdir(directory);
+        feat_directory_discard(directory);
     }
     return status;
 }

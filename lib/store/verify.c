@@ -301,11 +301,19 @@ static feat_status look_up(verifier *f, uint64_t version, place *at, bool *kept,
     return weigh(f, status, version, 0, "commit", &why, err);
 }
 
-static feat_status start(verifier *f, place *at, feat_error *err) {
+/* Before the first version that is looked at; an imported store has none before its first commit. */
+static feat_status start(verifier *f, place *at, uint64_t *before, feat_error *err) {
     MDB_txn *txn;
     feat_commit_record record;
-    if (f->v->since == 0) return FEAT_OK;
+    uint64_t first;
+    *before = f->v->since;
     FEAT_TRY(feat_env_begin(feat_db_catalog(f->db), false, &txn, err));
+    feat_status found = feat_commit_first(f->db, txn, &first, err);
+    if (found != FEAT_OK || f->v->since == 0) {
+        feat_env_abort(txn);
+        if (found == FEAT_OK && first > 0) *before = first - 1;
+        return found;
+    }
     feat_status status = feat_version_check(f->db, txn, f->v->since, "", err);
     if (status == FEAT_OK) status = feat_commit_read(f->db, txn, f->v->since, &record, err);
     feat_env_abort(txn);
@@ -329,7 +337,7 @@ static feat_status trust(verifier *f, uint32_t table_id, feat_error *err) {
 }
 
 static feat_status check_versions(verifier *f, const uint32_t *ids, size_t n, feat_error *err) {
-    uint64_t last;
+    uint64_t last, before;
     MDB_txn *txn;
     feat_commit_record record;
     place at = {.first = false};
@@ -338,11 +346,11 @@ static feat_status check_versions(verifier *f, const uint32_t *ids, size_t n, fe
     feat_env_abort(txn);
     FEAT_TRY(status);
     last = record.info.version;
-    FEAT_TRY(start(f, &at, err));
+    FEAT_TRY(start(f, &at, &before, err));
     for (size_t i = 0; i < n && f->v->since > 0; i++) FEAT_TRY(trust(f, ids[i], err));
-    for (uint64_t version = f->v->since + 1; version <= last; version++) {
+    for (uint64_t version = before + 1; version <= last; version++) {
         bool kept, after_kept;
-        FEAT_TRY(f->v->step(f->v->context, version - f->v->since - 1, last - f->v->since, err));
+        FEAT_TRY(f->v->step(f->v->context, version - before - 1, last - before, err));
         FEAT_TRY(look_up(f, version, &at, &kept, &after_kept, err));
         if (!kept) continue;
         f->v->versions++;

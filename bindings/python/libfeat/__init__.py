@@ -45,7 +45,7 @@ from .reader import STATUS, Position, Reader, Vector, Vectors
 from .result import Result, TrainingSet
 from .snapshot import Snapshot
 from .store import Derived, Materialized, Store, open
-from .versions import Finding, Vacuumed, Verified
+from .versions import Finding, Vacuumed, Verified, import_store
 from .writing import Commit, Transaction
 
 __version__ = VERSION
@@ -96,6 +96,7 @@ __all__ = [
     "Vector",
     "Vectors",
     "Verified",
+    "import_store",
     "library_path",
     "library_version",
     "open",

@@ -222,6 +222,10 @@ class BackupOptions(Structure):
     _fields_ = [("size", c_size_t), ("progress", PROGRESS), ("progress_context", c_void_p)]
 
 
+class ExportOptions(BackupOptions):
+    pass
+
+
 class VerifyOptions(Structure):
     _fields_ = [("size", c_size_t), ("since", c_uint64), ("progress", PROGRESS), ("progress_context", c_void_p)]
 
@@ -379,6 +383,7 @@ STRUCTS: Dict[str, type] = {
     "feat_verify_options": VerifyOptions,
     "feat_verified": Verified,
     "feat_backup_options": BackupOptions,
+    "feat_export_options": ExportOptions,
     "feat_training_options": TrainingOptions,
     "feat_training_stats": TrainingStats,
     "feat_materialize_options": MaterializeOptions,
@@ -452,6 +457,9 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "feat_verify": (_status, [_handle, POINTER(VerifyOptions), _stream, POINTER(Verified), _err]),
     # backup.h
     "feat_backup": (_status, [_handle, c_char_p, POINTER(BackupOptions), _err]),
+    # export.h
+    "feat_export": (_status, [_handle, POINTER(At), c_char_p, POINTER(ExportOptions), _err]),
+    "feat_import": (_status, [c_char_p, c_char_p, _err]),
     # training.h
     "feat_training_explain": (_status, [POINTER(TrainingStats), POINTER(c_void_p), _err]),
     "feat_training_set": (_status, [_handle, c_char_p, _stream, POINTER(TrainingOptions), _stream, _err]),

@@ -247,6 +247,21 @@ class Versions:
         opt = c.BackupOptions(size=ctypes.sizeof(c.BackupOptions), progress=watch.callback)
         watch.check(c.lib.feat_backup(self._open_pointer, os.fsencode(path), byref(opt), byref(err)), err)
 
+    def export(
+        self,
+        path: Union[str, "os.PathLike[str]"],
+        version: Optional[int] = None,
+        at: Any = None,
+        tag: Optional[str] = None,
+        branch: Optional[str] = None,
+        progress: Optional[Callable[[int, int], Any]] = None,
+    ) -> None:
+        """Writes a version (default: the newest) as one file, which does not depend on the machine and which
+        ``libfeat.import_store`` makes a store of: definitions and the rows of all tables, not other versions."""
+        watch, err, where = check.Watch(progress), c.Error(), self._at(version, at, tag, branch)
+        opt = c.ExportOptions(size=ctypes.sizeof(c.ExportOptions), progress=watch.callback)
+        watch.check(c.lib.feat_export(self._open_pointer, byref(where), os.fsencode(path), byref(opt), byref(err)), err)
+
     def compact(self, table: Optional[str] = None) -> Commit:
         """Writes small pieces of a table (default: of every table) anew as larger ones, as one commit that changes no row.
         Writes do so a step at a time as part of their commits; this does all that is left."""
@@ -273,3 +288,10 @@ class Versions:
         done, err = c.Vacuumed(), c.Error()
         c.check(c.lib.feat_vacuum(self._open_pointer, byref(opt), byref(done), byref(err)), err)
         return Vacuumed(*(getattr(done, name) for name in Vacuumed._fields))
+
+
+def import_store(file: Union[str, "os.PathLike[str]"], path: Union[str, "os.PathLike[str]"]) -> None:
+    """Makes a store of a file that ``Store.export`` wrote, at a path that does not exist yet or is an empty directory. The
+    version keeps its number and the digests of its tables. The whole of it is verified before it appears at ``path``."""
+    err = c.Error()
+    c.check(c.lib.feat_import(os.fsencode(file), os.fsencode(path), byref(err)), err)
