@@ -50,14 +50,18 @@ static void pack_optional(feat_buffer *out, const char *text) {
     else feat_pack_nil(out);
 }
 
+/* Memory has the bytes of a value in the machine's order, a record little-endian. */
 static void pack_value(feat_buffer *out, const feat_constant_value *value) {
+    uint8_t fixed[16];
     if (!value->type) {
         feat_pack_nil(out);
         return;
     }
     feat_pack_array(out, 2);
     feat_pack_uint(out, value->type);
-    feat_pack_bytes(out, value->bytes, value->size);
+    bool copied = feat_type_size(value->type) == value->size && value->size > 0 && value->size <= sizeof fixed;
+    if (copied) feat_nested_copy(value->type, fixed, value->bytes, 1);
+    feat_pack_bytes(out, copied ? fixed : value->bytes, value->size);
 }
 
 static void pack_span(feat_buffer *out, feat_span span) {
@@ -146,8 +150,10 @@ static feat_status unpack_value(feat_arena *arena, feat_cursor *in, feat_type ty
     int base = FEAT_TYPE_BASE(v.type);
     bool nested = base == FEAT_TYPE_VECTOR || base == FEAT_TYPE_LIST || base == FEAT_TYPE_MAP;
     if (nested && !feat_nested_valid(v.type, bytes, v.size)) return corrupt(err, "a constant");
-    v.bytes = feat_arena_strndup(arena, bytes, v.size);
-    if (!v.bytes) return feat_fail_memory(err);
+    char *own = feat_arena_strndup(arena, bytes, v.size);
+    if (!own) return feat_fail_memory(err);
+    if (fixed) feat_nested_copy(v.type, own, bytes, 1);
+    v.bytes = own;
     *value = v;
     return FEAT_OK;
 }

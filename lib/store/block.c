@@ -179,8 +179,7 @@ static void fill_page(feat_block *b, const feat_column *c, size_t start, size_t 
     case FEAT_TYPE_DOUBLE: FILL(feat_double_bits(((const double *)c->values)[start + i])); break;
     case FEAT_TYPE_DECIMAL:
     case FEAT_TYPE_INTERVAL: /* NULLs hold zeros */
-        for (size_t i = 0; i <= n; i++) page->offsets[i] = (int64_t)(16 * i);
-        page->text = (const char *)c->values + 16 * start;
+        feat_page_set_wide(page, (const char *)c->values + 16 * start);
         break;
     default:
         for (size_t i = 0; i <= n; i++) page->offsets[i] = c->offsets[start + i] - c->offsets[start];

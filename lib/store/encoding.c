@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/bitmap.h"
+#include "base/little.h"
 #include "column/bits.h"
+#include "column/nested.h"
 #include "math/decimal.h"
 #include "math/number.h"
 
@@ -101,7 +103,7 @@ bool feat_whole_encode_texts(feat_page *page, feat_buffer *out) {
     if (FEAT_TYPE_BASE(page->type) != FEAT_TYPE_DECIMAL) return false;
     for (size_t i = 0; i < page->rows; i++) {
         feat_int128 v;
-        memcpy(&v, page->text + 16 * i, sizeof v);
+        feat_little_copy(&v, page->text + 16 * i, sizeof v, 1);
         page->numbers[i] = (feat_bits64)v;
         if (page->numbers[i] != v) return false;
     }
@@ -130,8 +132,22 @@ bool feat_whole_decode_texts(feat_page *page, feat_cursor *in, feat_column *to) 
     return true;
 }
 
+void feat_page_set_wide(feat_page *page, const void *values) {
+    for (size_t i = 0; i <= page->rows; i++) page->offsets[i] = (int64_t)(16 * i);
+    page->text = values;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    feat_buffer_clear(&page->padded); /* decoding uses it, encoding does not */
+    char *to = feat_buffer_extend(&page->padded, 16 * page->rows);
+    if (to) feat_nested_copy(page->type, to, values, page->rows);
+    page->text = to; /* NULL: feat_encode finds it */
+#endif
+}
+
 uint8_t feat_encode(feat_page *page, feat_buffer *out) {
-    return feat_page_form_of(page->type) == FEAT_FORM_TEXTS ? encode_texts(page, out) : encode_numbers(page, out);
+    if (feat_page_form_of(page->type) != FEAT_FORM_TEXTS) return encode_numbers(page, out);
+    if (page->text) return encode_texts(page, out);
+    out->failed = true;
+    return 0;
 }
 
 void feat_encode_entries(feat_page *page, const feat_bits64 *entries, size_t n, feat_buffer *out) {
@@ -204,20 +220,19 @@ static bool narrow(const feat_bits64 *numbers, size_t n, feat_column *to) {
 }
 #undef NARROW
 
-/* DECIMAL and INTERVAL: texts of sixteen bytes each. */
+/* DECIMAL and INTERVAL: texts of sixteen bytes each, little-endian. */
 static bool decode_wide(feat_page *page, const feat_encoding *e, feat_cursor *in, feat_column *to) {
     feat_column *wide = &page->wide;
     feat_column_clear(wide);
     if (!e->decode_texts(page, in, wide)) return false;
     for (size_t i = 0; i <= page->rows; i++)
         if (wide->offsets[i] != (int64_t)(16 * i)) return false;
+    char *values = (char *)to->values + 16 * to->length;
+    feat_nested_copy(to->type, values, wide->values, page->rows);
     if (FEAT_TYPE_BASE(to->type) == FEAT_TYPE_DECIMAL)
-        for (size_t i = 0; i < page->rows; i++) {
-            feat_int128 v;
-            memcpy(&v, (const char *)wide->values + 16 * i, sizeof v);
-            if (!feat_decimal_fits(v, FEAT_TYPE_PRECISION(to->type))) return false;
-        }
-    memcpy((char *)to->values + 16 * to->length, wide->values, 16 * page->rows);
+        for (size_t i = 0; i < page->rows; i++)
+            if (!feat_decimal_fits(((const feat_int128 *)(void *)values)[i], FEAT_TYPE_PRECISION(to->type)))
+                return false;
     return true;
 }
 

@@ -61,6 +61,9 @@ typedef struct feat_encoding {
     bool wide; /* decode_texts makes sixteen bytes for a DECIMAL, not texts */
 } feat_encoding;
 
+/* Makes page->rows values of a DECIMAL or an INTERVAL the texts of the page; they are borrowed where memory has them as
+ * a store does. */
+void feat_page_set_wide(feat_page *page, const void *values);
 /* Appends the values in the encoding that suits them best; its id. page->rows > 0. */
 uint8_t feat_encode(feat_page *page, feat_buffer *out);
 /* Puts `rows` decoded values of to->type behind the rows of `to`, without counting them in. */

@@ -1,5 +1,5 @@
 /* The gate: LMDB's file checked by pread before and after it is mapped. Layouts are those of LMDB 0.9, data version 1,
- * on a 64-bit little-endian machine; see doc/format.md. */
+ * on a 64-bit machine, in its own order of bytes; see doc/format.md. */
 #define _GNU_SOURCE /* O_CLOEXEC, fstatfs */
 #include "store/gate.h"
 
@@ -45,11 +45,16 @@ feat_status feat_gate_filesystem(const char *path, feat_error *err) {
     return FEAT_OK;
 }
 
-/* ---- Numbers in pages. ---- */
+/* ---- Numbers in pages: as the machine has them, at any address. ---- */
 
-static uint16_t u16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
-static uint32_t u32(const uint8_t *p) { return (uint32_t)u16(p) | (uint32_t)u16(p + 2) << 16; }
-static uint64_t u64(const uint8_t *p) { return (uint64_t)u32(p) | (uint64_t)u32(p + 4) << 32; }
+#define LOAD(type)                                                                                                     \
+    type v;                                                                                                            \
+    memcpy(&v, p, sizeof v);                                                                                           \
+    return v
+static uint16_t u16(const uint8_t *p) { LOAD(uint16_t); }
+static uint32_t u32(const uint8_t *p) { LOAD(uint32_t); }
+static uint64_t u64(const uint8_t *p) { LOAD(uint64_t); }
+#undef LOAD
 
 typedef struct tree {
     uint16_t flags, depth;
@@ -104,6 +109,17 @@ static feat_status check_tree(const gated *g, const meta *m, const tree *t, uint
     return FEAT_OK;
 }
 
+/* LMDB's files are made for machines of one kind. On one of 32 bits the header of a page is four bytes shorter. */
+static feat_status refuse_foreign(const gated *g, const uint8_t *b, feat_error *err) {
+    uint32_t swapped = __builtin_bswap32(META_MAGIC);
+    bool short_words = u32(b + 12) == META_MAGIC || u32(b + 12) == swapped;
+    if (short_words || u32(b + 16) == swapped)
+        return feat_fail(err, FEAT_FORMAT,
+                         "'%s' was made by a machine with another %s: export the store there and import that here",
+                         g->path, short_words ? "size of words" : "order of bytes");
+    return feat_fail(err, FEAT_FORMAT, "'%s' is no file of a libfeat store", g->path);
+}
+
 static feat_status decode_meta(gated *g, uint64_t page, meta *m, feat_error *err) {
     uint8_t b[META_SIZE];
     if (page == 0 && g->length < META_SIZE)
@@ -111,7 +127,7 @@ static feat_status decode_meta(gated *g, uint64_t page, meta *m, feat_error *err
                          (unsigned long long)g->length);
     FEAT_TRY(read_at(g, page * g->page_size, b, sizeof b, err));
     if (u32(b + 16) != META_MAGIC || u16(b + 10) != PAGE_META) {
-        if (page == 0) return feat_fail(err, FEAT_FORMAT, "'%s' is no file of a libfeat store", g->path);
+        if (page == 0) return refuse_foreign(g, b, err);
         return corrupt(g, err, "the second meta page is damaged");
     }
     if (u32(b + 20) != META_VERSION)
@@ -230,7 +246,7 @@ static feat_status check_free_list(walk *w, const uint8_t *data, size_t size, fe
 }
 
 static feat_status check_data(walk *w, const uint8_t *node, size_t room, feat_error *err) {
-    uint64_t size = (uint64_t)u16(node) | (uint64_t)u16(node + 2) << 16;
+    uint64_t size = u32(node); /* two halves, in the order that makes them a number */
     uint16_t flags = u16(node + 4);
     size_t key_size = u16(node + 6);
     const uint8_t *data = node + NODE_HEADER + key_size;
@@ -294,9 +310,7 @@ static feat_status walk_page(walk *w, uint64_t number, unsigned level, feat_erro
             previous_size = key_size;
         }
         if (level == 1) FEAT_TRY(check_data(w, node, size - at, err));
-        else
-            FEAT_TRY(walk_page(w, (uint64_t)u16(node) | (uint64_t)u16(node + 2) << 16 | (uint64_t)u16(node + 4) << 32,
-                               level - 1, err));
+        else FEAT_TRY(walk_page(w, (uint64_t)u32(node) | (uint64_t)u16(node + 4) << 32, level - 1, err));
     }
     if (level == 1) w->entries += count;
     return FEAT_OK;

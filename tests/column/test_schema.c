@@ -1,4 +1,5 @@
 /* Types by name, and the stored form of a schema against hostile bytes. */
+#define _GNU_SOURCE /* memmem */
 #include "column/schema.h"
 
 #include "base/pack.h"
@@ -277,6 +278,9 @@ START_TEST(test_dimension) {
     ck_assert_str_eq(read->fields[1].default_sql, "'free'");
     ck_assert(read->fields[1].absent.type == FEAT_TYPE_TEXT && read->fields[1].absent.size == 0);
     ck_assert(*(const int32_t *)read->fields[3].absent.bytes == 3);
+    /* In a record it is little-endian: an array of type and bytes. */
+    static const uint8_t stored[] = {0x92, FEAT_TYPE_INTEGER, 0xc4, 4, 3, 0, 0, 0};
+    ck_assert_ptr_nonnull(memmem(b.data, b.size, stored, sizeof stored));
     ck_assert_uint_eq(feat_schema_next_id(read), 10);
     ck_assert_uint_eq(feat_field_stored(&read->fields[0]), 9);
     ck_assert_uint_eq(feat_field_stored(&read->fields[1]), 3);

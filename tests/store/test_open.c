@@ -160,6 +160,27 @@ START_TEST(gate) {
 }
 END_TEST
 
+/* LMDB's files of another kind of machine, which differ from their first page on. */
+START_TEST(foreign) {
+    feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
+    feat_db_unref(db);
+    static const char little[] = "\xde\xc0\xef\xbe", big[] = "\xbe\xef\xc0\xde";
+    const uint16_t one = 1;
+    const char *own = *(const uint8_t *)&one ? little : big, *other = own == little ? big : little;
+    const struct {
+        long at;
+        const char *magic, *message;
+    } cases[] = {
+        {16, other, "another order of bytes"}, {12, own, "another size of words"}, {12, other, "another size"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        copy_tree(path_in("s"), path_in("t"));
+        poke(path_in("t/catalog.mdb"), 16, "\0\0\0\0", 4);
+        poke(path_in("t/catalog.mdb"), cases[i].at, cases[i].magic, 4);
+        FAILS(feat_db_open(path_in("t"), FEAT_MODE_READ, &db, err), FEAT_FORMAT, cases[i].message);
+    }
+}
+END_TEST
+
 START_TEST(truncated) {
     feat_schema schema = every_schema(1);
     feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
@@ -627,6 +648,6 @@ START_TEST(killed) {
 }
 END_TEST
 
-RUN("store/open", not_a_store, interrupted_creation_is_finished, format_versions, gate, truncated, modes,
+RUN("store/open", not_a_store, interrupted_creation_is_finished, format_versions, gate, foreign, truncated, modes,
     read_only_directory, one_writer, lock_and_fork, forked, readers_see_commits, readers_in_threads, map_grows,
     failed_commit_poisons, killed)
