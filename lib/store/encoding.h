@@ -62,7 +62,7 @@ typedef struct feat_encoding {
 } feat_encoding;
 
 /* Makes page->rows values of a DECIMAL or an INTERVAL the texts of the page; they are borrowed where memory has them as
- * a store does. */
+ * a store does, else they last until the page is decoded into. */
 void feat_page_set_wide(feat_page *page, const void *values);
 /* Appends the values in the encoding that suits them best; its id. page->rows > 0. */
 uint8_t feat_encode(feat_page *page, feat_buffer *out);

@@ -395,10 +395,10 @@ START_TEST(sixteen_bytes) {
                     if (shape == 4 && t < 2) v = random_below(2) ? INT64_MIN : INT64_MAX;
                     values[i] = v;
                 }
-                feat_page_set_wide(p, values);
                 for (int id = -1; id < N_IDS; id++) {
                     uint8_t used = (uint8_t)id;
                     feat_buffer_clear(&out);
+                    feat_page_set_wide(p, values); /* decoding uses the same memory */
                     if (id < 0) used = feat_encode(p, &out);
                     else if (!encode_with(p, used, &out)) continue;
                     if (id < 0 && p->rows == 4096 && shape == 1 && t < 3) ck_assert_uint_eq(used, 7);
