@@ -415,14 +415,12 @@ START_TEST(sixteen_bytes) {
     /* More digits than the type has; another type than DECIMAL; another length than 16. */
     feat_page *p = page_of(FEAT_TYPE_DECIMAL_OF(6, 0), 2);
     feat_column to;
-    p->offsets[1] = 16;
-    p->offsets[2] = 32;
-    p->text = (const char *)values;
     values[0] = 99999;
     values[1] = -100000;
     for (uint8_t id = 0; id < N_IDS; id++) {
         feat_buffer_clear(&out);
         p->type = FEAT_TYPE_DECIMAL_OF(6, 0);
+        feat_page_set_wide(p, values);
         if (!encode_with(p, id, &out)) continue;
         feat_column_init(&to, FEAT_TYPE_DECIMAL_OF(6, 0));
         OK(decode(p, id, out.data, out.size, &to, err));
