@@ -33,6 +33,21 @@ bool feat_db_writable(const feat_db *db);
 feat_status feat_db_lock(feat_db *db, uint32_t timeout_ms, feat_error *err);
 void feat_db_unlock(feat_db *db);
 
+/* ---- Rows that were pushed and are in no version yet, as a snapshot of the newest version shows them. Counted; does
+ * not change. ---- */
+
+typedef struct feat_tail_view feat_tail_view;
+
+/* The newest version of the main line, and the durable rows behind it; `view` NULL when there are none. `sequence` is
+ * that of the last of all rows that were ever pushed and are shown. */
+feat_status feat_tail_view_open(feat_db *db, uint64_t *version, uint64_t *sequence, feat_tail_view **view,
+                                feat_error *err);
+feat_tail_view *feat_tail_view_ref(feat_tail_view *view);
+void feat_tail_view_unref(feat_tail_view *view); /* NULL is a no-op */
+/* A handle for reading alone, in which the tables of the view's version hold its rows, too. */
+feat_status feat_db_with_view(feat_db *db, feat_tail_view *view, feat_db **out, feat_error *err);
+feat_tail_view *feat_db_view(const feat_db *db); /* NULL: none */
+
 /* ---- Definitions: a log of what was defined, described and dropped by name. Nothing in it is ever overwritten. ----
  */
 
@@ -98,6 +113,7 @@ typedef enum feat_operation {
     FEAT_OPERATION_SEVERAL = 8, /* more than one in a transaction */
     FEAT_OPERATION_PUBLISH = 9,
     FEAT_OPERATION_DERIVE = 10,
+    FEAT_OPERATION_PUSH = 11,
     FEAT_OPERATION_END_OF_LIST
 } feat_operation;
 
@@ -338,6 +354,8 @@ feat_status feat_transaction_define(feat_transaction *t, const feat_def *def, fe
 bool feat_transaction_defines(const feat_transaction *t, uint32_t table_id);
 feat_status feat_transaction_apply(feat_transaction *t, uint32_t table_id, const feat_application *application,
                                    feat_error *err);
+/* The transaction holds all rows that were pushed: with it none of them is in the tail any more. */
+void feat_transaction_fold(feat_transaction *t);
 /* Makes all of it visible by one synced catalog transaction; `t` is gone after, also on failure. With no row added or
  * deleted no version is made and `done` describes the one that was started from. */
 feat_status feat_transaction_commit(feat_transaction *t, feat_commit_info *done, feat_error *err);
@@ -345,6 +363,13 @@ feat_status feat_transaction_commit(feat_transaction *t, feat_commit_info *done,
 /* ---- Writing a table. ---- */
 
 typedef struct feat_table_writer feat_table_writer;
+
+/* A writer that is never finished: it keeps rows that were pushed, in memory, so that others can be compared with all
+ * that there are. Any number of them; only probes and reads. */
+feat_status feat_table_writer_begin_held(feat_transaction *t, const feat_schema *schema, feat_table_writer **w,
+                                         feat_error *err);
+/* Adds rows in any order; FEAT_LIMIT when there would be more than 65,536. */
+feat_status feat_table_writer_hold(feat_table_writer *w, const feat_batch *rows, feat_error *err);
 
 /* Starts from what the transaction holds of the table. One writer of a transaction at a time. */
 feat_status feat_table_writer_begin_in(feat_transaction *t, const feat_schema *schema, feat_table_writer **w,

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "store/manifest.h"
+#include "store/tail.h"
 
 typedef struct applied {
     uint32_t table_id;
@@ -19,6 +20,7 @@ struct feat_transaction {
     feat_commit_info last; /* of all commits: the next one follows it */
     int64_t known_at;
     uint32_t branch;
+    bool folds; /* it holds all rows that were pushed */
     feat_commit_table *tables;
     uint32_t n_tables;
     size_t tables_capacity;
@@ -184,6 +186,8 @@ feat_status feat_transaction_apply(feat_transaction *t, uint32_t table_id, const
     return FEAT_OK;
 }
 
+void feat_transaction_fold(feat_transaction *t) { t->folds = true; }
+
 /* ---- The commit. ---- */
 
 static feat_status put(feat_transaction *t, MDB_txn *txn, feat_commit_info *done, feat_error *err) {
@@ -194,6 +198,7 @@ static feat_status put(feat_transaction *t, MDB_txn *txn, feat_commit_info *done
     for (size_t i = 0; i < t->n_applied; i++)
         FEAT_TRY(feat_application_put(t->db, txn, t->branch, t->applied[i].table_id, &t->applied[i].application,
                                       info.version, err));
+    if (t->folds) FEAT_TRY(feat_tail_put_folded(t->db, txn, err));
     *done = info;
     return FEAT_OK;
 }
@@ -214,6 +219,7 @@ static feat_status commit(feat_transaction *t, feat_commit_info *done, feat_erro
         return status;
     }
     FEAT_TRY(feat_env_commit(feat_db_catalog(t->db), txn, err));
+    if (t->folds) feat_tail_folded(t->db);
     *done = info;
     return FEAT_OK;
 }

@@ -18,6 +18,7 @@ struct feat_table_writer {
     feat_db *db;
     feat_transaction *transaction;
     bool owns; /* that transaction */
+    bool held; /* it only keeps rows, in `open` */
     const feat_schema *schema;
     feat_manifest manifest; /* the version being made; its last segment is `open` while that has rows */
     feat_object_writer objects;
@@ -125,15 +126,16 @@ static feat_status allocate(feat_table_writer *w, feat_error *err) {
     return status;
 }
 
-feat_status feat_table_writer_begin_in(feat_transaction *t, const feat_schema *schema, feat_table_writer **out,
-                                       feat_error *err) {
+static feat_status begin_writer(feat_transaction *t, const feat_schema *schema, bool held, feat_table_writer **out,
+                                feat_error *err) {
     feat_db *db = feat_transaction_db(t);
-    FEAT_TRY(feat_db_begin_writing(db, err));
+    if (!held) FEAT_TRY(feat_db_begin_writing(db, err));
     feat_table_writer *w = feat_alloc_zero(1, sizeof *w);
     if (!w) {
-        feat_db_end_writing(db);
+        if (!held) feat_db_end_writing(db);
         return feat_fail_memory(err);
     }
+    w->held = held;
     w->db = feat_db_ref(db);
     w->transaction = t;
     w->schema = schema;
@@ -149,6 +151,18 @@ feat_status feat_table_writer_begin_in(feat_transaction *t, const feat_schema *s
     return FEAT_OK;
 }
 
+feat_status feat_table_writer_begin_in(feat_transaction *t, const feat_schema *schema, feat_table_writer **w,
+                                       feat_error *err) {
+    return begin_writer(t, schema, false, w, err);
+}
+
+feat_status feat_table_writer_begin_held(feat_transaction *t, const feat_schema *schema, feat_table_writer **w,
+                                         feat_error *err) {
+    FEAT_TRY(begin_writer(t, schema, true, w, err));
+    (*w)->first_pending = UINT64_MAX; /* what is held counts as stored */
+    return FEAT_OK;
+}
+
 feat_status feat_table_writer_begin(feat_db *db, const feat_schema *schema, feat_table_writer **out, feat_error *err) {
     feat_transaction *t;
     FEAT_TRY(feat_transaction_begin(db, FEAT_BRANCH_MAIN, 0, &t, err));
@@ -161,7 +175,7 @@ feat_status feat_table_writer_begin(feat_db *db, const feat_schema *schema, feat
 void feat_table_writer_abort(feat_table_writer *w) {
     if (!w) return;
     feat_object_writer_abort(&w->objects);
-    feat_db_end_writing(w->db);
+    if (!w->held) feat_db_end_writing(w->db);
     feat_unique_pending_done(&w->unique);
     feat_manifest_done(&w->manifest);
     feat_batch_done(&w->open);
@@ -369,6 +383,24 @@ feat_status feat_table_writer_add(feat_table_writer *w, const feat_batch *rows, 
     feat_status status = add_rows(w, rows, err);
     w->failed = status != FEAT_OK;
     return status;
+}
+
+feat_status feat_table_writer_hold(feat_table_writer *w, const feat_batch *rows, feat_error *err) {
+    FEAT_TRY(usable(w, err));
+    FEAT_TRY(check_batch(w, rows, err));
+    if (rows->length > FEAT_SEGMENT_ROWS - w->open.length)
+        return feat_fail(err, FEAT_LIMIT, "table '%s': more rows are pushed than can be kept", w->schema->name);
+    w->failed = true;
+    if (!w->is_open) FEAT_TRY(open_segment(w, err));
+    feat_segment *s = last_segment(w);
+    FEAT_TRY(index_rows(w, rows, 0, rows->length, s->id, s->rows, err));
+    for (size_t i = 0; i < rows->n_columns; i++)
+        if (feat_column_append_range(&w->open.columns[i], &rows->columns[i], 0, rows->length) != 0)
+            return feat_fail_memory(err);
+    w->open.length += rows->length;
+    s->rows += (uint32_t)rows->length;
+    w->failed = false;
+    return FEAT_OK;
 }
 
 /* ---- Reading what is there, base and pending. ---- */
