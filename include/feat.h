@@ -13,6 +13,7 @@
 #include "feat/snapshot.h"
 #include "feat/changes.h"
 #include "feat/derive.h"
+#include "feat/push.h"
 #include "feat/retention.h"
 #include "feat/training.h"
 #include "feat/materialize.h"

@@ -403,3 +403,5 @@ feat_status feat_db_with_view(feat_db *db, feat_tail_view *view, feat_db **out, 
     *out = made;
     return FEAT_OK;
 }
+
+uint64_t feat_db_changes(const feat_db *db) { return feat_env_last_txn(db->catalog); }

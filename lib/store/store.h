@@ -47,6 +47,8 @@ void feat_tail_view_unref(feat_tail_view *view); /* NULL is a no-op */
 /* A handle for reading alone, in which the tables of the view's version hold its rows, too. */
 feat_status feat_db_with_view(feat_db *db, feat_tail_view *view, feat_db **out, feat_error *err);
 feat_tail_view *feat_db_view(const feat_db *db); /* NULL: none */
+/* A number that is another after every commit to the catalog, whatever it was; no system call. */
+uint64_t feat_db_changes(const feat_db *db);
 
 /* ---- Definitions: a log of what was defined, described and dropped by name. Nothing in it is ever overwritten. ----
  */
@@ -346,6 +348,8 @@ uint64_t feat_transaction_parent(const feat_transaction *t);
 feat_db *feat_transaction_db(const feat_transaction *t);
 uint32_t feat_transaction_branch(const feat_transaction *t);
 int64_t feat_transaction_known_at(const feat_transaction *t); /* as given */
+/* The known time of the last of all commits; false: there is none. */
+bool feat_transaction_last_time(const feat_transaction *t, int64_t *known_time);
 void feat_transaction_abort(feat_transaction *t);             /* NULL is a no-op */
 /* What becomes durable with it, or alone where nothing is changed. The first takes a copy, its parts' bytes included.
  */

@@ -72,6 +72,10 @@ feat_db *feat_transaction_db(const feat_transaction *t) { return t->db; }
 void feat_transaction_set_time(feat_transaction *t, int64_t known_at) { t->known_at = known_at; }
 int64_t feat_transaction_known_at(const feat_transaction *t) { return t->known_at; }
 uint32_t feat_transaction_branch(const feat_transaction *t) { return t->branch; }
+bool feat_transaction_last_time(const feat_transaction *t, int64_t *known_time) {
+    *known_time = t->last.known_time;
+    return t->last.version > 0;
+}
 uint64_t feat_transaction_parent(const feat_transaction *t) { return t->base.version; }
 uint64_t feat_transaction_version(const feat_transaction *t) { return t->last.version + 1; }
 
