@@ -69,3 +69,28 @@ feat_status feat_vacuum(feat_store *store, const feat_vacuum_options *opt, feat_
                                 kept.objects_removed, kept.bytes,    kept.bytes_removed};
     return status;
 }
+
+static feat_status compact_locked(feat_db *db, const char *table, feat_commit *done, feat_error *err) {
+    feat_catalog *catalog = NULL;
+    feat_commit commit;
+    feat_status status = feat_catalog_load(db, &catalog, err);
+    if (status == FEAT_OK) status = feat_compact_tables(db, catalog, table, &commit, err);
+    if (status == FEAT_OK) {
+        commit.online = feat_online_catch_up(db, catalog, NULL);
+        if (done) *done = commit;
+    }
+    feat_catalog_unref(catalog);
+    return status;
+}
+
+feat_status feat_compact(feat_store *store, const char *table, feat_commit *done, feat_error *err) {
+    if (!store) return feat_fail(err, FEAT_ARGUMENT, "feat_compact: store must not be NULL");
+    FEAT_TRY(feat_db_check(store->db, err));
+    FEAT_TRY(feat_store_lock(store, err));
+    feat_fpenv saved;
+    feat_fpenv_enter(&saved);
+    feat_status status = compact_locked(store->db, table, done, err);
+    feat_fpenv_leave(&saved);
+    feat_db_unlock(store->db);
+    return status;
+}

@@ -10,6 +10,11 @@
 
 /* ---- Schemas. ---- */
 
+const char *feat_partition_name(feat_partition partition) {
+    static const char *const names[] = {"none", "month", "week", "day"};
+    return names[partition];
+}
+
 int feat_schema_find(const feat_schema *schema, const char *name) {
     for (size_t i = 0; i < schema->n_fields; i++)
         if (feat_name_compare(schema->fields[i].name, name) == 0) return (int)i;

@@ -65,6 +65,8 @@ typedef enum feat_partition {
     FEAT_PARTITION_WEEK = 2,
     FEAT_PARTITION_DAY = 3
 } feat_partition;
+/* "none", "month", "week" or "day". */
+const char *feat_partition_name(feat_partition partition);
 
 /* A span of time: months first (calendar), then µs; all zero where none is set. */
 typedef struct feat_span {

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "engine/changed.h"
+#include "engine/changes.h"
 #include "engine/pass.h"
 #include "engine/reach.h"
 #include "engine/who.h"
@@ -197,7 +198,7 @@ static feat_status touch_rows(touching *g, feat_error *err) {
     if (g->from.version != g->to.version) {
         FEAT_GOTO(status, feat_table_open(g->a->db, branch->table, g->from.version, &older, err), out);
         FEAT_GOTO(status, feat_table_open(g->a->db, branch->table, g->to.version, &newer, err), out);
-        FEAT_GOTO(status, feat_table_diff(older, newer, &came, &n_came, &went, &n_went, err), out);
+        FEAT_GOTO(status, feat_diff_rows(older, newer, branch->table, &came, &n_came, &went, &n_went, err), out);
         FEAT_GOTO(status, take_changed(g, came, n_came, went, n_went, err), out);
         FEAT_GOTO(
             status,

@@ -225,30 +225,75 @@ static void count(feat_row_changes *c) {
     for (size_t i = 0; i < c->n_removed; i++) c->deleted += c->after[i] == FEAT_CHANGE_ALONE;
 }
 
+/* Of the addresses in `c`: what became of each row. */
+static feat_status pair(feat_table_version *older, feat_table_version *newer, const feat_schema *table,
+                        feat_row_changes *c, feat_error *err) {
+    c->before = feat_alloc_array(c->n_added, sizeof *c->before);
+    c->after = feat_alloc_array(c->n_removed, sizeof *c->after);
+    if (!c->before || !c->after) return feat_fail_memory(err);
+    for (size_t i = 0; i < c->n_added; i++) c->before[i] = FEAT_CHANGE_ALONE;
+    for (size_t i = 0; i < c->n_removed; i++) c->after[i] = FEAT_CHANGE_ALONE;
+    if (c->n_added == 0 || c->n_removed == 0) return FEAT_OK;
+    finder f = {.table = table,
+                .older = {.version = older, .rows = c->removed, .n = c->n_removed, .other = c->after},
+                .newer = {.version = newer, .rows = c->added, .n = c->n_added, .other = c->before}};
+    feat_buffer_init(&f.scratch);
+    feat_status status = compare(&f, err);
+    finder_done(&f);
+    return status;
+}
+
 feat_status feat_changes_find(feat_table_version *older, feat_table_version *newer, const feat_schema *table,
                               feat_row_changes *changes, feat_error *err) {
     feat_row_changes c = {0};
     FEAT_TRY(feat_table_diff(older, newer, &c.added, &c.n_added, &c.removed, &c.n_removed, err));
-    c.before = feat_alloc_array(c.n_added, sizeof *c.before);
-    c.after = feat_alloc_array(c.n_removed, sizeof *c.after);
-    feat_status status = c.before && c.after ? FEAT_OK : feat_fail_memory(err);
-    if (status == FEAT_OK) {
-        for (size_t i = 0; i < c.n_added; i++) c.before[i] = FEAT_CHANGE_ALONE;
-        for (size_t i = 0; i < c.n_removed; i++) c.after[i] = FEAT_CHANGE_ALONE;
-        if (c.n_added > 0 && c.n_removed > 0) {
-            finder f = {.table = table,
-                        .older = {.version = older, .rows = c.removed, .n = c.n_removed, .other = c.after},
-                        .newer = {.version = newer, .rows = c.added, .n = c.n_added, .other = c.before}};
-            feat_buffer_init(&f.scratch);
-            status = compare(&f, err);
-            finder_done(&f);
-        }
-    }
+    feat_status status = pair(older, newer, table, &c, err);
     if (status != FEAT_OK) {
         feat_changes_done(&c);
         return status;
     }
     count(&c);
     *changes = c;
+    return FEAT_OK;
+}
+
+/* ---- Rows that were moved. ---- */
+
+static bool any_moved(const feat_table_version *tv, const feat_row_address *rows, size_t n) {
+    for (size_t i = 0, s = 0; i < n; i++) { /* both ascend */
+        while (feat_table_segment(tv, s).id < rows[i].segment) s++;
+        if (feat_table_segment(tv, s).moved) return true;
+    }
+    return false;
+}
+
+static size_t drop_equal(feat_row_address *rows, const size_t *other, size_t n) {
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (other[i] != FEAT_CHANGE_EQUAL) rows[kept++] = rows[i];
+    return kept;
+}
+
+feat_status feat_diff_rows(feat_table_version *older, feat_table_version *newer, const feat_schema *table,
+                           feat_row_address **added, size_t *n_added, feat_row_address **removed, size_t *n_removed,
+                           feat_error *err) {
+    feat_row_changes c = {0};
+    FEAT_TRY(feat_table_diff(older, newer, &c.added, &c.n_added, &c.removed, &c.n_removed, err));
+    /* An older version may be the one whose rows were moved, where a table was restored. */
+    if (any_moved(newer, c.added, c.n_added) || any_moved(older, c.removed, c.n_removed)) {
+        feat_status status = pair(older, newer, table, &c, err);
+        if (status != FEAT_OK) {
+            feat_changes_done(&c);
+            return status;
+        }
+        c.n_added = drop_equal(c.added, c.before, c.n_added);
+        c.n_removed = drop_equal(c.removed, c.after, c.n_removed);
+    }
+    *added = c.added;
+    *n_added = c.n_added;
+    *removed = c.removed;
+    *n_removed = c.n_removed;
+    feat_free(c.before);
+    feat_free(c.after);
     return FEAT_OK;
 }

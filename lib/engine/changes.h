@@ -21,6 +21,10 @@ typedef struct feat_row_changes {
  * with the same schema. Takes memory for addresses of what changed, not for values. */
 feat_status feat_changes_find(feat_table_version *older, feat_table_version *newer, const feat_schema *table,
                               feat_row_changes *changes, feat_error *err);
+/* As feat_table_diff, without rows that were only moved to another segment. The arrays are freed with feat_free. */
+feat_status feat_diff_rows(feat_table_version *older, feat_table_version *newer, const feat_schema *table,
+                           feat_row_address **added, size_t *n_added, feat_row_address **removed, size_t *n_removed,
+                           feat_error *err);
 void feat_changes_done(feat_row_changes *changes);
 
 /* The changes of a table as rows; see feat/changes.h. `each`: commit by commit. */

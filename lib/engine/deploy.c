@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "engine/changed.h"
+#include "engine/changes.h"
 #include "engine/engine.h"
 #include "engine/project.h"
 #include "engine/serving.h"
@@ -99,7 +100,7 @@ static feat_status read_branch(changes *c, feat_db *db, const feat_block *block,
     feat_status status;
     FEAT_GOTO(status, feat_table_open(db, table, from, &older, err), out);
     FEAT_GOTO(status, feat_table_open(db, table, to, &newer, err), out);
-    FEAT_GOTO(status, feat_table_diff(older, newer, &added, &n_added, &removed, &n_removed, err), out);
+    FEAT_GOTO(status, feat_diff_rows(older, newer, table, &added, &n_added, &removed, &n_removed, err), out);
     *rows += n_added + n_removed;
     c->rebuild = *rows > ROWS_APPLIED_AT_ONCE;
     if (c->rebuild) goto out;

@@ -74,6 +74,10 @@ feat_status feat_ingest_in(feat_transaction *t, const feat_schema *table, struct
 feat_status feat_restore_table(feat_db *db, const feat_schema *table, uint64_t version, int64_t known_at,
                                feat_commit *done, feat_error *err);
 
+/* Small segments of a table (NULL: of every table) become larger ones, in one commit. The lock must be held. */
+feat_status feat_compact_tables(feat_db *db, feat_catalog *catalog, const char *name, feat_commit *done,
+                                feat_error *err);
+
 /* Creates a table called `name` with the columns and rows that another had at a version. The lock must be held. */
 feat_status feat_clone_table(feat_db *db, feat_catalog *catalog, const feat_schema *source, uint64_t version,
                              const char *name, int64_t known_at, feat_commit *done, feat_error *err);

@@ -14,6 +14,7 @@
 #include "engine/remove.h"
 #include "exec/exec.h"
 #include "plan/layer.h"
+#include "store/order.h"
 
 typedef struct ingest {
     feat_db *db;
@@ -318,7 +319,7 @@ static feat_status write_part(ingest *g, int64_t first_row, feat_error *err) {
     FEAT_TRY(check_range(g, first_row, err));
     FEAT_TRY(choose_rows(g, first_row, &n, err));
     for (size_t i = 0; i < n; i++) g->items[i].row = g->kept[i];
-    FEAT_TRY(feat_sort_rows(&g->part, g->order, g->part.n_columns, g->items, n, err));
+    FEAT_TRY(feat_sort_table(g->table, &g->part, g->order, g->items, n, err));
     for (size_t i = 0; i < n; i++) g->kept[i] = g->items[i].row;
     for (size_t start = 0; start < n; start += FEAT_INGEST_SEGMENT_ROWS) {
         size_t length = n - start < FEAT_INGEST_SEGMENT_ROWS ? n - start : FEAT_INGEST_SEGMENT_ROWS;

@@ -42,9 +42,10 @@ void feat_sort_keys(feat_sort_item *items, feat_sort_item *scratch, size_t n);
  * Stable. */
 feat_status feat_sort_rows(const feat_batch *rows, const uint32_t *columns, size_t n_columns, feat_sort_item *items,
                            size_t n, feat_error *err);
-/* The order in which the rows of a table are stored: entity key, event time, unique key, then the rest; each column
- * once. `order` has room for n_fields numbers. */
-void feat_table_order(const feat_schema *table, uint32_t *order);
+/* The same in the order in which the rows of a table are stored: by partition, then by all fields in `order`, which is
+ * feat_table_order's. */
+feat_status feat_sort_table(const feat_schema *table, const feat_batch *rows, const uint32_t *order,
+                            feat_sort_item *items, size_t n, feat_error *err);
 
 /* ---- Conditions on rows. ---- */
 

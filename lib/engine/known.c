@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/bitmap.h"
 #include "engine/changed.h"
+#include "engine/changes.h"
 #include "engine/pass.h"
 #include "engine/reach.h"
 #include "engine/who.h"
@@ -190,7 +191,8 @@ static feat_status rows_may_go(const feat_affecting *a, feat_moment from, feat_m
     feat_status status = feat_joins_changed(a->db, branch->stage.code, from.version, to.version, may, err);
     if (status == FEAT_OK && !*may) status = feat_table_open(a->db, branch->table, from.version, &older, err);
     if (status == FEAT_OK && !*may) status = feat_table_open(a->db, branch->table, to.version, &newer, err);
-    if (status == FEAT_OK && !*may) status = feat_table_diff(older, newer, &came, &n_came, &went, &n_went, err);
+    if (status == FEAT_OK && !*may)
+        status = feat_diff_rows(older, newer, branch->table, &came, &n_came, &went, &n_went, err);
     *may |= n_went > 0;
     feat_table_close(older);
     feat_table_close(newer);

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "engine/ingest.h"
 #include "engine/push.h"
+#include "store/order.h"
 #include "store/tail_rows.h"
 #include "store/transaction.h"
 
@@ -42,7 +43,7 @@ static feat_status sort_rows(const feat_schema *table, const feat_batch *rows, f
     if (status == FEAT_OK) {
         feat_table_order(table, order);
         for (size_t i = 0; i < n; i++) items[i].row = (uint32_t)i;
-        status = feat_sort_rows(rows, order, table->n_fields, items, n, err);
+        status = feat_sort_table(table, rows, order, items, n, err);
     }
     for (size_t i = 0; i < n && status == FEAT_OK; i++) picks[i] = items[i].row;
     for (size_t i = 0; i < table->n_fields && status == FEAT_OK; i++)

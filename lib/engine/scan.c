@@ -400,6 +400,7 @@ static const char *operation_name(feat_operation operation) {
     case FEAT_OPERATION_RESTORE: return "restore";
     case FEAT_OPERATION_CLONE: return "clone";
     case FEAT_OPERATION_DERIVE: return "derive";
+    case FEAT_OPERATION_COMPACT: return "compact";
     case FEAT_OPERATION_SEVERAL: return "several";
     case FEAT_OPERATION_PUBLISH: return "publish";
     case FEAT_OPERATION_PUSH: return "push";

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "engine/ingest.h"
 #include "math/number.h"
+#include "store/order.h"
 
 /* ---- Sorting by key. ---- */
 
@@ -235,21 +236,28 @@ feat_status feat_sort_rows(const feat_batch *rows, const uint32_t *columns, size
     return FEAT_OK;
 }
 
-/* The list's fields that are not among the first `n` of `order`; those of one list differ. Returns the new length. */
-static size_t append_fields(uint32_t *order, size_t n, const uint32_t *list, size_t length) {
-    size_t added = n;
-    for (size_t i = 0; i < length; i++) {
-        uint32_t field = list ? list[i] : (uint32_t)i;
-        bool there = false;
-        for (size_t k = 0; k < n && !there; k++) there = order[k] == field;
-        if (!there) order[added++] = field;
+feat_status feat_sort_table(const feat_schema *table, const feat_batch *rows, const uint32_t *order,
+                            feat_sort_item *items, size_t n, feat_error *err) {
+    const feat_column *times = &rows->columns[table->time];
+    if (table->partition == FEAT_PARTITION_NONE) return feat_sort_rows(rows, order, rows->n_columns, items, n, err);
+    feat_sort_item *scratch = feat_alloc_array(n, sizeof *scratch);
+    uint64_t *keys = feat_alloc_array(n, sizeof *keys); /* sorting rows makes use of the keys in the items */
+    if (!scratch || !keys) {
+        feat_free(scratch);
+        feat_free(keys);
+        return feat_fail_memory(err);
     }
-    return added;
-}
-
-void feat_table_order(const feat_schema *table, uint32_t *order) {
-    size_t n = append_fields(order, 0, table->key, table->n_key);
-    n = append_fields(order, n, &table->time, 1);
-    n = append_fields(order, n, table->unique, table->n_unique);
-    append_fields(order, n, NULL, table->n_fields);
+    for (size_t i = 0; i < n; i++)
+        items[i].key = (uint64_t)((int64_t)feat_partition_of(table, times, items[i].row) - INT32_MIN);
+    feat_sort_keys(items, scratch, n);
+    for (size_t i = 0; i < n; i++) keys[i] = items[i].key;
+    feat_status status = FEAT_OK;
+    for (size_t start = 0, end; start < n && status == FEAT_OK; start = end) {
+        for (end = start + 1; end < n && keys[end] == keys[start]; end++) {
+        }
+        status = feat_sort_rows(rows, order, rows->n_columns, items + start, end - start, err);
+    }
+    feat_free(scratch);
+    feat_free(keys);
+    return status;
 }

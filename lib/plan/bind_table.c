@@ -124,9 +124,8 @@ static feat_status bind_time(feat_binder *b, const feat_ast_statement *s, feat_s
 /* ---- Options. ---- */
 
 static feat_status bind_partition(feat_binder *b, const feat_ast_expr *value, feat_partition *partition) {
-    static const char *const names[] = {"none", "month", "week", "day"};
-    for (size_t i = 0; value->kind == FEAT_AST_STRING && i < sizeof names / sizeof *names; i++)
-        if (strcasecmp(value->text, names[i]) == 0) {
+    for (int i = FEAT_PARTITION_NONE; value->kind == FEAT_AST_STRING && i <= FEAT_PARTITION_DAY; i++)
+        if (strcasecmp(value->text, feat_partition_name((feat_partition)i)) == 0) {
             *partition = (feat_partition)i;
             return FEAT_OK;
         }

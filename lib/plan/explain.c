@@ -64,6 +64,8 @@ static void table_text(const feat_schema *table, feat_buffer *out) {
         feat_buffer_text(out, "  read as of a time: the newest row of a key, if the key has not ended\n");
     span(out, "rows expire after", &table->ttl);
     span(out, "keeps rows for", &table->retention);
+    if (table->partition != FEAT_PARTITION_NONE)
+        feat_buffer_printf(out, "  stored by %s of the event time\n", feat_partition_name(table->partition));
 }
 
 /* ---- Stages. ---- */

@@ -137,6 +137,7 @@ void feat_explain_table_json(const feat_schema *table, feat_buffer *out) {
     put_names(&j, "unique", table, table->unique, table->n_unique);
     put_span(&j, "ttl", &table->ttl);
     put_span(&j, "retention", &table->retention);
+    put_text(&j, "partition", feat_partition_name(table->partition));
     shut(&j, '}');
     feat_buffer_byte(out, '\n');
 }

@@ -9,8 +9,10 @@
 #define FANOUT          64
 #define LEVEL_MAX       10 /* 64^10 leaves are more than 64 bits of rows */
 #define ROOT_VERSION    1
-#define NODE_VERSION    2
-#define SORTED          1 /* flag of a segment */
+#define NODE_VERSION    3
+#define SORTED          1 /* flags of a segment */
+#define MOVED           2
+#define FULL            4
 #define DELETION_BITMAP 1
 #define DELETION_LIST   2
 #define BLOCK_REF_SIZE  20
@@ -37,6 +39,21 @@ size_t feat_manifest_find(const feat_manifest *m, uint64_t id) {
         else high = middle;
     }
     return low < m->n_segments && m->segments[low].id == id ? low : SIZE_MAX;
+}
+
+void feat_manifest_remove(feat_manifest *m, const size_t *at, size_t n) {
+    if (n == 0) return;
+    size_t kept = at[0];
+    for (size_t i = at[0], k = 0; i < m->n_segments; i++) {
+        if (k < n && at[k] == i) {
+            feat_free(m->segments[i].bitmap);
+            k++;
+        } else {
+            m->segments[kept++] = m->segments[i];
+        }
+    }
+    m->n_segments = kept;
+    if (m->n_leaves > at[0] / FANOUT) m->n_leaves = at[0] / FANOUT; /* leaves from the first on are other ones */
 }
 
 feat_status feat_manifest_add_run(feat_manifest *m, feat_run run, feat_error *err) {
@@ -161,10 +178,14 @@ static feat_status read_segment(feat_manifest *m, feat_cursor *in, feat_segment 
     s->deletion = read_digest(in);
     uint32_t flags = feat_cursor_u32(in);
     s->sorted = flags & SORTED;
+    s->moved = flags & MOVED;
+    s->full = flags & FULL;
+    s->partition = (int32_t)feat_cursor_u32(in);
     s->n_blocks = feat_cursor_u32(in);
     uint64_t last = m->n_segments ? m->segments[m->n_segments - 1].id : 0;
     if (in->failed || s->id <= last || s->id >= m->next_segment || s->rows == 0 || s->rows > FEAT_SEGMENT_ROWS ||
-        flags > SORTED || s->deleted > s->rows || (s->deleted == 0) != feat_digest_is_zero(&s->deletion) ||
+        flags > (SORTED | MOVED | FULL) || s->deleted > s->rows ||
+        (s->deleted == 0) != feat_digest_is_zero(&s->deletion) ||
         s->n_blocks > (size_t)(in->end - in->at) / BLOCK_REF_SIZE)
         return malformed(err, "a manifest");
     s->blocks = feat_arena_array(&m->arena, s->n_blocks, sizeof *s->blocks);
@@ -462,7 +483,8 @@ static void put_segment(feat_buffer *out, const feat_segment *s) {
     feat_buffer_u32(out, s->rows);
     feat_buffer_u32(out, s->deleted);
     put_digest(out, &s->deletion);
-    feat_buffer_u32(out, s->sorted ? SORTED : 0);
+    feat_buffer_u32(out, (s->sorted ? SORTED : 0u) | (s->moved ? MOVED : 0u) | (s->full ? FULL : 0u));
+    feat_buffer_u32(out, (uint32_t)s->partition);
     feat_buffer_u32(out, s->n_blocks);
     for (uint32_t i = 0; i < s->n_blocks; i++) {
         feat_buffer_u32(out, s->blocks[i].column);

@@ -19,9 +19,12 @@ typedef struct feat_segment {
     feat_digest deletion;   /* object of the deletion vector; zero: none */
     feat_block_ref *blocks; /* by ascending column id; a column that is missing is all NULL */
     uint32_t n_blocks;
-    uint8_t *bitmap; /* deleted rows; NULL: none, or not loaded yet. Owned, sized for FEAT_SEGMENT_ROWS */
-    bool sorted;     /* its rows are in the order of entity key and event time */
-    bool changed;    /* since the manifest was loaded */
+    uint8_t *bitmap;   /* deleted rows; NULL: none, or not loaded yet. Owned, sized for FEAT_SEGMENT_ROWS */
+    bool sorted;       /* its rows are in the order of entity key and event time */
+    bool moved;        /* they were in other segments before */
+    bool full;         /* it has few rows since they are large */
+    int32_t partition; /* of all of its rows; see feat_partition_of */
+    bool changed;      /* since the manifest was loaded */
 } feat_segment;
 
 typedef struct feat_run {
@@ -70,6 +73,8 @@ feat_status feat_manifest_walk(feat_manifest *m, feat_env *env, MDB_txn *txn, co
 
 /* Index of a segment by id; SIZE_MAX when there is none. */
 size_t feat_manifest_find(const feat_manifest *m, uint64_t id);
+/* Takes away segments: those of ascending numbers at[0..n). */
+void feat_manifest_remove(feat_manifest *m, const size_t *at, size_t n);
 feat_status feat_manifest_add_run(feat_manifest *m, feat_run run, feat_error *err);
 /* Loads the bitmap of a segment that has deleted rows. Threads that share a loaded manifest may call it at the same
  * time, and take the bitmap from feat_segment_deleted; nothing else in such a manifest changes. */

@@ -130,8 +130,12 @@ feat_digest feat_table_digest(const feat_table_version *tv) { return tv->manifes
 size_t feat_table_segments(const feat_table_version *tv) { return tv->manifest->n_segments; }
 
 static feat_segment_info info_of(const feat_segment *s) {
-    return (feat_segment_info){
-        .id = s->id, .version = s->version, .rows = s->rows, .deleted = s->deleted, .sorted = s->sorted};
+    return (feat_segment_info){.id = s->id,
+                               .version = s->version,
+                               .rows = s->rows,
+                               .deleted = s->deleted,
+                               .sorted = s->sorted,
+                               .moved = s->moved};
 }
 
 feat_segment_info feat_table_segment(const feat_table_version *tv, size_t i) {

@@ -1,4 +1,5 @@
 #include "store/rows.h"
+#include "store/order.h"
 
 #include "base/alloc.h"
 #include "column/widen.h"
@@ -65,8 +66,8 @@ static feat_status read_column(const feat_rows *r, size_t segment, uint32_t colu
     return FEAT_OK;
 }
 
-feat_status feat_rows_bounds(const feat_rows *r, size_t segment, uint32_t column, feat_bounds *bounds,
-                             feat_error *err) {
+static feat_status stored_bounds(const feat_rows *r, size_t segment, uint32_t column, feat_bounds *bounds,
+                                 feat_error *err) {
     bool absent;
     *bounds = (feat_bounds){0};
     if (is_open(r, segment)) return FEAT_OK;
@@ -75,10 +76,21 @@ feat_status feat_rows_bounds(const feat_rows *r, size_t segment, uint32_t column
     return feat_block_bounds(r->block, bounds, err);
 }
 
+feat_status feat_rows_bounds(const feat_rows *r, size_t segment, uint32_t column, feat_bounds *bounds,
+                             feat_error *err) {
+    /* Event times lie in the segment's partition: no block needs to be read for that. */
+    if (column == r->schema->time && r->schema->partition != FEAT_PARTITION_NONE && !is_open(r, segment)) {
+        *bounds = (feat_bounds){.known = true, .ints = true};
+        feat_partition_bounds(r->schema, r->manifest->segments[segment].partition, &bounds->min_int, &bounds->max_int);
+        return FEAT_OK;
+    }
+    return stored_bounds(r, segment, column, bounds, err);
+}
+
 feat_status feat_rows_page_bounds(const feat_rows *r, size_t segment, uint32_t column, feat_bounds *bounds, size_t *n,
                                   feat_error *err) {
     *n = 0;
-    FEAT_TRY(feat_rows_bounds(r, segment, column, bounds, err));
+    FEAT_TRY(stored_bounds(r, segment, column, bounds, err));
     if (!bounds->known) return FEAT_OK;
     if (r->block->n_pages > FEAT_SEGMENT_PAGES)
         return feat_fail(err, FEAT_CORRUPT, "a block has too many pages; restore the store from a copy");

@@ -115,7 +115,8 @@ typedef enum feat_operation {
     FEAT_OPERATION_SEVERAL = 8, /* more than one in a transaction */
     FEAT_OPERATION_PUBLISH = 9,
     FEAT_OPERATION_DERIVE = 10,
-    FEAT_OPERATION_PUSH = 11,
+    FEAT_OPERATION_COMPACT = 11, /* the same rows, in fewer segments */
+    FEAT_OPERATION_PUSH = 12,
     FEAT_OPERATION_END_OF_LIST
 } feat_operation;
 
@@ -276,6 +277,7 @@ typedef struct feat_segment_info {
     /* Its rows are in the order of entity key and event time (feat_column_compare's, of one column after the other).
      * What a store says is checked for damage, not for truth: do not rest memory safety on it. */
     bool sorted;
+    bool moved; /* its rows were in other segments before: a difference of versions tells of them as of others */
 } feat_segment_info;
 feat_segment_info feat_table_segment(const feat_table_version *tv, size_t segment_index);
 /* Appends all rows of the segment (deleted ones too) of the given columns (indices into the schema) to out[0..n). */
@@ -426,6 +428,9 @@ feat_status feat_table_writer_read_rows(feat_table_writer *w, const feat_row_add
                                         const uint32_t *columns, size_t n, feat_column *out, feat_error *err);
 /* True when the row was added by this writer. */
 bool feat_table_writer_pending(const feat_table_writer *w, feat_row_address row);
+/* Makes the newest small segments one, however few they are, until nothing is left to do; `*any`: something was. The
+ * table is none the less the same. For a writer that has done nothing else. */
+feat_status feat_table_writer_compact(feat_table_writer *w, bool *any, feat_error *err);
 /* Of a writer with a transaction of its own: finishes it and commits that. */
 feat_status feat_table_writer_commit(feat_table_writer *w, feat_operation operation, int64_t known_at,
                                      feat_commit_info *done, feat_error *err);

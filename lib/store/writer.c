@@ -6,6 +6,8 @@
 #include "base/bitmap.h"
 #include "store/catalog.h"
 #include "store/choice.h"
+#include "store/compact.h"
+#include "store/order.h"
 #include "store/rows.h"
 #include "store/transaction.h"
 #include "store/unique.h"
@@ -35,6 +37,7 @@ struct feat_table_writer {
     feat_schema as_written; /* a field for every block that a row of any time may have; see digest_schema */
     uint64_t version;       /* of the commit to come */
     int64_t added, removed;
+    bool compacted;
     bool failed; /* part of a change was made: nothing may be committed */
 };
 
@@ -239,10 +242,11 @@ static feat_status index_rows(feat_table_writer *w, const feat_batch *rows, size
 
 static feat_segment *last_segment(feat_table_writer *w) { return &w->manifest.segments[w->manifest.n_segments - 1]; }
 
-static feat_status open_segment(feat_table_writer *w, feat_error *err) {
+static feat_status open_segment(feat_table_writer *w, int32_t partition, feat_error *err) {
     feat_manifest *m = &w->manifest;
     if (FEAT_GROW(m->segments, m->segments_capacity, m->n_segments + 1) != 0) return feat_fail_memory(err);
-    m->segments[m->n_segments++] = (feat_segment){.id = m->next_segment++, .version = w->version, .changed = true};
+    m->segments[m->n_segments++] =
+        (feat_segment){.id = m->next_segment++, .version = w->version, .partition = partition, .changed = true};
     w->is_open = true;
     return FEAT_OK;
 }
@@ -270,6 +274,14 @@ static bool in_order(const feat_schema *schema, const feat_batch *rows, size_t s
     return true;
 }
 
+static size_t text_bytes(const feat_batch *rows, size_t start, size_t n) {
+    size_t total = 0;
+    for (size_t i = 0; i < rows->n_columns; i++)
+        if (rows->columns[i].offsets)
+            total += (size_t)(rows->columns[i].offsets[start + n] - rows->columns[i].offsets[start]);
+    return total;
+}
+
 /* Makes blocks of rows [start, start + n), which are those of the open segment. */
 static feat_status write_blocks(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, feat_error *err) {
     feat_block_ref *blocks = feat_arena_array(&w->manifest.arena, w->schema->n_fields, sizeof *blocks);
@@ -281,6 +293,7 @@ static feat_status write_blocks(feat_table_writer *w, const feat_batch *rows, si
     s->blocks = blocks;
     s->n_blocks = (uint32_t)w->schema->n_fields;
     s->sorted = in_order(w->schema, rows, start, n);
+    s->full = s->rows < FEAT_SEGMENT_ROWS / 2 && text_bytes(rows, start, n) > SEGMENT_TEXT / 2;
     w->is_open = false;
     return FEAT_OK;
 }
@@ -290,14 +303,6 @@ static feat_status close_segment(feat_table_writer *w, feat_error *err) {
     FEAT_TRY(write_blocks(w, &w->open, 0, w->open.length, err));
     feat_batch_clear(&w->open);
     return FEAT_OK;
-}
-
-static size_t text_bytes(const feat_batch *rows, size_t start, size_t n) {
-    size_t total = 0;
-    for (size_t i = 0; i < rows->n_columns; i++)
-        if (rows->columns[i].offsets)
-            total += (size_t)(rows->columns[i].offsets[start + n] - rows->columns[i].offsets[start]);
-    return total;
 }
 
 /* How many of the `n` rows from `start` on still fit a segment that has `used` rows and `text` bytes of text. */
@@ -325,9 +330,9 @@ static feat_status add_digests(feat_table_writer *w, const feat_batch *rows, siz
 }
 
 /* A part that fills a segment by itself goes to blocks as it is; smaller ones gather in `open`. */
-static feat_status add_part(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, bool whole,
-                            feat_error *err) {
-    if (!w->is_open) FEAT_TRY(open_segment(w, err));
+static feat_status add_part(feat_table_writer *w, const feat_batch *rows, size_t start, size_t n, int32_t partition,
+                            bool whole, feat_error *err) {
+    if (!w->is_open) FEAT_TRY(open_segment(w, partition, err));
     feat_segment *s = last_segment(w);
     FEAT_TRY(index_rows(w, rows, start, n, s->id, s->rows, err));
     FEAT_TRY(add_digests(w, rows, start, n, err));
@@ -357,12 +362,16 @@ static bool follows(const feat_table_writer *w, const feat_batch *rows, size_t r
 }
 
 static feat_status add_rows(feat_table_writer *w, const feat_batch *rows, feat_error *err) {
+    const feat_column *times = &rows->columns[w->schema->time];
     for (size_t at = 0; at < rows->length;) {
-        if (w->is_open && w->open.length > 0 && !follows(w, rows, at)) FEAT_TRY(close_segment(w, err));
+        int32_t partition;
+        size_t end = feat_partition_end(w->schema, times, at, rows->length - at, &partition);
+        if (w->is_open && w->open.length > 0 && (last_segment(w)->partition != partition || !follows(w, rows, at)))
+            FEAT_TRY(close_segment(w, err));
         size_t used = w->is_open ? w->open.length : 0;
-        size_t n = rows_that_fit(rows, at, rows->length - at, used, used > 0 ? text_bytes(&w->open, 0, used) : 0);
-        bool full = n < rows->length - at || used + n == FEAT_SEGMENT_ROWS;
-        if (n > 0) FEAT_TRY(add_part(w, rows, at, n, full && used == 0, err));
+        size_t n = rows_that_fit(rows, at, end - at, used, used > 0 ? text_bytes(&w->open, 0, used) : 0);
+        bool full = n < end - at || used + n == FEAT_SEGMENT_ROWS || end < rows->length;
+        if (n > 0) FEAT_TRY(add_part(w, rows, at, n, partition, full && used == 0, err));
         if (full) FEAT_TRY(close_segment(w, err));
         at += n;
     }
@@ -391,7 +400,7 @@ feat_status feat_table_writer_hold(feat_table_writer *w, const feat_batch *rows,
     if (rows->length > FEAT_SEGMENT_ROWS - w->open.length)
         return feat_fail(err, FEAT_LIMIT, "table '%s': more rows are pushed than can be kept", w->schema->name);
     w->failed = true;
-    if (!w->is_open) FEAT_TRY(open_segment(w, err));
+    if (!w->is_open) FEAT_TRY(open_segment(w, 0, err));
     feat_segment *s = last_segment(w);
     FEAT_TRY(index_rows(w, rows, 0, rows->length, s->id, s->rows, err));
     for (size_t i = 0; i < rows->n_columns; i++)
@@ -442,7 +451,8 @@ static feat_status drop_dead(feat_table_writer *w, const reading *r, feat_unique
     size_t kept = 0;
     for (size_t i = 0; i < hits->n; i++) {
         size_t at = feat_manifest_find(&w->manifest, hits->entries[i].segment);
-        if (at == SIZE_MAX || hits->entries[i].row >= w->manifest.segments[at].rows)
+        if (at == SIZE_MAX) continue; /* its rows were deleted or are elsewhere now */
+        if (hits->entries[i].row >= w->manifest.segments[at].rows)
             return feat_fail(err, FEAT_CORRUPT,
                              "the unique index names a row that does not exist; restore the store from a copy");
         feat_segment *s = &w->manifest.segments[at];
@@ -491,8 +501,12 @@ size_t feat_table_writer_segments(const feat_table_writer *w) { return w->manife
 
 feat_segment_info feat_table_writer_segment(const feat_table_writer *w, size_t i) {
     const feat_segment *s = &w->manifest.segments[i];
-    return (feat_segment_info){
-        .id = s->id, .version = s->version, .rows = s->rows, .deleted = s->deleted, .sorted = s->sorted};
+    return (feat_segment_info){.id = s->id,
+                               .version = s->version,
+                               .rows = s->rows,
+                               .deleted = s->deleted,
+                               .sorted = s->sorted,
+                               .moved = s->moved};
 }
 
 feat_status feat_table_writer_bounds(feat_table_writer *w, size_t segment, uint32_t column, feat_bounds *bounds,
@@ -649,6 +663,70 @@ feat_status feat_table_writer_take(feat_table_writer *w, uint32_t table_id, uint
     return FEAT_OK;
 }
 
+/* ---- Compaction. ---- */
+
+static void reverse(size_t *list, size_t n) {
+    for (size_t i = 0; i < n / 2; i++) {
+        size_t swap = list[i];
+        list[i] = list[n - 1 - i];
+        list[n - 1 - i] = swap;
+    }
+}
+
+/* The rows of segments become those of one. Neither the rows nor their digests change. */
+static feat_status move_rows(feat_table_writer *w, size_t *at, size_t n, size_t *moved, feat_error *err) {
+    reading r;
+    feat_batch rows = {0};
+    FEAT_TRY(begin_reading(w, &r, err));
+    feat_status status = feat_compact_read(&r.rows, &w->manifest, w->schema, at, &n, SEGMENT_TEXT, &rows, err);
+    end_reading(&r);
+    bool pays = n > 1 || (n == 1 && w->manifest.segments[at[0]].deleted > 0);
+    if (status == FEAT_OK && pays) {
+        int32_t partition = w->manifest.segments[at[0]].partition;
+        reverse(at, n);
+        feat_manifest_remove(&w->manifest, at, n);
+        if (rows.length > 0) status = open_segment(w, partition, err);
+        if (rows.length > 0 && status == FEAT_OK) {
+            feat_segment *s = last_segment(w);
+            s->rows = (uint32_t)rows.length;
+            s->moved = true;
+            status = index_rows(w, &rows, 0, rows.length, s->id, 0, err);
+            if (status == FEAT_OK) status = write_blocks(w, &rows, 0, rows.length, err);
+        }
+    }
+    *moved += rows.length;
+    feat_batch_done(&rows);
+    return status;
+}
+
+/* One step; `*any`: there was something to do. */
+static feat_status compact(feat_table_writer *w, bool all, bool *any, size_t *moved, feat_error *err) {
+    size_t *at, n;
+    FEAT_TRY(feat_compact_choose(&w->manifest, w->ids, w->schema->n_fields, all, &at, &n, err));
+    *any = n > 0;
+    feat_status status = n > 0 ? move_rows(w, at, n, moved, err) : FEAT_OK;
+    feat_free(at);
+    return status;
+}
+
+/* What a commit does of it: steps until about as many rows are moved as one segment has. */
+static feat_status compact_some(feat_table_writer *w, feat_error *err) {
+    bool any = true;
+    for (size_t moved = 0; any && moved < FEAT_SEGMENT_ROWS;) FEAT_TRY(compact(w, false, &any, &moved, err));
+    return FEAT_OK;
+}
+
+feat_status feat_table_writer_compact(feat_table_writer *w, bool *any, feat_error *err) {
+    FEAT_TRY(usable(w, err));
+    if (w->added || w->removed)
+        return feat_fail(err, FEAT_INTERNAL, "a table is compacted before anything else is done");
+    size_t moved = 0;
+    feat_status status = compact(w, true, any, &moved, err);
+    w->failed = status != FEAT_OK;
+    w->compacted |= *any;
+    return status;
+}
+
 /* ---- Committing. ---- */
 
 static feat_status load_bitmaps(feat_table_writer *w, feat_error *err) {
@@ -664,9 +742,10 @@ static feat_status load_bitmaps(feat_table_writer *w, feat_error *err) {
 
 static feat_status finish(feat_table_writer *w, feat_operation operation, feat_error *err) {
     FEAT_TRY(usable(w, err));
-    if (w->added == 0 && w->removed == 0) return FEAT_OK;
+    if (w->added == 0 && w->removed == 0 && !w->compacted) return FEAT_OK;
     FEAT_TRY(feat_transaction_check(w->transaction, err)); /* before anything is written */
     FEAT_TRY(close_segment(w, err));
+    FEAT_TRY(compact_some(w, err));
     if (feat_unique_merge_width(&w->unique, &w->manifest) > 0) FEAT_TRY(load_bitmaps(w, err));
     FEAT_TRY(feat_unique_merge(&w->unique, &w->manifest, &w->objects, err));
     feat_commit_table table = {.table_id = w->schema->table_id,

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "engine/ingest.h"
+#include "store/order.h"
 
 static uint64_t state = 88172645463325252u;
 

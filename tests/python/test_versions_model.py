@@ -177,6 +177,12 @@ class World:
         assert version == self.last + 1
         self.last = version
         self.contents[version], self.parents[version] = content, self.tips[branch]
+        before = self.contents[self.parents[version]]
+        differ = {t for t in TABLES if content[t] != before[t]}
+        if len(tables) > 1:  # some writes may have found nothing to do
+            history = self.store.history().to_dict()
+            assert tables >= set(t for t, v in zip(history["table"], history["version"]) if v == version) >= differ
+            tables = {t for t, v in zip(history["table"], history["version"]) if v == version}
         self.changed[version] = tables
         self.tips[branch] = version
         self.kept.add(version)
@@ -305,6 +311,11 @@ class World:
         if ours:
             self.tips[name] = self.bases[name] = self.tips["main"]
 
+    def one_compact(self) -> None:
+        table = self.rng.choice([None, *TABLES])
+        self.store.compact(table)
+        self.committed("main", self.contents[self.tips["main"]], {table} if table else set(TABLES))
+
     def one_vacuum(self) -> None:
         done = self.store.vacuum(keep_for=dt.timedelta(0), keep_versions=self.rng.choice([1, 5, 50]))
         assert done.oldest <= self.tips["main"]
@@ -375,7 +386,7 @@ class World:
     def step(self) -> None:
         steps = {
             self.one_write: 30, self.one_transaction: 10, self.one_repeat: 2, self.one_restore: 4, self.one_branch: 4,
-            self.one_unbranch: 5, self.one_audit: 3, self.one_tag: 2, self.one_publish: 6, self.one_vacuum: 0.3, self.one_reopen: 0.3,
+            self.one_unbranch: 5, self.one_audit: 3, self.one_tag: 2, self.one_publish: 6, self.one_vacuum: 0.3, self.one_compact: 1, self.one_reopen: 0.3,
             self.one_look: 25, self.one_difference: 8, self.one_feed: 5, self.one_history: 2,
         }  # fmt: skip
         one = self.rng.choices(list(steps), list(steps.values()))[0]

@@ -419,6 +419,79 @@ START_TEST(many_small_commits) {
 }
 END_TEST
 
+static bool all_but_sevenths(int64_t number) { return number < limit && number % 7 != 3; }
+
+/* Rows of many commits are in few segments, in order; they and the index are the same, at every version. */
+START_TEST(compacted) {
+    feat_schema schema = every_schema(1);
+    feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
+    enum { N = 500 };
+    for (int i = 0; i < N; i++) write_rows(db, &schema, i, 1, 1);
+    feat_table_version *tv = NULL;
+    OK(feat_table_open(db, &schema, N, &tv, err));
+    ck_assert_uint_le(feat_table_segments(tv), 7 * 3);
+    size_t moved = 0;
+    for (size_t s = 0; s < feat_table_segments(tv); s++) moved += feat_table_segment(tv, s).moved;
+    ck_assert_uint_ge(moved, 2);
+    feat_digest before = feat_table_digest(tv);
+    feat_table_close(tv);
+    for (limit = 1; limit < N; limit += 31) assert_version(db, &schema, (uint64_t)limit, N, below_limit);
+    /* Rows are found by their keys wherever they are now; what was deleted is not. */
+    feat_table_writer *w = NULL;
+    feat_commit_info info;
+    feat_batch b;
+    feat_buffer key;
+    bool any = false;
+    every_batch(&b);
+    feat_buffer_init(&key);
+    OK(feat_db_lock(db, 0, err));
+    for (int round = 0; round < 2; round++) {
+        OK(feat_table_writer_begin(db, &schema, &w, err));
+        OK(feat_table_writer_compact(w, &any, err));
+        ck_assert(any);
+        OK(feat_table_writer_compact(w, &any, err));
+        ck_assert(!any);
+        OK(feat_table_writer_commit(w, FEAT_OPERATION_COMPACT, 0, &info, err));
+        if (round == 1) break;
+        OK(feat_table_writer_begin(db, &schema, &w, err));
+        for (int64_t i = 3; i < N; i += 7) {
+            uint64_t hash;
+            feat_unique_hit *hits = NULL;
+            size_t n = 0;
+            fill_rows(&b, i, 1);
+            ck_assert(feat_unique_key(&schema, &b, 0, &key, &hash));
+            OK(feat_table_writer_probe(w, &hash, 1, &hits, &n, err));
+            ck_assert_uint_eq(n, 1);
+            OK(feat_table_writer_delete(w, &hits[0].address, 1, err));
+            feat_free(hits);
+        }
+        OK(feat_table_writer_commit(w, FEAT_OPERATION_DELETE, 0, &info, err));
+    }
+    feat_db_unlock(db);
+    ck_assert_uint_eq(info.version, N + 3);
+    limit = N;
+    assert_version(db, &schema, N + 1, N, below_limit);
+    for (uint64_t v = N + 2; v <= N + 3; v++) assert_version(db, &schema, v, N, all_but_sevenths);
+    OK(feat_table_open(db, &schema, N + 3, &tv, err));
+    ck_assert_uint_eq(feat_table_segments(tv), 1);
+    ck_assert_uint_eq(feat_table_segment(tv, 0).deleted, 0);
+    ck_assert(feat_table_segment(tv, 0).sorted);
+    feat_digest without = feat_table_digest(tv);
+    feat_table_close(tv);
+    OK(feat_table_open(db, &schema, N + 2, &tv, err));
+    feat_digest same = feat_table_digest(tv);
+    ck_assert(feat_digest_equal(&without, &same) && !feat_digest_equal(&without, &before));
+    feat_table_close(tv);
+    OK(feat_table_open(db, &schema, N + 1, &tv, err));
+    same = feat_table_digest(tv);
+    ck_assert(feat_digest_equal(&before, &same));
+    feat_table_close(tv);
+    feat_buffer_done(&key);
+    feat_batch_done(&b);
+    feat_db_unref(db);
+}
+END_TEST
+
 /* A column that was added later is NULL in older segments. */
 START_TEST(added_column) {
     feat_schema old = every_schema(1), schema = every_schema(1);
@@ -642,4 +715,4 @@ END_TEST
 
 RUN("store/table", versions_stay, digest_knows_rows_only, delete_and_diff, rows_in_any_order,
     writer_reads_what_it_wrote, probe_many_runs, probe_equal_hashes, long_texts, many_small_commits, added_column,
-    delete_everything, clones, order_of_segments)
+    delete_everything, clones, order_of_segments, compacted)

@@ -446,6 +446,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "feat_pin": (_status, [_handle, POINTER(At), c_int64, c_char_p, POINTER(c_uint64), _err]),
     "feat_unpin": (_status, [_handle, c_uint64, _err]),
     "feat_pins": (_status, [_handle, _stream, _err]),
+    "feat_compact": (_status, [_handle, c_char_p, POINTER(Commit), _err]),
     "feat_vacuum": (_status, [_handle, POINTER(VacuumOptions), POINTER(Vacuumed), _err]),
     # training.h
     "feat_training_explain": (_status, [POINTER(TrainingStats), POINTER(c_void_p), _err]),

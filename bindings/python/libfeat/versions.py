@@ -203,6 +203,14 @@ class Versions:
         """The pins: number, version, time of expiry, note."""
         return check.stream(lambda out, err: c.lib.feat_pins(self._open_pointer, out, err))
 
+    def compact(self, table: Optional[str] = None) -> Commit:
+        """Writes small pieces of a table (default: of every table) anew as larger ones, as one commit that changes no row.
+        Writes do so a step at a time as part of their commits; this does all that is left."""
+        name = None if table is None else text(table, "table")
+        done, err = c.Commit(), c.Error()
+        c.check(c.lib.feat_compact(self._open_pointer, name, byref(done), byref(err)), err)
+        return commit_of(done)
+
     def vacuum(
         self, keep_for: datetime.timedelta = datetime.timedelta(days=7), keep_versions: int = 1, dry_run: bool = False
     ) -> Vacuumed:
