@@ -28,6 +28,7 @@ struct feat_pusher {
     sink **sinks;
     size_t n_sinks, sinks_capacity;
     sink *last; /* that was pushed to */
+    feat_unique_filters *filters;
     feat_buffer bytes;
 };
 
@@ -55,6 +56,11 @@ static void forget(feat_pusher *p) {
 feat_status feat_pusher_new(feat_db *db, feat_pusher **pusher, feat_error *err) {
     feat_pusher *p = feat_alloc_zero(1, sizeof *p);
     if (!p) return feat_fail_memory(err);
+    p->filters = feat_unique_filters_new();
+    if (!p->filters) {
+        feat_free(p);
+        return feat_fail_memory(err);
+    }
     p->db = feat_db_ref(db);
     feat_buffer_init(&p->bytes);
     *pusher = p;
@@ -64,6 +70,7 @@ feat_status feat_pusher_new(feat_db *db, feat_pusher **pusher, feat_error *err) 
 void feat_pusher_free(feat_pusher *p) {
     if (!p) return;
     forget(p);
+    feat_unique_filters_free(p->filters);
     feat_free(p->sinks);
     feat_buffer_done(&p->bytes);
     feat_db_unref(p->db);
@@ -75,6 +82,7 @@ static feat_status keep_up(feat_pusher *p, feat_tail_state *state, feat_error *e
     FEAT_TRY(feat_tail_refresh(p->db, state, err));
     uint64_t changes = feat_db_changes(p->db);
     if (p->base && p->changes == changes && p->epoch == state->epoch) return FEAT_OK;
+    if (p->n_sinks > 0) feat_unique_filters_turn(p->filters);
     forget(p);
     p->changes = changes;
     p->epoch = state->epoch;
@@ -92,7 +100,7 @@ static feat_status open_sink(feat_pusher *p, sink *s, const char *name, feat_err
     FEAT_TRY(feat_derivation_check_write(p->catalog, s->table, err));
     s->read.table_id = s->table->table_id;
     s->seen = FEAT_TAIL_START;
-    FEAT_TRY(feat_table_writer_begin_held(p->base, s->table, &s->held, err));
+    FEAT_TRY(feat_table_writer_begin_held(p->base, s->table, p->filters, &s->held, err));
     return feat_intake_new(p->db, s->table, s->held, &s->intake, err);
 }
 

@@ -352,7 +352,7 @@ uint32_t feat_transaction_branch(const feat_transaction *t);
 int64_t feat_transaction_known_at(const feat_transaction *t); /* as given */
 /* The known time of the last of all commits; false: there is none. */
 bool feat_transaction_last_time(const feat_transaction *t, int64_t *known_time);
-void feat_transaction_abort(feat_transaction *t);             /* NULL is a no-op */
+void feat_transaction_abort(feat_transaction *t); /* NULL is a no-op */
 /* What becomes durable with it, or alone where nothing is changed. The first takes a copy, its parts' bytes included.
  */
 feat_status feat_transaction_define(feat_transaction *t, const feat_def *def, feat_error *err);
@@ -370,10 +370,17 @@ feat_status feat_transaction_commit(feat_transaction *t, feat_commit_info *done,
 
 typedef struct feat_table_writer feat_table_writer;
 
+/* What is known in memory of the unique indexes that held writers have asked; it outlives them. */
+typedef struct feat_unique_filters feat_unique_filters;
+feat_unique_filters *feat_unique_filters_new(void); /* NULL without memory */
+void feat_unique_filters_free(feat_unique_filters *filters);
+/* Forgets what was not asked for since the last turn. */
+void feat_unique_filters_turn(feat_unique_filters *filters);
+
 /* A writer that is never finished: it keeps rows that were pushed, in memory, so that others can be compared with all
  * that there are. Any number of them; only probes and reads. */
-feat_status feat_table_writer_begin_held(feat_transaction *t, const feat_schema *schema, feat_table_writer **w,
-                                         feat_error *err);
+feat_status feat_table_writer_begin_held(feat_transaction *t, const feat_schema *schema, feat_unique_filters *filters,
+                                         feat_table_writer **w, feat_error *err);
 /* Adds rows in any order; FEAT_LIMIT when there would be more than 65,536. */
 feat_status feat_table_writer_hold(feat_table_writer *w, const feat_batch *rows, feat_error *err);
 

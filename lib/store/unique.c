@@ -336,6 +336,20 @@ feat_status feat_unique_probe_run(feat_env *env, MDB_txn *txn, const feat_run *r
     return status;
 }
 
+feat_status feat_unique_walk(feat_env *env, MDB_txn *txn, const feat_run *run, feat_unique_visit *visit, void *context,
+                             feat_error *err) {
+    reader *r;
+    feat_object body;
+    FEAT_TRY(reader_open(env, txn, run, &r, err));
+    feat_status status = feat_object_open(env, txn, &r->body_key, "unique index", &body, err);
+    for (size_t page = 0; page < r->n_pages && status == FEAT_OK; page++) {
+        status = reader_load(r, &body, page, err);
+        if (status == FEAT_OK) status = visit(context, r->entries, r->n, err);
+    }
+    reader_free(r);
+    return status;
+}
+
 /* ---- Merging. ---- */
 
 typedef struct source {

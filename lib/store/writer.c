@@ -19,8 +19,9 @@
 struct feat_table_writer {
     feat_db *db;
     feat_transaction *transaction;
-    bool owns; /* that transaction */
-    bool held; /* it only keeps rows, in `open` */
+    bool owns;                    /* that transaction */
+    bool held;                    /* it only keeps rows, in `open` */
+    feat_unique_filters *filters; /* of a held one; borrowed */
     const feat_schema *schema;
     feat_manifest manifest; /* the version being made; its last segment is `open` while that has rows */
     feat_object_writer objects;
@@ -159,9 +160,10 @@ feat_status feat_table_writer_begin_in(feat_transaction *t, const feat_schema *s
     return begin_writer(t, schema, false, w, err);
 }
 
-feat_status feat_table_writer_begin_held(feat_transaction *t, const feat_schema *schema, feat_table_writer **w,
-                                         feat_error *err) {
+feat_status feat_table_writer_begin_held(feat_transaction *t, const feat_schema *schema, feat_unique_filters *filters,
+                                         feat_table_writer **w, feat_error *err) {
     FEAT_TRY(begin_writer(t, schema, true, w, err));
+    (*w)->filters = filters;
     (*w)->first_pending = UINT64_MAX; /* what is held counts as stored */
     return FEAT_OK;
 }
@@ -487,8 +489,13 @@ feat_status feat_table_writer_probe(feat_table_writer *w, const uint64_t *hashes
     FEAT_TRY(usable(w, err));
     FEAT_TRY(begin_reading(w, &r, err));
     feat_status status = feat_unique_probe_pending(&w->unique, hashes, n, &hits, err);
-    for (size_t i = 0; i < w->manifest.n_runs && status == FEAT_OK; i++)
-        status = feat_unique_probe_run(r.rows.env, r.rows.txn, &w->manifest.runs[i], hashes, n, &hits, err);
+    for (size_t i = 0; i < w->manifest.n_runs && status == FEAT_OK; i++) {
+        const feat_run *run = &w->manifest.runs[i];
+        bool may = true;
+        if (w->filters) status = feat_unique_filters_ask(w->filters, r.rows.env, r.rows.txn, run, hashes, n, &may, err);
+        if (may && status == FEAT_OK)
+            status = feat_unique_probe_run(r.rows.env, r.rows.txn, run, hashes, n, &hits, err);
+    }
     if (status == FEAT_OK) status = drop_dead(w, &r, &hits, err);
     end_reading(&r);
     if (status == FEAT_OK) status = sort_hits(&hits, out, err);
