@@ -28,7 +28,7 @@ typedef struct feat_push_options {
 } feat_push_options;
 
 #define FEAT_PUSH_OPTIONS_INIT                                                                                         \
-    { sizeof(feat_push_options), FEAT_CONFLICT_SKIP_IDENTICAL, 0, UINT64_C(4) << 20 }
+    { sizeof(feat_push_options), FEAT_CONFLICT_SKIP_IDENTICAL, 0, UINT64_C(1) << 20 }
 
 /** What a push did. */
 typedef struct feat_pushed {

@@ -13,6 +13,15 @@
 /* ---- Sorting: a byte at a time, lowest first; bytes that all hashes share are passed over. ---- */
 
 void feat_unique_sort(feat_unique_entry *entries, feat_unique_entry *work, size_t n) {
+    if (n < 16) { /* as single rows have them: counting would cost more than they do */
+        for (size_t i = 1; i < n; i++) {
+            feat_unique_entry e = entries[i];
+            size_t at = i;
+            for (; at > 0 && entries[at - 1].hash > e.hash; at--) entries[at] = entries[at - 1];
+            entries[at] = e;
+        }
+        return;
+    }
     feat_unique_entry *from = entries, *to = work;
     for (unsigned shift = 0; shift < 64; shift += 8) {
         size_t places[257] = {0};

@@ -48,7 +48,9 @@ feat_status feat_unique_body(feat_env *env, MDB_txn *txn, const feat_run *run, f
 typedef feat_status feat_unique_visit(void *context, const feat_unique_entry *entries, size_t n, feat_error *err);
 feat_status feat_unique_walk(feat_env *env, MDB_txn *txn, const feat_run *run, feat_unique_visit *visit, void *context,
                              feat_error *err);
-/* Whether one of the hashes may be in a run; see unique_filter.c. */
+/* Whether what is in memory says that none of the hashes is in a run; see unique_filter.c. */
+bool feat_unique_filters_exclude(feat_unique_filters *f, const feat_run *run, const uint64_t *hashes, size_t n);
+/* Whether one of the hashes may be in a run; what is not in memory yet is read. */
 feat_status feat_unique_filters_ask(feat_unique_filters *f, feat_env *env, MDB_txn *txn, const feat_run *run,
                                     const uint64_t *hashes, size_t n, bool *may, feat_error *err);
 

@@ -67,40 +67,44 @@ static feat_status add_page(void *context, const feat_unique_entry *entries, siz
     return FEAT_OK;
 }
 
-static feat_status find(feat_unique_filters *f, feat_env *env, MDB_txn *txn, const feat_run *run, filter **out,
-                        feat_error *err) {
+static filter *find(feat_unique_filters *f, const feat_run *run) {
     for (size_t i = 0; i < f->n; i++)
-        if (feat_digest_equal(&f->filters[i].key, &run->key)) {
-            *out = &f->filters[i];
-            return FEAT_OK;
-        }
+        if (feat_digest_equal(&f->filters[i].key, &run->key)) return &f->filters[i];
+    return NULL;
+}
+
+static bool excludes(filter *f, const uint64_t *hashes, size_t n) {
+    f->used = true;
+    for (size_t k = 0; k < n; k++) {
+        const uint32_t *block = block_of(f, hashes[k]);
+        uint32_t missing = 0;
+        for (int i = 0; i < WORDS; i++) missing |= bit_of(hashes[k], i) & ~block[i];
+        if (!missing) return false;
+    }
+    return true;
+}
+
+static feat_status make(feat_unique_filters *f, feat_env *env, MDB_txn *txn, const feat_run *run, feat_error *err) {
     filter made = {.key = run->key, .blocks = run->entries / ENTRIES_OF_BLOCK + 1};
     if (FEAT_GROW(f->filters, f->capacity, f->n + 1) != 0) return feat_fail_memory(err);
     made.words = feat_alloc_zero((size_t)made.blocks, WORDS * sizeof *made.words);
     if (!made.words) return feat_fail_memory(err);
     feat_status status = feat_unique_walk(env, txn, run, add_page, &made, err);
-    if (status != FEAT_OK) {
-        feat_free(made.words);
-        return status;
-    }
-    *out = &f->filters[f->n];
-    f->filters[f->n++] = made;
-    return FEAT_OK;
+    if (status == FEAT_OK) f->filters[f->n++] = made;
+    else feat_free(made.words);
+    return status;
+}
+
+bool feat_unique_filters_exclude(feat_unique_filters *f, const feat_run *run, const uint64_t *hashes, size_t n) {
+    filter *at = find(f, run);
+    return at && excludes(at, hashes, n);
 }
 
 feat_status feat_unique_filters_ask(feat_unique_filters *f, feat_env *env, MDB_txn *txn, const feat_run *run,
                                     const uint64_t *hashes, size_t n, bool *may, feat_error *err) {
-    filter *at = NULL;
     *may = true;
     if (run->entries > MOST_ENTRIES) return FEAT_OK;
-    FEAT_TRY(find(f, env, txn, run, &at, err));
-    at->used = true;
-    for (size_t k = 0; k < n; k++) {
-        const uint32_t *block = block_of(at, hashes[k]);
-        uint32_t missing = 0;
-        for (int i = 0; i < WORDS; i++) missing |= bit_of(hashes[k], i) & ~block[i];
-        if (!missing) return FEAT_OK;
-    }
-    *may = false;
+    if (!find(f, run)) FEAT_TRY(make(f, env, txn, run, err));
+    *may = !excludes(find(f, run), hashes, n);
     return FEAT_OK;
 }

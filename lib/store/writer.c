@@ -482,11 +482,31 @@ static feat_status sort_hits(feat_unique_hits *hits, feat_unique_hit **out, feat
     return FEAT_OK;
 }
 
+/* Whether no row has one of the hashes, as far as memory alone can tell. */
+static feat_status probe_memory(feat_table_writer *w, const uint64_t *hashes, size_t n, bool *none, feat_error *err) {
+    feat_unique_hits hits = {0};
+    *none = w->filters != NULL;
+    for (size_t i = 0; i < w->manifest.n_runs && *none; i++)
+        *none = feat_unique_filters_exclude(w->filters, &w->manifest.runs[i], hashes, n);
+    if (!*none) return FEAT_OK;
+    feat_status status = feat_unique_probe_pending(&w->unique, hashes, n, &hits, err);
+    *none = hits.n == 0;
+    feat_free(hits.entries);
+    return status;
+}
+
 feat_status feat_table_writer_probe(feat_table_writer *w, const uint64_t *hashes, size_t n, feat_unique_hit **out,
                                     size_t *n_hits, feat_error *err) {
     reading r;
+    bool none;
     feat_unique_hits hits = {0};
     FEAT_TRY(usable(w, err));
+    FEAT_TRY(probe_memory(w, hashes, n, &none, err));
+    if (none) {
+        *out = NULL;
+        *n_hits = 0;
+        return FEAT_OK;
+    }
     FEAT_TRY(begin_reading(w, &r, err));
     feat_status status = feat_unique_probe_pending(&w->unique, hashes, n, &hits, err);
     for (size_t i = 0; i < w->manifest.n_runs && status == FEAT_OK; i++) {

@@ -15,7 +15,7 @@ from .reader import Position
 from .writing import Commit, commit_of
 
 _CONFLICT = {"skip_identical": c.CONFLICT_SKIP_IDENTICAL, "error": c.CONFLICT_ERROR, "ignore": c.CONFLICT_IGNORE}
-_FOLD_BYTES = 4 << 20
+_FOLD_BYTES = 1 << 20
 
 
 class Pushed(NamedTuple):
@@ -49,7 +49,7 @@ class Pushing:
         they are checked like. They are durable, and seen by new snapshots of the newest version, after ``flush``.
 
         ``on_conflict`` is ``"skip_identical"``, ``"error"`` or ``"ignore"``, for rows that are stored and for those that
-        were pushed. When the log of pushed rows has reached ``fold_bytes`` (4 MiB), this push makes them a version."""
+        were pushed. When the log of pushed rows has reached ``fold_bytes`` (1 MiB), this push makes them a version."""
         opt = c.PushOptions(size=ctypes.sizeof(c.PushOptions))
         opt.on_conflict = choice(on_conflict, _CONFLICT, "on_conflict")
         opt.known_at = 0 if known_at is None else _time.instant(known_at, "known_at")
