@@ -23,8 +23,8 @@ typedef struct feat_push_options {
                                        that */
     int64_t known_at;    /**< known time of the rows in µs, above that of the newest commit and not below that of the
                               push before; 0: now */
-    uint64_t fold_bytes; /**< when the log holds as many bytes after the push, it is folded by it; that takes some
-                              milliseconds for each MiB */
+    uint64_t fold_bytes; /**< when the log holds as many bytes after the push (at most 64 MiB), it is folded by it; that
+                              takes some milliseconds for each MiB */
 } feat_push_options;
 
 #define FEAT_PUSH_OPTIONS_INIT                                                                                         \

@@ -8,6 +8,8 @@
 #include "engine/ingest.h"
 #include "store/tail_rows.h"
 
+#define MOST_FOLD_BYTES (UINT64_C(64) << 20) /* readers copy the tail */
+
 /* A table that is pushed to. */
 typedef struct sink {
     char *name;
@@ -290,7 +292,8 @@ feat_status feat_pusher_push(feat_pusher *p, const char *table, struct ArrowArra
     if (status != FEAT_OK) return status;
     if (done) *done = pushed;
     /* One bounded step, by whoever makes it due. When it fails the rows stay where they are, and the next one tries. */
-    if (feat_tail_refresh(p->db, &state, NULL) == FEAT_OK && state.written - FEAT_TAIL_START >= opt->fold_bytes)
+    uint64_t due = opt->fold_bytes < MOST_FOLD_BYTES ? opt->fold_bytes : MOST_FOLD_BYTES;
+    if (feat_tail_refresh(p->db, &state, NULL) == FEAT_OK && state.written - FEAT_TAIL_START >= due)
         feat_push_settle(p->db, NULL);
     return FEAT_OK;
 }

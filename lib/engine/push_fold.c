@@ -90,13 +90,9 @@ static feat_status fold(feat_db *db, feat_catalog *catalog, const feat_tail_stat
     if (status == FEAT_OK) status = feat_transaction_begin(db, FEAT_BRANCH_MAIN, 0, &t, err);
     if (status == FEAT_OK) set_time(t, state->known_time);
     for (size_t i = 0; i < g.n && status == FEAT_OK; i++) {
-        const feat_schema *table = feat_catalog_table_of(catalog, g.tables[i].table_id);
+        const feat_schema *table = NULL;
         if (g.tables[i].rows.length == 0) continue;
-        if (!table)
-            status = feat_fail(err, FEAT_CORRUPT,
-                               "rows were pushed to table %u, which there is not; restore the store "
-                               "from a copy",
-                               g.tables[i].table_id);
+        status = feat_catalog_table_version(catalog, g.tables[i].table_id, g.tables[i].revision, &table, err);
         if (status == FEAT_OK) status = write_table(t, table, &g.tables[i], err);
         done->rows_added += (int64_t)g.tables[i].rows.length;
     }

@@ -94,10 +94,10 @@ void feat_db_unref(feat_db *db) {
 /* ---- The writer lock: a lock of the open file description, so that two handles of one process exclude each other as
  * two processes do, and a killed process leaves nothing behind. ---- */
 
-static int64_t now_ms(void) {
+static int64_t now_us(void) {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 static int try_lock(int fd) {
@@ -117,12 +117,12 @@ static feat_status take_lock(feat_db *db, uint32_t timeout_ms, feat_error *err) 
     int fd = atomic_exchange(&db->parked_fd, -1);
     if (fd < 0) fd = open(db->files[FILE_LOCK], O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return feat_fail_os(err, errno, "opening '%s'", db->files[FILE_LOCK]);
-    int64_t deadline = now_ms() + timeout_ms;
-    int64_t pause_ms = 1;
+    int64_t deadline = 0, pause_us = 20; /* a push is over soon */
     for (;;) {
         int rc = try_lock(fd);
         if (rc == 0) break;
-        int64_t left = deadline - now_ms();
+        if (deadline == 0) deadline = now_us() + (int64_t)timeout_ms * 1000;
+        int64_t left = deadline - now_us();
         if (rc != EAGAIN || left <= 0) {
             close(fd);
             if (rc != EAGAIN) return feat_fail_os(err, rc, "locking '%s'", db->files[FILE_LOCK]);
@@ -130,9 +130,9 @@ static feat_status take_lock(feat_db *db, uint32_t timeout_ms, feat_error *err) 
                              "'%s': another writer holds the store (waited %u ms); try again or raise the busy timeout",
                              db->path, (unsigned)timeout_ms);
         }
-        int64_t pause = pause_ms < left ? pause_ms : left;
-        nanosleep(&(struct timespec){.tv_sec = pause / 1000, .tv_nsec = pause % 1000 * 1000000}, NULL);
-        if (pause_ms < 20) pause_ms *= 2;
+        int64_t pause = pause_us < left ? pause_us : left;
+        nanosleep(&(struct timespec){.tv_nsec = pause * 1000}, NULL);
+        if (pause_us < 20000) pause_us *= 2;
     }
     atomic_store(&db->lock_fd, fd);
     return FEAT_OK;

@@ -134,7 +134,7 @@ static feat_status take_column(feat_column *c, feat_cursor *in, size_t n, feat_e
 }
 
 static feat_status take_layout(feat_tail_rows *t, feat_cursor *in, feat_error *err) {
-    feat_cursor_u32(in); /* the revision */
+    uint32_t revision = feat_cursor_u32(in);
     uint32_t n = feat_cursor_u32(in);
     if (in->failed || n == 0 || n > MOST_COLUMNS || (size_t)(in->end - in->at) != (size_t)n * 16) return malformed(err);
     if (t->known && n != t->rows.n_columns) return malformed(err);
@@ -153,6 +153,7 @@ static feat_status take_layout(feat_tail_rows *t, feat_cursor *in, feat_error *e
         status = feat_batch_init(&t->rows, types, n, err);
         if (status == FEAT_OK) {
             t->known = true;
+            t->revision = revision;
             t->stored = stored;
             stored = NULL;
         }

@@ -13,8 +13,9 @@ void feat_tail_put_rows(const feat_schema *table, const feat_batch *rows, feat_b
 /* The rows of one table in an epoch, with the columns that they were written with. */
 typedef struct feat_tail_rows {
     uint32_t table_id;
-    bool known;       /* the columns are */
-    uint32_t *stored; /* their numbers */
+    bool known;        /* the columns are */
+    uint32_t revision; /* of the schema that they are of */
+    uint32_t *stored;  /* their numbers */
     feat_batch rows;
 } feat_tail_rows;
 

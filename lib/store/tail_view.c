@@ -14,6 +14,9 @@
 #include "store/catalog.h"
 #include "store/tail_rows.h"
 
+/* A file is never as large: a greater number in the page of its header is none of ours. */
+#define MOST_BYTES (UINT64_C(1) << 30)
+
 struct feat_tail_view {
     _Atomic size_t references;
     uint64_t version, epoch;
@@ -108,15 +111,14 @@ static feat_status look_at_file(int fd, const char *path, look *l, bool last, ui
     feat_tail_read_hints(page, &h);
     /* A writer that has folded says so in the catalog first; one that has begun an epoch without a row need not have
      * come to say so here. */
-    l->again = h.epoch != l->epoch;
-    if (l->again || h.synced <= FEAT_TAIL_START || h.sequence_synced <= l->folded) return FEAT_OK;
-    if (h.synced - FEAT_TAIL_START > (size_t)1 << 32) return FEAT_OK;
-    FEAT_TRY(copy_records(fd, path, (size_t)h.synced, l, bytes, size, err));
+    l->again = h.epoch != l->epoch || h.synced > MOST_BYTES;
+    if (!l->again && h.synced > FEAT_TAIL_START && h.sequence_synced > l->folded)
+        FEAT_TRY(copy_records(fd, path, (size_t)h.synced, l, bytes, size, err));
     FEAT_TRY(read_all(fd, path, page, sizeof page, 0, &got, err));
     feat_tail_read_hints(page, &after);
     l->again = l->again || after.epoch != l->epoch;
     /* Nobody is at work: what is missing was never durable, or is damage. */
-    if (l->again && last) FEAT_TRY(check_rest(fd, path, FEAT_TAIL_START + *size, l->epoch, err));
+    if (l->again && last && h.epoch == l->epoch) FEAT_TRY(check_rest(fd, path, FEAT_TAIL_START + *size, l->epoch, err));
     return FEAT_OK;
 }
 
@@ -147,6 +149,14 @@ feat_status feat_tail_view_open(feat_db *db, uint64_t *version, uint64_t *sequen
     for (int attempt = 1;; attempt++) {
         bool last = attempt >= ATTEMPTS;
         status = try_once(db, &l, last, &bytes, &size, err);
+        if (status == FEAT_CORRUPT && last && attempt <= 100 * ATTEMPTS) { /* or a fold came in between */
+            look now = {0};
+            if (look_up(db, &now, NULL) == FEAT_OK && now.epoch != l.epoch) {
+                status = FEAT_OK;
+                l.again = true;
+                before = now;
+            }
+        }
         /* With the catalog as it was, another look finds the same, but for a writer between two of its steps. */
         if (status != FEAT_OK || !l.again || (last && before.epoch == l.epoch) || attempt > 100 * ATTEMPTS) break;
         feat_free(bytes);

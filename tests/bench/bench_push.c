@@ -27,8 +27,8 @@ static void check(feat_status status, const feat_error *err) {
 /* ---- A stream of rows that costs its maker nothing: schema and buffers are there already. ---- */
 
 static struct ArrowSchema children[COLUMNS] = {
-    {.format = "l", .name = "id"},         {.format = "l", .name = "user_id"}, {.format = "g", .name = "amount"},
-    {.format = "tsu:", .name = "at"},      {.format = "u", .name = "status"},
+    {.format = "l", .name = "id"},    {.format = "l", .name = "user_id"}, {.format = "g", .name = "amount"},
+    {.format = "tsu:", .name = "at"}, {.format = "u", .name = "status"},
 };
 static struct ArrowSchema *child_pointers[COLUMNS];
 
@@ -45,8 +45,8 @@ static void keep_stream(struct ArrowArrayStream *stream) { stream->release = NUL
 
 static int get_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out) {
     (void)stream;
-    *out = (struct ArrowSchema){
-        .format = "+s", .n_children = COLUMNS, .children = child_pointers, .release = keep_schema};
+    *out =
+        (struct ArrowSchema){.format = "+s", .n_children = COLUMNS, .children = child_pointers, .release = keep_schema};
     return 0;
 }
 
@@ -63,10 +63,8 @@ static int get_next(struct ArrowArrayStream *stream, struct ArrowArray *out) {
     const void *values[COLUMNS] = {&s->row->id, &s->row->user, &s->row->amount, &s->row->at, s->row->offsets};
     for (int i = 0; i < COLUMNS; i++) {
         s->buffers[i][1] = values[i];
-        s->arrays[i] = (struct ArrowArray){.length = 1,
-                                           .n_buffers = i == 4 ? 3 : 2,
-                                           .buffers = s->buffers[i],
-                                           .release = keep_array};
+        s->arrays[i] = (struct ArrowArray){
+            .length = 1, .n_buffers = i == 4 ? 3 : 2, .buffers = s->buffers[i], .release = keep_array};
         s->pointers[i] = &s->arrays[i];
     }
     s->buffers[4][2] = s->row->status;
