@@ -7,6 +7,7 @@
 #include "feat/arrow.h"
 #include "feat/snapshot.h"
 #include "feat/training.h"
+#include "feat/verify.h"
 #include "feat/write.h"
 #include "plan/plan.h"
 #include "store/store.h"
@@ -77,6 +78,10 @@ feat_status feat_restore_table(feat_db *db, const feat_schema *table, uint64_t v
 /* Small segments of a table (NULL: of every table) become larger ones, in one commit. The lock must be held. */
 feat_status feat_compact_tables(feat_db *db, feat_catalog *catalog, const char *name, feat_commit *done,
                                 feat_error *err);
+
+/* See feat_verify. */
+feat_status feat_verify_run(feat_db *db, const feat_verify_options *options, struct ArrowArrayStream *findings,
+                            feat_verified *done, feat_error *err);
 
 /* Creates a table called `name` with the columns and rows that another had at a version. The lock must be held. */
 feat_status feat_clone_table(feat_db *db, feat_catalog *catalog, const feat_schema *source, uint64_t version,

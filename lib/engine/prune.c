@@ -156,6 +156,19 @@ feat_status feat_prune_segment(const feat_prune *prune, feat_table_version *tv, 
     return FEAT_OK;
 }
 
+feat_status feat_prune_pages(const feat_prune *prune, feat_table_version *tv, size_t segment, uint32_t *keep,
+                             feat_error *err) {
+    *keep = UINT32_MAX;
+    for (size_t i = 0; i < prune->n && *keep; i++) {
+        feat_bounds pages[FEAT_SEGMENT_PAGES];
+        size_t n;
+        FEAT_TRY(feat_table_page_bounds(tv, segment, prune->tests[i].field, pages, &n, err));
+        for (size_t page = 0; page < n; page++)
+            if (excludes(&prune->tests[i], &pages[page])) *keep &= ~(UINT32_C(1) << page);
+    }
+    return FEAT_OK;
+}
+
 feat_status feat_prune_written(const feat_prune *prune, feat_table_writer *w, size_t segment, bool *out,
                                feat_error *err) {
     *out = false;

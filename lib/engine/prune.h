@@ -18,6 +18,9 @@ void feat_prune_done(feat_prune *prune);
 /* Whether a segment can be left out: some conjunct is FALSE for all of its rows, whatever the others are. */
 feat_status feat_prune_segment(const feat_prune *prune, feat_table_version *tv, size_t segment, bool *out,
                                feat_error *err);
+/* The same of its pages, of 4,096 rows each but the last: bit i of *keep says that page i must be read. */
+feat_status feat_prune_pages(const feat_prune *prune, feat_table_version *tv, size_t segment, uint32_t *keep,
+                             feat_error *err);
 /* The same of a segment that a writer sees. */
 feat_status feat_prune_written(const feat_prune *prune, feat_table_writer *w, size_t segment, bool *out,
                                feat_error *err);

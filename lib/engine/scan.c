@@ -13,6 +13,7 @@
 #include "engine/scan.h"
 #include "sql/sql.h"
 
+#define PAGE_ROWS  ((size_t)4096) /* of a page; see feat_table_page_bounds */
 #define BATCH_ROWS ((size_t)65536)
 
 /* ---- Columns to Arrow. ---- */
@@ -125,24 +126,43 @@ static feat_status scan_read_found(scan *s, size_t segment, size_t n, feat_error
     return feat_table_read_rows(s->version, s->addresses, n, s->fields, s->n_read, s->columns, err);
 }
 
+/* Rows of pages that the condition may be true in; *few: they are worth reading alone. */
+static feat_status scan_find_pages(scan *s, size_t segment, size_t *rows, bool *few, feat_error *err) {
+    size_t total = *rows, n_pages = (total + PAGE_ROWS - 1) / PAGE_ROWS, n = 0;
+    uint32_t keep;
+    *few = false;
+    if (n_pages < 2 || n_pages > FEAT_SEGMENT_PAGES) return FEAT_OK;
+    FEAT_TRY(feat_prune_pages(feat_filter_prune(s->filter), s->version, segment, &keep, err));
+    keep &= (uint32_t)((UINT64_C(1) << n_pages) - 1);
+    if ((size_t)__builtin_popcount(keep) * 2 > n_pages) return FEAT_OK;
+    *few = true;
+    if (FEAT_GROW(s->found, s->found_capacity, total) != 0) return feat_fail_memory(err);
+    for (uint32_t row = 0; row < total; row++)
+        if (keep >> (row / PAGE_ROWS) & 1) s->found[n++] = row;
+    *rows = n;
+    return FEAT_OK;
+}
+
 static feat_status scan_segment(scan *s, size_t segment, feat_error *err) {
     feat_segment_info info = feat_table_segment(s->version, segment);
     const uint8_t *deleted = NULL;
     size_t rows = info.rows;
-    bool out = info.deleted >= info.rows;
+    bool out = info.deleted >= info.rows, few = s->chosen;
     if (!out && s->chosen) {
         FEAT_TRY(
             feat_entities_find(&s->entities, s->ends, s->version, segment, &s->found, &rows, &s->found_capacity, err));
         out = rows == 0;
     } else if (!out && s->filter) {
         FEAT_TRY(feat_prune_segment(feat_filter_prune(s->filter), s->version, segment, &out, err));
+        if (!out) FEAT_TRY(scan_find_pages(s, segment, &rows, &few, err));
+        out = out || rows == 0;
     }
     if (out) return FEAT_OK;
     FEAT_TRY(feat_table_deleted(s->version, segment, &deleted, err));
     for (size_t i = 0; i < s->n_read; i++) feat_column_clear(&s->columns[i]);
-    if (s->n_read > 0 && s->chosen) FEAT_TRY(scan_read_found(s, segment, rows, err));
+    if (s->n_read > 0 && few) FEAT_TRY(scan_read_found(s, segment, rows, err));
     else if (s->n_read > 0) FEAT_TRY(feat_table_read(s->version, segment, s->fields, s->n_read, s->columns, err));
-    return scan_choose_rows(s, rows, s->chosen ? s->found : NULL, deleted, err);
+    return scan_choose_rows(s, rows, few ? s->found : NULL, deleted, err);
 }
 
 /* Reads the next segment that has rows to give; none is left when n_live stays 0. */
@@ -401,6 +421,7 @@ static const char *operation_name(feat_operation operation) {
     case FEAT_OPERATION_CLONE: return "clone";
     case FEAT_OPERATION_DERIVE: return "derive";
     case FEAT_OPERATION_COMPACT: return "compact";
+    case FEAT_OPERATION_IMPORT: return "import";
     case FEAT_OPERATION_SEVERAL: return "several";
     case FEAT_OPERATION_PUBLISH: return "publish";
     case FEAT_OPERATION_PUSH: return "push";

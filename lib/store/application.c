@@ -150,8 +150,8 @@ feat_status feat_application_put(feat_db *db, MDB_txn *txn, uint32_t branch, uin
 
 /* The records of a branch up to a version, copied out of the map, since the catalog is written while they are put: a
  * u64 size and the payload of each. */
-static feat_status gather(feat_db *db, MDB_txn *txn, uint32_t branch, uint64_t upto, feat_buffer *out,
-                          feat_error *err) {
+feat_status feat_application_gather(feat_db *db, MDB_txn *txn, uint32_t branch, uint64_t upto, feat_buffer *out,
+                                    feat_error *err) {
     MDB_cursor *cursor;
     int rc = mdb_cursor_open(txn, feat_env_dbi(feat_db_catalog(db)), &cursor);
     if (rc != 0) return feat_env_fail(err, rc, "reading the catalog");
@@ -181,14 +181,14 @@ static feat_status gather(feat_db *db, MDB_txn *txn, uint32_t branch, uint64_t u
     return status == FEAT_OK && out->failed ? feat_fail_memory(err) : status;
 }
 
-static feat_status carry(feat_db *db, MDB_txn *txn, feat_cursor *all, uint64_t version, feat_error *err) {
+feat_status feat_application_carry(feat_db *db, MDB_txn *txn, feat_cursor *all, uint64_t version, feat_error *err) {
     feat_cursor in;
     place p;
     uint64_t sequence;
     entry e;
     uint64_t size = feat_cursor_u64(all);
     const void *payload = feat_cursor_bytes(all, size);
-    if (!payload) return feat_fail(err, FEAT_INTERNAL, "the records of applications are cut");
+    if (!payload) return malformed(err);
     feat_cursor_init(&in, payload, size);
     FEAT_TRY(parse(in, &sequence, &p, err));
     p.branch = FEAT_BRANCH_MAIN;
@@ -201,9 +201,9 @@ feat_status feat_application_publish(feat_db *db, MDB_txn *txn, uint32_t branch,
     feat_buffer found;
     feat_cursor all;
     feat_buffer_init(&found);
-    feat_status status = gather(db, txn, branch, upto, &found, err);
+    feat_status status = feat_application_gather(db, txn, branch, upto, &found, err);
     feat_cursor_init(&all, found.data, found.size);
-    while (status == FEAT_OK && all.at < all.end) status = carry(db, txn, &all, version, err);
+    while (status == FEAT_OK && all.at < all.end) status = feat_application_carry(db, txn, &all, version, err);
     feat_buffer_done(&found);
     return status;
 }

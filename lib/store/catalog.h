@@ -24,8 +24,14 @@ typedef struct feat_commit_record {
 
 /* The commit that made a version; valid in the transaction. */
 feat_status feat_commit_read(feat_db *db, MDB_txn *txn, uint64_t version, feat_commit_record *record, feat_error *err);
+/* FEAT_CORRUPT when a record does not follow the one with digest `previous` (NULL: not known), or its pieces are not
+ * those that it was made with. */
+feat_status feat_commit_check_chain(feat_db *db, MDB_txn *txn, const feat_commit_record *record,
+                                    const feat_digest *previous, feat_error *err);
 feat_status feat_commit_table_read(feat_db *db, MDB_txn *txn, const feat_commit_record *record, uint32_t i,
                                    feat_commit_table *table, feat_error *err);
+/* The first version that has a record; 0: none. */
+feat_status feat_commit_first(feat_db *db, MDB_txn *txn, uint64_t *version, feat_error *err);
 /* The last of all commits. */
 feat_status feat_commit_last(feat_db *db, MDB_txn *txn, feat_commit_record *record, feat_error *err);
 /* The version that a branch stands at: its last commit, or what it began with. */
@@ -51,6 +57,14 @@ feat_status feat_lineage_table(feat_db *db, MDB_txn *txn, uint32_t table_id, uin
  * no such version. */
 feat_status feat_catalog_manifest(feat_db *db, uint32_t table_id, uint64_t version, bool *found, feat_digest *root,
                                   feat_error *err);
+/* Reading transactions of both files at one state of the store, to be aborted. */
+feat_status feat_db_begin_both(feat_db *db, MDB_txn **catalog, MDB_txn **blocks, feat_error *err);
+/* A table of a commit in the bytes that a record has for it. */
+void feat_commit_table_put(feat_buffer *out, const feat_commit_table *table);
+feat_status feat_commit_table_take(feat_cursor *in, feat_commit_table *table, feat_error *err);
+/* The first commit of a store, with any version and known time: what was before it was removed, so to say. */
+feat_status feat_commit_put_first(feat_db *db, MDB_txn *txn, const feat_commit_info *info,
+                                  const feat_commit_table *tables, uint32_t n_tables, feat_error *err);
 /* FEAT_ARGUMENT when a commit after `last` cannot have this known time (0: the clock). */
 feat_status feat_commit_check_time(const feat_commit_info *last, int64_t known_at, feat_error *err);
 /* Puts a commit of branch, parent and source in `info`, with the next version and known time (0: the clock), which are
@@ -68,6 +82,11 @@ feat_status feat_application_put(feat_db *db, MDB_txn *txn, uint32_t branch, uin
  * `version`. */
 feat_status feat_application_publish(feat_db *db, MDB_txn *txn, uint32_t branch, uint64_t upto, uint64_t version,
                                      feat_error *err);
+/* What the applications of a branch have come to at version `upto`, as bytes; and one entry of such bytes put on the
+ * main line. */
+feat_status feat_application_gather(feat_db *db, MDB_txn *txn, uint32_t branch, uint64_t upto, feat_buffer *out,
+                                    feat_error *err);
+feat_status feat_application_carry(feat_db *db, MDB_txn *txn, feat_cursor *all, uint64_t version, feat_error *err);
 /* Adds entries to the log of definitions within a transaction. */
 feat_status feat_defs_put(feat_db *db, MDB_txn *txn, const feat_def *defs, size_t n, feat_error *err);
 

@@ -28,7 +28,7 @@ static void put_digest(feat_buffer *out, const feat_digest *d) { feat_buffer_app
 /* ---- Records: u64 version, parent; i64 known time; u64 source; u32 branch, tables; digest of the record before;
  * digest of the pieces that follow; then the tables. A piece is tables alone. ---- */
 
-static void put_table(feat_buffer *out, const feat_commit_table *t) {
+void feat_commit_table_put(feat_buffer *out, const feat_commit_table *t) {
     feat_buffer_u32(out, t->table_id);
     feat_buffer_u32(out, (uint32_t)t->operation);
     feat_buffer_u32(out, t->revision);
@@ -57,6 +57,11 @@ static feat_status take_table(const uint8_t *bytes, feat_commit_table *table, fe
     t.operation = (feat_operation)operation;
     *table = t;
     return FEAT_OK;
+}
+
+feat_status feat_commit_table_take(feat_cursor *in, feat_commit_table *table, feat_error *err) {
+    const uint8_t *bytes = feat_cursor_bytes(in, TABLE_SIZE);
+    return bytes ? take_table(bytes, table, err) : malformed(err, "a commit record");
 }
 
 feat_status feat_commit_read(feat_db *db, MDB_txn *txn, uint64_t version, feat_commit_record *record, feat_error *err) {
@@ -99,7 +104,47 @@ feat_status feat_commit_table_read(feat_db *db, MDB_txn *txn, const feat_commit_
     return take_table(in.at + (size_t)(i % PIECE) * TABLE_SIZE, table, err);
 }
 
+feat_status feat_commit_check_chain(feat_db *db, MDB_txn *txn, const feat_commit_record *record,
+                                    const feat_digest *previous, feat_error *err) {
+    feat_digest stored, more = {{0}};
+    feat_buffer all;
+    feat_cursor in;
+    bool found;
+    memcpy(stored.bytes, record->tables - 2 * sizeof stored, sizeof stored);
+    if (previous && !feat_digest_equal(&stored, previous))
+        return feat_fail(err, FEAT_CORRUPT, "the record of commit %llu does not follow the one before",
+                         (unsigned long long)record->info.version);
+    memcpy(stored.bytes, record->tables - sizeof stored, sizeof stored);
+    feat_buffer_init(&all);
+    feat_status status = FEAT_OK;
+    for (uint32_t i = PIECE; i < record->n_tables && status == FEAT_OK; i += PIECE) {
+        feat_catalog_key key = more_key(record->info.version, i / PIECE);
+        status = feat_catalog_get(db, txn, &key, FEAT_KIND_COMMIT, "commit record", &found, &in, err);
+        if (status == FEAT_OK && !found) status = malformed(err, "a commit record");
+        if (status == FEAT_OK) feat_buffer_append(&all, in.at, (size_t)(in.end - in.at));
+    }
+    if (status == FEAT_OK && all.failed) status = feat_fail_memory(err);
+    if (status == FEAT_OK && all.size > 0) more = feat_digest_of(all.data, all.size);
+    feat_buffer_done(&all);
+    FEAT_TRY(status);
+    return feat_digest_equal(&more, &stored) ? FEAT_OK : malformed(err, "a commit record");
+}
+
 /* ---- Finding. ---- */
+
+feat_status feat_commit_first(feat_db *db, MDB_txn *txn, uint64_t *version, feat_error *err) {
+    MDB_cursor *cursor;
+    int rc = mdb_cursor_open(txn, feat_env_dbi(feat_db_catalog(db)), &cursor);
+    if (rc != 0) return feat_env_fail(err, rc, "reading the catalog");
+    feat_catalog_key key = feat_catalog_key1(FEAT_KEY_COMMIT, 0);
+    MDB_val k = {key.size, key.bytes}, v;
+    *version = 0;
+    rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+    if (rc == 0 && k.mv_size == 9 && *(const uint8_t *)k.mv_data == FEAT_KEY_COMMIT)
+        *version = feat_get_be((const uint8_t *)k.mv_data + 1, 8);
+    mdb_cursor_close(cursor);
+    return rc == 0 || rc == MDB_NOTFOUND ? FEAT_OK : feat_env_fail(err, rc, "reading the catalog");
+}
 
 feat_status feat_commit_last(feat_db *db, MDB_txn *txn, feat_commit_record *record, feat_error *err) {
     feat_catalog_key key = feat_catalog_key1(FEAT_KEY_COMMIT, UINT64_MAX), at;
@@ -228,7 +273,7 @@ static feat_status put_more(feat_db *db, MDB_txn *txn, uint64_t version, const f
     for (uint32_t i = PIECE; i < n && status == FEAT_OK; i += PIECE) {
         feat_catalog_key key = more_key(version, i / PIECE);
         feat_buffer_clear(&piece);
-        for (uint32_t k = i; k < n && k < i + PIECE; k++) put_table(&piece, &tables[k]);
+        for (uint32_t k = i; k < n && k < i + PIECE; k++) feat_commit_table_put(&piece, &tables[k]);
         feat_buffer_append(&all, piece.data, piece.size);
         status = piece.failed || all.failed
                      ? feat_fail_memory(err)
@@ -254,7 +299,7 @@ static feat_status put_record(feat_db *db, MDB_txn *txn, const feat_commit_info 
     feat_buffer_u32(&bytes, n);
     put_digest(&bytes, previous);
     put_digest(&bytes, &more);
-    for (uint32_t i = 0; i < n && i < PIECE; i++) put_table(&bytes, &tables[i]);
+    for (uint32_t i = 0; i < n && i < PIECE; i++) feat_commit_table_put(&bytes, &tables[i]);
     feat_catalog_key key = feat_catalog_key1(FEAT_KEY_COMMIT, info->version);
     feat_status status = bytes.failed ? feat_fail_memory(err)
                                       : feat_catalog_put(db, txn, &key, FEAT_KIND_COMMIT, bytes.data, bytes.size, err);
@@ -285,6 +330,28 @@ feat_status feat_segment_floor(feat_db *db, MDB_txn *txn, uint32_t table_id, uin
     return FEAT_OK;
 }
 
+/* The records of a commit whose version and known time are decided. */
+static feat_status put_all(feat_db *db, MDB_txn *txn, const feat_commit_info *info, const feat_commit_table *tables,
+                           uint32_t n_tables, const feat_digest *previous, feat_error *err) {
+    FEAT_TRY(put_record(db, txn, info, tables, n_tables, previous, err));
+    for (uint32_t i = 0; i < n_tables; i++) {
+        feat_catalog_key key = {.size = 17};
+        key.bytes[0] = (uint8_t)FEAT_KEY_MANIFEST;
+        feat_put_be(key.bytes + 1, tables[i].table_id, 4);
+        feat_put_be(key.bytes + 5, info->branch, 4);
+        feat_put_be(key.bytes + 9, info->version, 8);
+        FEAT_TRY(feat_catalog_put(db, txn, &key, FEAT_KIND_MANIFEST, tables[i].manifest.bytes,
+                                  sizeof tables[i].manifest.bytes, err));
+        if (info->branch != FEAT_BRANCH_MAIN) FEAT_TRY(keep_segments(db, txn, &tables[i], err));
+    }
+    uint8_t version[8];
+    feat_put_be(version, info->version, 8);
+    feat_catalog_key key =
+        feat_catalog_key2(FEAT_KEY_TIME, info->branch, 4, (uint64_t)info->known_time ^ UINT64_C(1) << 63, 8);
+    FEAT_TRY(feat_catalog_put(db, txn, &key, FEAT_KIND_TIME, version, sizeof version, err));
+    return FEAT_OK;
+}
+
 feat_status feat_commit_put(feat_db *db, MDB_txn *txn, feat_commit_info *info, const feat_commit_table *tables,
                             uint32_t n_tables, feat_error *err) {
     feat_commit_record last;
@@ -298,22 +365,19 @@ feat_status feat_commit_put(feat_db *db, MDB_txn *txn, feat_commit_info *info, c
             made.known_time = last.info.known_time + 1;
     }
     feat_digest previous = last.info.version > 0 ? last.digest : (feat_digest){{0}};
-    FEAT_TRY(put_record(db, txn, &made, tables, n_tables, &previous, err));
-    for (uint32_t i = 0; i < n_tables; i++) {
-        feat_catalog_key key = {.size = 17};
-        key.bytes[0] = (uint8_t)FEAT_KEY_MANIFEST;
-        feat_put_be(key.bytes + 1, tables[i].table_id, 4);
-        feat_put_be(key.bytes + 5, made.branch, 4);
-        feat_put_be(key.bytes + 9, made.version, 8);
-        FEAT_TRY(feat_catalog_put(db, txn, &key, FEAT_KIND_MANIFEST, tables[i].manifest.bytes,
-                                  sizeof tables[i].manifest.bytes, err));
-        if (made.branch != FEAT_BRANCH_MAIN) FEAT_TRY(keep_segments(db, txn, &tables[i], err));
-    }
-    uint8_t version[8];
-    feat_put_be(version, made.version, 8);
-    feat_catalog_key key =
-        feat_catalog_key2(FEAT_KEY_TIME, made.branch, 4, (uint64_t)made.known_time ^ UINT64_C(1) << 63, 8);
-    FEAT_TRY(feat_catalog_put(db, txn, &key, FEAT_KIND_TIME, version, sizeof version, err));
+    FEAT_TRY(put_all(db, txn, &made, tables, n_tables, &previous, err));
     *info = made;
     return FEAT_OK;
+}
+
+feat_status feat_commit_put_first(feat_db *db, MDB_txn *txn, const feat_commit_info *info,
+                                  const feat_commit_table *tables, uint32_t n_tables, feat_error *err) {
+    feat_commit_record last;
+    uint8_t oldest[8];
+    feat_catalog_key key = feat_catalog_key1(FEAT_KEY_OLDEST, 0);
+    FEAT_TRY(feat_commit_last(db, txn, &last, err));
+    if (last.info.version > 0) return feat_fail(err, FEAT_INTERNAL, "the store has commits already");
+    FEAT_TRY(put_all(db, txn, info, tables, n_tables, &(feat_digest){{0}}, err));
+    feat_put_be(oldest, info->version, 8);
+    return feat_catalog_put(db, txn, &key, FEAT_KIND_KEPT, oldest, sizeof oldest, err);
 }

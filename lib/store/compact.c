@@ -59,7 +59,7 @@ static size_t worth(const feat_manifest *m, const small *list, size_t n, bool al
     return chosen == 1 && m->segments[list[0].at].deleted == 0 ? 0 : chosen;
 }
 
-feat_status feat_compact_choose(const feat_manifest *m, const uint32_t *columns, size_t n_columns, bool all,
+feat_status feat_compact_choose(const feat_manifest *m, const uint32_t *columns, size_t n_columns, bool all, bool open,
                                 size_t **at, size_t *n, feat_error *err) {
     small *list = feat_alloc_array(m->n_segments, sizeof *list);
     size_t n_small = 0;
@@ -68,7 +68,9 @@ feat_status feat_compact_choose(const feat_manifest *m, const uint32_t *columns,
     if (!list) return feat_fail_memory(err);
     for (size_t i = 0; i < m->n_segments; i++) {
         const feat_segment *s = &m->segments[i];
-        if (live(s) < LARGE && !s->full && has_columns(s, columns, n_columns))
+        bool last = open && i + 1 == m->n_segments;
+        if (open && s->partition != m->segments[m->n_segments - 1].partition) continue;
+        if (live(s) < LARGE && !s->full && (last || has_columns(s, columns, n_columns)))
             list[n_small++] = (small){i, s->partition};
     }
     if (n_small) qsort(list, n_small, sizeof *list, compare_small);

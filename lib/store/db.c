@@ -227,7 +227,7 @@ static feat_status may_create(const char *path, bool *may, feat_error *err) {
     return FEAT_OK;
 }
 
-static feat_status sync_directory(const char *path, feat_error *err) {
+feat_status feat_sync_directory(const char *path, feat_error *err) {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return feat_fail_os(err, errno, "syncing the directory '%s'", path);
     int rc = fsync(fd);
@@ -243,7 +243,7 @@ static feat_status sync_parent(const char *path, feat_error *err) {
     feat_buffer_printf(&parent, "%s/..", path);
     char *text = feat_buffer_take_text(&parent);
     if (!text) return feat_fail_memory(err);
-    feat_status status = sync_directory(text, err);
+    feat_status status = feat_sync_directory(text, err);
     feat_free(text);
     /* A parent that may be entered but not read cannot be synced; its owner made it so. */
     return status == FEAT_READ_ONLY ? FEAT_OK : status;
@@ -258,7 +258,7 @@ static feat_status create_files(feat_db *db, bool made, feat_error *err) {
     FEAT_TRY(feat_db_lock(db, CREATE_TIMEOUT_MS, err));
     feat_status status = feat_env_create(db->files[FILE_BLOCKS], NULL, NULL, err);
     if (status == FEAT_OK) status = feat_env_create(db->files[FILE_CATALOG], &key, &value, err);
-    if (status == FEAT_OK) status = sync_directory(db->path, err);
+    if (status == FEAT_OK) status = feat_sync_directory(db->path, err);
     if (status == FEAT_OK && made) status = sync_parent(db->path, err);
     feat_db_unlock(db);
     return status;
@@ -377,7 +377,7 @@ feat_status feat_db_online(feat_db *db, feat_env **env, feat_error *err) {
 
 /* ---- Pushed rows. ---- */
 
-feat_status feat_db_sync_directory(const feat_db *db, feat_error *err) { return sync_directory(db->path, err); }
+feat_status feat_db_sync_directory(const feat_db *db, feat_error *err) { return feat_sync_directory(db->path, err); }
 
 feat_tail_view *feat_db_view(const feat_db *db) { return db->view; }
 

@@ -41,6 +41,8 @@ void feat_db_end_writing(feat_db *db);
 #define FEAT_KIND_TAIL        UINT32_C(0x4c494154) /* "TAIL" */
 #define FEAT_KIND_CHUNKS      UINT32_C(0x53544c43) /* "CLTS" */
 
+feat_status feat_sync_directory(const char *path, feat_error *err);
+
 /* The record that makes a catalog one of libfeat, in the catalog's own key. */
 #define FEAT_FORMAT_KEY  "F"
 #define FEAT_FORMAT_ID   "libfeat" /* with its NUL: 8 bytes */

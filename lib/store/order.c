@@ -1,6 +1,8 @@
 /* How the rows of a table are laid out: partition after partition, in each by entity key and event time. */
 #include "store/order.h"
 
+#include <stdlib.h>
+
 #include "base/alloc.h"
 #include "base/calendar.h"
 
@@ -62,4 +64,25 @@ void feat_table_order(const feat_schema *table, uint32_t *order) {
     n = append_fields(order, n, &table->time, 1);
     n = append_fields(order, n, table->unique, table->n_unique);
     append_fields(order, n, NULL, table->n_fields);
+}
+
+/* ---- Columns of all times. ---- */
+
+static int compare_fields(const void *a, const void *b) {
+    uint32_t x = ((const feat_field *)a)->id, y = ((const feat_field *)b)->id;
+    return (x > y) - (x < y);
+}
+
+feat_status feat_schema_as_written(const feat_schema *table, feat_schema *out, feat_error *err) {
+    feat_schema s = {.name = table->name, .table_id = table->table_id};
+    s.fields = feat_alloc_zero(table->n_fields + table->n_retired, sizeof *s.fields);
+    if (!s.fields) return feat_fail_memory(err);
+    for (size_t i = 0; i < table->n_fields; i++)
+        s.fields[s.n_fields++] =
+            (feat_field){.type = table->fields[i].type, .id = feat_field_stored(&table->fields[i])};
+    for (size_t i = 0; i < table->n_retired; i++)
+        s.fields[s.n_fields++] = (feat_field){.type = table->retired[i].type, .id = table->retired[i].stored};
+    qsort(s.fields, s.n_fields, sizeof *s.fields, compare_fields);
+    *out = s;
+    return FEAT_OK;
 }

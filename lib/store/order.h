@@ -17,4 +17,9 @@ size_t feat_partition_end(const feat_schema *table, const feat_column *times, si
  * then the rest. Room for n_fields. */
 void feat_table_order(const feat_schema *table, uint32_t *order);
 
+/* What the digest of a row is taken over: the columns and types that the table had when the row was written. To take it
+ * once more, rows are read by this schema: every number of blocks that the table ever had is a field, NULL where a
+ * segment has none, and NULL leaves a digest as it is. Its fields are freed with feat_free. */
+feat_status feat_schema_as_written(const feat_schema *table, feat_schema *out, feat_error *err);
+
 #endif

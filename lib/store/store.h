@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "column/column.h"
 #include "column/schema.h"
+#include "feat/progress.h"
 #include "feat/snapshot.h" /* feat_at */
 #include "feat/store.h"    /* feat_mode */
 
@@ -102,6 +103,18 @@ feat_status feat_defs_commit(feat_db *db, const feat_def *defs, size_t n, feat_e
 /* A number for a new table, never given before (also not to a script that failed). The lock must be held. */
 feat_status feat_table_id_next(feat_db *db, uint32_t *table_id, feat_error *err);
 
+/* See feat_backup. */
+feat_status feat_db_backup(feat_db *db, const char *path, feat_progress *progress, void *context, feat_error *err);
+
+/* A store that was made under another name appears at `path`, which may be an empty directory; or goes. */
+feat_status feat_directory_appear(const char *made, const char *path, feat_error *err);
+void feat_directory_discard(const char *directory);
+
+/* See feat_export and feat_import; the latter into a store with no commit, whose lock must be held. */
+feat_status feat_db_export(feat_db *db, uint64_t version, const char *path, feat_progress *progress, void *context,
+                           feat_error *err);
+feat_status feat_db_import(feat_db *db, const char *path, feat_error *err);
+
 /* ---- Versions. ---- */
 
 typedef enum feat_operation {
@@ -116,7 +129,8 @@ typedef enum feat_operation {
     FEAT_OPERATION_PUBLISH = 9,
     FEAT_OPERATION_DERIVE = 10,
     FEAT_OPERATION_COMPACT = 11, /* the same rows, in fewer segments */
-    FEAT_OPERATION_PUSH = 12,
+    FEAT_OPERATION_IMPORT = 12,
+    FEAT_OPERATION_PUSH = 13,
     FEAT_OPERATION_END_OF_LIST
 } feat_operation;
 

@@ -503,3 +503,28 @@ void feat_tail_folded(feat_db *db) {
     t->catalog_txn = feat_env_last_txn(feat_db_catalog(db));
     tell_all(t);
 }
+
+/* ---- Copies. ---- */
+
+feat_status feat_tail_copy_write(const feat_tail_copy *copy, const char *directory, feat_error *err) {
+    char path[4200], part[4220];
+    int n = snprintf(path, sizeof path, "%s/tail.log", directory);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return feat_fail(err, FEAT_ARGUMENT, "'%s': the path is too long", directory);
+    snprintf(part, sizeof part, "%s.new", path);
+    FEAT_TRY(make_file(path, part, err));
+    feat_tail t = {.fd = -1};
+    feat_status status = open_file(&t, path, err);
+    if (status == FEAT_OK && copy->size > t.map_size - FEAT_TAIL_START)
+        status = grow(&t, path, FEAT_TAIL_START + copy->size, err);
+    if (status == FEAT_OK) {
+        begin_epoch(&t, copy->epoch, copy->sequence);
+        if (copy->size > 0) memcpy(t.map + FEAT_TAIL_START, copy->bytes, copy->size);
+        t.state.written = t.state.synced = FEAT_TAIL_START + copy->size;
+        tell_all(&t);
+        if (fsync(t.fd) != 0) status = feat_fail_os(err, errno, "syncing '%s'", path);
+    }
+    if (t.map) munmap(t.map, t.map_size);
+    if (t.fd >= 0) close(t.fd);
+    return status;
+}

@@ -75,6 +75,22 @@ void feat_tail_folded(feat_db *db);
 feat_status feat_tail_catalog(feat_db *db, MDB_txn *txn, bool *found, uint64_t *epoch, uint64_t *folded,
                               feat_error *err);
 
+/* ---- Copies. ---- */
+
+typedef struct feat_tail_copy {
+    bool found; /* the store has a tail */
+    bool again; /* a fold came in between: the catalog is older than the file */
+    uint64_t epoch;
+    uint64_t sequence; /* of the last row */
+    uint8_t *bytes;    /* of the durable records; freed with feat_free */
+    size_t size;
+} feat_tail_copy;
+
+/* The durable records behind what a transaction of the catalog sees. */
+feat_status feat_tail_copy_read(feat_db *db, MDB_txn *txn, feat_tail_copy *copy, feat_error *err);
+/* Makes the file that holds them, in a directory that has none; durable. */
+feat_status feat_tail_copy_write(const feat_tail_copy *copy, const char *directory, feat_error *err);
+
 /* Of feat_db. */
 typedef struct feat_tail feat_tail;
 void feat_tail_free(feat_tail *tail); /* NULL is a no-op */

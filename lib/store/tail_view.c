@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "store/catalog.h"
+#include "store/tail.h"
 #include "store/tail_rows.h"
 
 /* A file is never as large: a greater number in the page of its header is none of ours. */
@@ -122,10 +123,7 @@ static feat_status look_at_file(int fd, const char *path, look *l, bool last, ui
     return FEAT_OK;
 }
 
-static feat_status try_once(feat_db *db, look *l, bool last, uint8_t **bytes, size_t *size, feat_error *err) {
-    *l = (look){0};
-    FEAT_TRY(look_up(db, l, err));
-    if (!l->found) return FEAT_OK;
+static feat_status look_in(feat_db *db, look *l, bool last, uint8_t **bytes, size_t *size, feat_error *err) {
     const char *path = feat_db_tail_path(db);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -135,6 +133,12 @@ static feat_status try_once(feat_db *db, look *l, bool last, uint8_t **bytes, si
     feat_status status = look_at_file(fd, path, l, last, bytes, size, err);
     close(fd);
     return status;
+}
+
+static feat_status try_once(feat_db *db, look *l, bool last, uint8_t **bytes, size_t *size, feat_error *err) {
+    *l = (look){0};
+    FEAT_TRY(look_up(db, l, err));
+    return l->found ? look_in(db, l, last, bytes, size, err) : FEAT_OK;
 }
 
 feat_status feat_tail_view_open(feat_db *db, uint64_t *version, uint64_t *sequence, feat_tail_view **out,
@@ -184,6 +188,26 @@ feat_status feat_tail_view_open(feat_db *db, uint64_t *version, uint64_t *sequen
     *sequence = l.sequence;
     *out = view;
     return FEAT_OK;
+}
+
+feat_status feat_tail_copy_read(feat_db *db, MDB_txn *txn, feat_tail_copy *copy, feat_error *err) {
+    look l = {0};
+    *copy = (feat_tail_copy){0};
+    FEAT_TRY(feat_tail_catalog(db, txn, &l.found, &l.epoch, &l.folded, err));
+    l.sequence = l.folded;
+    if (!l.found) return FEAT_OK;
+    feat_status status = look_in(db, &l, false, &copy->bytes, &copy->size, err);
+    copy->found = true;
+    copy->again = l.again;
+    copy->epoch = l.epoch;
+    copy->sequence = l.sequence;
+    if (status != FEAT_OK || l.again) {
+        feat_free(copy->bytes);
+        copy->bytes = NULL;
+        copy->size = 0;
+        copy->sequence = l.folded;
+    }
+    return status;
 }
 
 /* ---- The rows of a table. ---- */

@@ -461,3 +461,23 @@ size_t feat_unique_merge_width(const feat_unique_pending *p, const feat_manifest
 feat_status feat_unique_merge(feat_unique_pending *p, feat_manifest *m, feat_object_writer *w, feat_error *err) {
     return p->n > 0 ? merge_newest(p, m, feat_unique_merge_width(p, m), w, err) : FEAT_OK;
 }
+
+feat_status feat_unique_check_run(feat_env *env, MDB_txn *txn, const feat_run *run, feat_error *err) {
+    if (run->entries == 0) return malformed(err);
+    reader *r;
+    feat_object body;
+    feat_unique_entry last = {0};
+    uint64_t n = 0;
+    FEAT_TRY(reader_open(env, txn, run, &r, err));
+    feat_status status = feat_object_open(env, txn, &r->body_key, "unique index", &body, err);
+    for (size_t page = 0; page < r->n_pages && status == FEAT_OK; page++) {
+        status = reader_load(r, &body, page, err);
+        for (size_t i = 0; i < r->n && status == FEAT_OK; i++) {
+            if (n++ > 0 && !before(&last, &r->entries[i])) status = malformed(err);
+            last = r->entries[i];
+        }
+    }
+    if (status == FEAT_OK && n != run->entries) status = malformed(err);
+    reader_free(r);
+    return status;
+}

@@ -62,4 +62,7 @@ feat_status feat_unique_merge(feat_unique_pending *p, feat_manifest *m, feat_obj
 /* How many of the newest runs feat_unique_merge would rewrite. */
 size_t feat_unique_merge_width(const feat_unique_pending *p, const feat_manifest *m);
 
+/* Reads all of a run: FEAT_CORRUPT when a page is damaged or entries are out of order. */
+feat_status feat_unique_check_run(feat_env *env, MDB_txn *txn, const feat_run *run, feat_error *err);
+
 #endif

@@ -35,7 +35,7 @@ struct feat_table_writer {
     feat_buffer scratch;
     const feat_column **by_id; /* columns of a batch in ascending order of their blocks' numbers, and those numbers */
     uint32_t *ids, *order;
-    feat_schema as_written; /* a field for every block that a row of any time may have; see digest_schema */
+    feat_schema as_written; /* a field for every block that a row of any time may have */
     uint64_t version;       /* of the commit to come */
     int64_t added, removed;
     bool compacted;
@@ -56,28 +56,6 @@ static void sort_fields(feat_table_writer *w) {
         w->ids[at] = stored;
         w->order[at] = i;
     }
-}
-
-static int compare_fields(const void *a, const void *b) {
-    uint32_t x = ((const feat_field *)a)->id, y = ((const feat_field *)b)->id;
-    return (x > y) - (x < y);
-}
-
-/* The digest of a row is that of the columns and types that the table had when the row was written. To take it back,
- * rows are read as such: every number of blocks that the table ever had is a field, NULL where a segment has none, and
- * NULL leaves a digest as it is. */
-static feat_status digest_schema(feat_table_writer *w, feat_error *err) {
-    const feat_schema *table = w->schema;
-    feat_schema *s = &w->as_written;
-    s->fields = feat_alloc_zero(table->n_fields + table->n_retired, sizeof *s->fields);
-    if (!s->fields) return feat_fail_memory(err);
-    for (size_t i = 0; i < table->n_fields; i++)
-        s->fields[s->n_fields++] =
-            (feat_field){.type = table->fields[i].type, .id = feat_field_stored(&table->fields[i])};
-    for (size_t i = 0; i < table->n_retired; i++)
-        s->fields[s->n_fields++] = (feat_field){.type = table->retired[i].type, .id = table->retired[i].stored};
-    qsort(s->fields, s->n_fields, sizeof *s->fields, compare_fields);
-    return FEAT_OK;
 }
 
 /* Into a manifest that was initialised with the table's number. */
@@ -125,7 +103,7 @@ static feat_status allocate(feat_table_writer *w, feat_error *err) {
         status = feat_batch_init(&w->open, types, n, err);
     }
     feat_free(types);
-    if (status == FEAT_OK) status = digest_schema(w, err);
+    if (status == FEAT_OK) status = feat_schema_as_written(w->schema, &w->as_written, err);
     if (status == FEAT_OK) sort_fields(w);
     return status;
 }
@@ -712,6 +690,8 @@ static feat_status move_rows(feat_table_writer *w, size_t *at, size_t n, size_t 
         int32_t partition = w->manifest.segments[at[0]].partition;
         reverse(at, n);
         feat_manifest_remove(&w->manifest, at, n);
+        feat_batch_clear(&w->open); /* it was one of them, if there was one */
+        w->is_open = false;
         if (rows.length > 0) status = open_segment(w, partition, err);
         if (rows.length > 0 && status == FEAT_OK) {
             feat_segment *s = last_segment(w);
@@ -729,7 +709,7 @@ static feat_status move_rows(feat_table_writer *w, size_t *at, size_t n, size_t 
 /* One step; `*any`: there was something to do. */
 static feat_status compact(feat_table_writer *w, bool all, bool *any, size_t *moved, feat_error *err) {
     size_t *at, n;
-    FEAT_TRY(feat_compact_choose(&w->manifest, w->ids, w->schema->n_fields, all, &at, &n, err));
+    FEAT_TRY(feat_compact_choose(&w->manifest, w->ids, w->schema->n_fields, all, w->is_open, &at, &n, err));
     *any = n > 0;
     feat_status status = n > 0 ? move_rows(w, at, n, moved, err) : FEAT_OK;
     feat_free(at);
@@ -739,7 +719,11 @@ static feat_status compact(feat_table_writer *w, bool all, bool *any, size_t *mo
 /* What a commit does of it: steps until about as many rows are moved as one segment has. */
 static feat_status compact_some(feat_table_writer *w, feat_error *err) {
     bool any = true;
-    for (size_t moved = 0; any && moved < FEAT_SEGMENT_ROWS;) FEAT_TRY(compact(w, false, &any, &moved, err));
+    size_t moved = 0;
+    /* Rows that are in no block yet need not be written twice. */
+    if (w->is_open) FEAT_TRY(compact(w, false, &any, &moved, err));
+    FEAT_TRY(close_segment(w, err));
+    for (any = true; any && moved < FEAT_SEGMENT_ROWS;) FEAT_TRY(compact(w, false, &any, &moved, err));
     return FEAT_OK;
 }
 
@@ -771,7 +755,6 @@ static feat_status finish(feat_table_writer *w, feat_operation operation, feat_e
     FEAT_TRY(usable(w, err));
     if (w->added == 0 && w->removed == 0 && !w->compacted) return FEAT_OK;
     FEAT_TRY(feat_transaction_check(w->transaction, err)); /* before anything is written */
-    FEAT_TRY(close_segment(w, err));
     FEAT_TRY(compact_some(w, err));
     if (feat_unique_merge_width(&w->unique, &w->manifest) > 0) FEAT_TRY(load_bitmaps(w, err));
     FEAT_TRY(feat_unique_merge(&w->unique, &w->manifest, &w->objects, err));

@@ -219,6 +219,25 @@ def test_training_and_serving_know_pushed_rows(store):
         assert (got["n"], got["total"]) == (after["n"][i], after["total"][i])
 
 
+def test_backups_hold_pushed_rows(store, tmp_path):
+    store.push("events", [event(i) for i in range(10)])
+    store.flush()
+    store.push("events", event(10))  # not durable
+    store.backup(tmp_path / "copy")
+    store.fold()
+    store.push("events", event(11))
+    store.flush()
+    store.backup(tmp_path / "later")
+    for name, version, n in (("copy", 0, 10), ("later", 1, 12)):
+        with libfeat.open(tmp_path / name) as copy:
+            with copy.snapshot() as now:
+                assert ids(now) == list(range(n)) and now.position == (version, n)
+            assert copy.push("events", event(99)).position.sequence == n + 1
+            with pytest.raises(libfeat.ConstraintError):
+                copy.push("events", event(3, amount=77.0))
+            assert copy.fold().rows_added == (11 if name == "copy" else 2)
+
+
 PUSHER = """
 import sys, datetime as dt
 sys.path[:0] = {path!r}

@@ -8,6 +8,7 @@ import os
 import random
 import threading
 
+import pyarrow as pa
 import pytest
 
 import libfeat
@@ -370,3 +371,26 @@ def test_threads_share_a_snapshot(store):
         for thread in threads:
             thread.join()
     assert not wrong
+
+
+def test_pages_that_a_condition_leaves_out(store: Any) -> None:
+    """Rows beside the edges of pages, with NULLs and deleted rows about: the same rows as by reading all."""
+    n = 20_000
+    store.define("CREATE TABLE p (k BIGINT NOT NULL, x BIGINT, y DOUBLE, at TIMESTAMP NOT NULL, ENTITY KEY (k), EVENT TIME (at), UNIQUE (k));")
+    xs = [None if i % 5000 == 4095 or 8192 <= i < 8300 else i for i in range(n)]
+    store.append("p", pa.table({"k": list(range(n)), "x": pa.array(xs, pa.int64()), "y": [i / 8 for i in range(n)], "at": pa.array([0] * n, pa.timestamp("us"))}))
+    store.delete("p", where="k % 1000 = 7")
+    live = [i for i in range(n) if i % 1000 != 7]
+    with store.snapshot() as snap:
+        for where, truth in [
+            ("k = 4096", lambda i: i == 4096),
+            ("k >= 4095 AND k <= 4097", lambda i: 4095 <= i <= 4097),
+            ("k > 19998", lambda i: i > 19998),
+            ("k < 0", lambda i: False),
+            ("x >= 8100 AND x < 8400", lambda i: xs[i] is not None and 8100 <= xs[i] < 8400),
+            ("y > 2000.0 AND k < 16390", lambda i: i / 8 > 2000 and i < 16390),
+            ("k = 4096 OR k = 12288", lambda i: i in (4096, 12288)),
+            ("x IS NULL AND k > 8000", lambda i: xs[i] is None and i > 8000),
+        ]:
+            got = snap.scan("p", ["k"], where=where).to_dict()["k"]
+            assert got == [i for i in live if truth(i)], where

@@ -592,7 +592,7 @@ START_TEST(killed) {
     feat_db *db = open_db(path_in("s"), FEAT_MODE_CREATE);
     feat_db_unref(db);
     feat_version_info last = {.version = 0};
-    int rounds = getenv("FEAT_TEST_LONG") ? 200 : 20;
+    int rounds = getenv("FEAT_TEST_LONG") ? 1000 : 50;
     for (int round = 0; round < rounds; round++) {
         int ends[2];
         ck_assert_int_eq(pipe(ends), 0);

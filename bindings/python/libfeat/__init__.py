@@ -46,7 +46,7 @@ from .reader import STATUS, Position, Reader, Vector, Vectors
 from .result import Result, TrainingSet
 from .snapshot import Snapshot
 from .store import Derived, Materialized, Store, open
-from .versions import Vacuumed
+from .versions import Finding, Vacuumed, Verified, import_store
 from .writing import Commit, Transaction
 
 __version__ = VERSION
@@ -72,6 +72,7 @@ __all__ = [
     "EnvironmentFault",
     "Error",
     "ExistsError",
+    "Finding",
     "ForkedError",
     "FormatError",
     "InternalError",
@@ -96,6 +97,8 @@ __all__ = [
     "Vacuumed",
     "Vector",
     "Vectors",
+    "Verified",
+    "import_store",
     "library_path",
     "library_version",
     "open",

@@ -222,6 +222,22 @@ class Vacuumed(Structure):
 PROGRESS = CFUNCTYPE(c_int, c_void_p, c_uint64, c_uint64)
 
 
+class BackupOptions(Structure):
+    _fields_ = [("size", c_size_t), ("progress", PROGRESS), ("progress_context", c_void_p)]
+
+
+class ExportOptions(BackupOptions):
+    pass
+
+
+class VerifyOptions(Structure):
+    _fields_ = [("size", c_size_t), ("since", c_uint64), ("progress", PROGRESS), ("progress_context", c_void_p)]
+
+
+class Verified(Structure):
+    _fields_ = [(name, c_uint64) for name in ("versions", "tables", "segments", "rows", "findings")]
+
+
 class TrainingStats(Structure):
     _fields_ = [("size", c_size_t)] + [
         (name, c_uint64)
@@ -374,6 +390,10 @@ STRUCTS: Dict[str, type] = {
     "feat_derived": Derived,
     "feat_vacuum_options": VacuumOptions,
     "feat_vacuumed": Vacuumed,
+    "feat_verify_options": VerifyOptions,
+    "feat_verified": Verified,
+    "feat_backup_options": BackupOptions,
+    "feat_export_options": ExportOptions,
     "feat_training_options": TrainingOptions,
     "feat_training_stats": TrainingStats,
     "feat_materialize_options": MaterializeOptions,
@@ -448,6 +468,13 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "feat_pins": (_status, [_handle, _stream, _err]),
     "feat_compact": (_status, [_handle, c_char_p, POINTER(Commit), _err]),
     "feat_vacuum": (_status, [_handle, POINTER(VacuumOptions), POINTER(Vacuumed), _err]),
+    # verify.h
+    "feat_verify": (_status, [_handle, POINTER(VerifyOptions), _stream, POINTER(Verified), _err]),
+    # backup.h
+    "feat_backup": (_status, [_handle, c_char_p, POINTER(BackupOptions), _err]),
+    # export.h
+    "feat_export": (_status, [_handle, POINTER(At), c_char_p, POINTER(ExportOptions), _err]),
+    "feat_import": (_status, [c_char_p, c_char_p, _err]),
     # training.h
     "feat_training_explain": (_status, [POINTER(TrainingStats), POINTER(c_void_p), _err]),
     "feat_training_set": (_status, [_handle, c_char_p, _stream, POINTER(TrainingOptions), _stream, _err]),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import datetime
+import os
 import time
 from ctypes import byref, c_void_p
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Union
 
 from . import _capi as c
 from . import _checks as check
@@ -28,6 +29,25 @@ class Vacuumed(NamedTuple):
     objects_removed: int  #: removed, those that aborted writes left among them
     bytes: int  #: of the pieces in use
     bytes_removed: int
+
+
+class Finding(NamedTuple):
+    """Something that is wrong with a store."""
+
+    version: Optional[int]  #: None: with none in particular
+    table: Optional[str]
+    what: str  #: "catalog", "commit" or "table"
+    message: str
+
+
+class Verified(NamedTuple):
+    """What ``Store.verify`` looked at."""
+
+    versions: int  #: versions that can be read
+    tables: int  #: states of tables, one for each commit of each
+    segments: int  #: pieces of tables that were read, each once
+    rows: int  #: in them, deleted ones too
+    findings: List[Finding]  #: what is wrong; none in a whole store
 
 
 class Versions:
@@ -203,6 +223,45 @@ class Versions:
         """The pins: number, version, time of expiry, note."""
         return check.stream(lambda out, err: c.lib.feat_pins(self._open_pointer, out, err))
 
+    def verify(self, since: int = 0, progress: Optional[Callable[[int, int], Any]] = None) -> Verified:
+        """Looks through the store for damage: every record, the chain of commits, and all that versions behind ``since``
+        are made of, up to the content digests of tables, which are taken from the rows. It says what is wrong and raises
+        nothing for it. Readers and writers go on meanwhile."""
+        opt = c.VerifyOptions(size=ctypes.sizeof(c.VerifyOptions), since=check.count(since, "since"))
+        watch = check.Watch(progress)
+        opt.progress = watch.callback
+        done, err = c.Verified(), c.Error()
+
+        def fill(stream: Any) -> None:
+            watch.check(c.lib.feat_verify(self._open_pointer, byref(opt), stream, byref(done), byref(err)), err)
+
+        rows = Result(fill).to_dict()
+        findings = [Finding(*row) for row in zip(*(rows[name] for name in Finding._fields))]
+        assert len(findings) == done.findings
+        return Verified(done.versions, done.tables, done.segments, done.rows, findings)
+
+    def backup(self, path: Union[str, "os.PathLike[str]"], progress: Optional[Callable[[int, int], Any]] = None) -> None:
+        """Copies the store while it is in use: to a directory that does not exist yet or is empty, where it appears when it is
+        whole. The copy is a store of its own with all versions, but without the serving state of deployed services."""
+        watch, err = check.Watch(progress), c.Error()
+        opt = c.BackupOptions(size=ctypes.sizeof(c.BackupOptions), progress=watch.callback)
+        watch.check(c.lib.feat_backup(self._open_pointer, os.fsencode(path), byref(opt), byref(err)), err)
+
+    def export(
+        self,
+        path: Union[str, "os.PathLike[str]"],
+        version: Optional[int] = None,
+        at: Any = None,
+        tag: Optional[str] = None,
+        branch: Optional[str] = None,
+        progress: Optional[Callable[[int, int], Any]] = None,
+    ) -> None:
+        """Writes a version (default: the newest) as one file, which does not depend on the machine and which
+        ``libfeat.import_store`` makes a store of: definitions and the rows of all tables, not other versions."""
+        watch, err, where = check.Watch(progress), c.Error(), self._at(version, at, tag, branch)
+        opt = c.ExportOptions(size=ctypes.sizeof(c.ExportOptions), progress=watch.callback)
+        watch.check(c.lib.feat_export(self._open_pointer, byref(where), os.fsencode(path), byref(opt), byref(err)), err)
+
     def compact(self, table: Optional[str] = None) -> Commit:
         """Writes small pieces of a table (default: of every table) anew as larger ones, as one commit that changes no row.
         Writes do so a step at a time as part of their commits; this does all that is left."""
@@ -229,3 +288,10 @@ class Versions:
         done, err = c.Vacuumed(), c.Error()
         c.check(c.lib.feat_vacuum(self._open_pointer, byref(opt), byref(done), byref(err)), err)
         return Vacuumed(*(getattr(done, name) for name in Vacuumed._fields))
+
+
+def import_store(file: Union[str, "os.PathLike[str]"], path: Union[str, "os.PathLike[str]"]) -> None:
+    """Makes a store of a file that ``Store.export`` wrote, at a path that does not exist yet or is an empty directory. The
+    version keeps its number and the digests of its tables. The whole of it is verified before it appears at ``path``."""
+    err = c.Error()
+    c.check(c.lib.feat_import(os.fsencode(file), os.fsencode(path), byref(err)), err)
