@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -89,19 +88,6 @@ static feat_status copy_records(int fd, const char *path, size_t end, look *l, u
     return status;
 }
 
-static feat_status check_rest(int fd, const char *path, size_t end, uint64_t epoch, feat_error *err) {
-    struct stat st;
-    size_t got;
-    bool any;
-    if (fstat(fd, &st) != 0) return feat_fail_os(err, errno, "reading '%s'", path);
-    uint8_t *file = feat_alloc((size_t)st.st_size);
-    if (!file) return feat_fail_memory(err);
-    feat_status status = read_all(fd, path, file, (size_t)st.st_size, 0, &got, err);
-    if (status == FEAT_OK && got > end) status = feat_tail_check_rest(path, file, end, got, epoch, &any, err);
-    feat_free(file);
-    return status;
-}
-
 static feat_status look_at_file(int fd, const char *path, look *l, bool last, uint8_t **bytes, size_t *size,
                                 feat_error *err) {
     _Alignas(8) uint8_t page[FEAT_TAIL_START];
@@ -118,8 +104,13 @@ static feat_status look_at_file(int fd, const char *path, look *l, bool last, ui
     FEAT_TRY(read_all(fd, path, page, sizeof page, 0, &got, err));
     feat_tail_read_hints(page, &after);
     l->again = l->again || after.epoch != l->epoch;
-    /* Nobody is at work: what is missing was never durable, or is damage. */
-    if (l->again && last && h.epoch == l->epoch) FEAT_TRY(check_rest(fd, path, FEAT_TAIL_START + *size, l->epoch, err));
+    /* Nobody is at work, and the file was synced up to there. */
+    if (l->again && last && h.epoch == l->epoch && after.epoch == l->epoch)
+        return feat_fail(
+            err, FEAT_CORRUPT,
+            "'%s' is damaged: a record of pushed rows that was durable is not whole; restore the store from "
+            "a copy",
+            path);
     return FEAT_OK;
 }
 

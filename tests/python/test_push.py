@@ -238,6 +238,23 @@ def test_backups_hold_pushed_rows(store, tmp_path):
             assert copy.fold().rows_added == (11 if name == "copy" else 2)
 
 
+def test_damage_is_said(store):
+    for i in range(5):
+        store.push("events", event(i))
+    store.flush()
+    assert store.verify().findings == []
+    with open(os.path.join(store.path, "tail.log"), "r+b") as file:
+        data = file.read(8192)
+        at = data.index(b"n3")
+        file.seek(at)
+        file.write(b"m")
+    with pytest.raises(libfeat.CorruptionError, match="tail.log"):
+        store.snapshot()
+    assert [f.what for f in store.verify().findings] == ["tail"]
+    with store.snapshot(version=0) as empty:
+        assert ids(empty) == []
+
+
 PUSHER = """
 import sys, datetime as dt
 sys.path[:0] = {path!r}
