@@ -222,8 +222,8 @@ END_TEST
 
 enum { PARTS = 6, DURABLE = 3 }; /* records of rows; those in front of the last flush that a record tells of */
 
-/* Each byte in the long mode, each third one else. */
-static size_t stride(void) { return getenv("FEAT_TEST_LONG") ? 1 : 3; }
+/* Each byte in the long mode, each seventh one else. */
+static size_t stride(void) { return getenv("FEAT_TEST_LONG") ? 1 : 7; }
 
 /* A store with a small tail; where each record ends, and how many rows there are then. */
 static void make_store(const char *path, size_t ends[PARTS + 1], size_t rows[PARTS + 1]) {
