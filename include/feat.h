@@ -13,6 +13,7 @@
 #include "feat/snapshot.h"
 #include "feat/changes.h"
 #include "feat/derive.h"
+#include "feat/push.h"
 #include "feat/retention.h"
 #include "feat/verify.h"
 #include "feat/backup.h"

@@ -6,6 +6,7 @@
 #define FEAT_ONLINE_H
 
 #include "feat/base.h"
+#include "feat/snapshot.h"
 #include "feat/store.h"
 #include "feat/type.h"
 
@@ -98,14 +99,8 @@ typedef struct feat_request {
 #define FEAT_REQUEST_INIT                                                                                              \
     { sizeof(feat_request), 0, NULL, NULL }
 
-/** The position of an answer: all of its values come from exactly this one. */
-typedef struct feat_position {
-    uint64_t version;
-    uint64_t sequence; /**< events pushed after that version and seen */
-} feat_position;
-
 /** Looks `request->n` vectors up. `values` is the caller's: n rows of the reader's features, row after row, each with
- * its status. TEXT points into the reader and is valid until its next call. `position` may be NULL. The answer reads
+ * its status. TEXT points into the reader and is valid until its next call. `position` may be NULL: all of the values come from exactly this one. The answer reads
  * the newest position; the value at (entity, now) is bit for bit that of feat_training_set from that version. An input
  * of the wrong type is FEAT_SCHEMA and names it; a NULL key belongs to no entity. Errors: FEAT_SCHEMA, FEAT_CORRUPT,
  * FEAT_IO, FEAT_FORKED; `values` is then unspecified. */

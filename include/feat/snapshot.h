@@ -17,12 +17,19 @@ extern "C" {
 
 typedef struct feat_snapshot feat_snapshot;
 
+/** A version, and rows that were pushed behind it: those up to `sequence`. Rows are counted from 1 for the store's whole
+ *  life, and keep their number when they are folded, so that a position reads the same before and after. */
+typedef struct feat_position {
+    uint64_t version;
+    uint64_t sequence;
+} feat_position;
+
 typedef enum feat_at_kind {
-    FEAT_AT_NEWEST = 0,  /**< of the main line */
+    FEAT_AT_NEWEST = 0,  /**< of the main line, with the durable rows that were pushed behind it (see push.h) */
     FEAT_AT_VERSION = 1, /**< `version` */
     FEAT_AT_TIME = 2,    /**< the newest version of the main line whose known time is not above `time` */
     FEAT_AT_TAG = 3,     /**< the version that `tag` names */
-    FEAT_AT_BRANCH = 4   /**< the version that `branch` stands at; "main" is the main line, as FEAT_AT_NEWEST */
+    FEAT_AT_BRANCH = 4   /**< the version that `branch` stands at; "main" is the main line, without pushed rows */
 } feat_at_kind;
 
 typedef struct feat_at {
@@ -46,6 +53,10 @@ FEAT_API void feat_snapshot_close(feat_snapshot *snap);
 
 /** Store version of the snapshot. */
 FEAT_API uint64_t feat_snapshot_version(const feat_snapshot *snap);
+
+/** Position of a snapshot of the newest version; of others `sequence` is 0. A training set as served is of versions
+ *  alone: rows that are not folded are not in it. */
+FEAT_API void feat_snapshot_position(const feat_snapshot *snap, feat_position *position);
 
 typedef struct feat_scan_options {
     size_t size;

@@ -32,10 +32,11 @@ typedef struct feat_verified {
 
 /** Reads every record of the catalog, checks that each commit holds the digest of the one before, and reads all that the
  *  versions which can be read are made of: checksums, encodings, the unique index, numbers of rows; the content digest
- *  of each table at each version is taken from the rows and compared with what the commit says.
+ *  of each table at each version is taken from the rows and compared with what the commit says. Durable rows that were
+ *  pushed and are in no version yet are looked at, too.
  *
  *  `findings` (may be NULL) gets a stream of what is wrong: version (NULL: of none), table, what ("catalog", "commit",
- *  "table"), message; the call is FEAT_OK then, and `done->findings` says how many. With NULL the first one is the error
+ *  "table", "tail"), message; the call is FEAT_OK then, and `done->findings` says how many. With NULL the first one is the error
  *  of the call, FEAT_CORRUPT. After damage to a table its content digests are not looked at any more. Memory for one
  *  segment, and some bytes for each segment, is taken; readers and writers go on meanwhile, and what they add is not
  *  looked at. `opt` and `done` may be NULL. Errors: FEAT_CORRUPT, FEAT_NOT_FOUND (`since`), FEAT_CANCELLED, FEAT_IO. */

@@ -76,7 +76,7 @@ static feat_status take_locked(feat_db *db, const char *call, const char *table,
 static feat_status take(feat_store *store, const char *call, const char *table, const feat_at *at, const char *name,
                         int64_t known_at, feat_commit *done, feat_error *err) {
     FEAT_TRY(feat_db_check(store->db, err));
-    FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
+    FEAT_TRY(feat_store_lock(store, err));
     feat_fpenv saved;
     feat_fpenv_enter(&saved);
     feat_status status = take_locked(store->db, call, table, at, name, known_at, done, err);

@@ -30,7 +30,7 @@ feat_status feat_derive(feat_store *store, const char *name, const feat_derive_o
     if (options.on_error != FEAT_DERIVE_FAIL && options.on_error != FEAT_DERIVE_SKIP)
         return feat_fail(err, FEAT_ARGUMENT, "feat_derive: %d is no rule for errors", (int)options.on_error);
     FEAT_TRY(feat_db_check(store->db, err));
-    FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
+    FEAT_TRY(feat_store_lock(store, err));
     feat_fpenv saved;
     feat_fpenv_enter(&saved);
     feat_status status = derive_locked(store->db, name, &options, done, err);

@@ -84,7 +84,7 @@ feat_status feat_materialize(feat_store *store, const char *view, const feat_mat
     FEAT_TRY(check_options(opt, err));
     FEAT_TRY(feat_db_check(store->db, err));
     FEAT_TRY(list_times(opt, &times, &n, err));
-    feat_status status = feat_db_lock(store->db, store->busy_timeout_ms, err);
+    feat_status status = feat_store_lock(store, err);
     if (status == FEAT_OK) {
         feat_fpenv saved;
         feat_fpenv_enter(&saved);

@@ -8,7 +8,7 @@
 feat_status feat_deploy(feat_store *store, const char *service, feat_error *err) {
     if (!store || !service) return feat_fail(err, FEAT_ARGUMENT, "feat_deploy: store and service must not be NULL");
     FEAT_TRY(feat_db_check(store->db, err));
-    FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
+    FEAT_TRY(feat_store_lock(store, err));
     feat_catalog *catalog = NULL;
     const feat_service *found = NULL;
     feat_fpenv saved;
@@ -25,7 +25,7 @@ feat_status feat_deploy(feat_store *store, const char *service, feat_error *err)
 feat_status feat_undeploy(feat_store *store, const char *service, feat_error *err) {
     if (!store || !service) return feat_fail(err, FEAT_ARGUMENT, "feat_undeploy: store and service must not be NULL");
     FEAT_TRY(feat_db_check(store->db, err));
-    FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
+    FEAT_TRY(feat_store_lock(store, err));
     feat_catalog *catalog = NULL;
     feat_fpenv saved;
     feat_fpenv_enter(&saved);

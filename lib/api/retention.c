@@ -16,7 +16,7 @@ feat_status feat_pin(feat_store *store, const feat_at *at, int64_t expires, cons
         feat_format_timestamp(expires, text);
         return feat_fail(err, FEAT_ARGUMENT, "a pin that expires at %s has expired already", text);
     }
-    FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
+    FEAT_TRY(feat_store_lock(store, err));
     feat_status status = feat_at_resolve(store->db, "feat_pin", at, &version, err);
     if (status == FEAT_OK) status = feat_pin_put(store->db, version, expires, note ? note : "", &number, err);
     feat_db_unlock(store->db);
@@ -27,7 +27,7 @@ feat_status feat_pin(feat_store *store, const feat_at *at, int64_t expires, cons
 feat_status feat_unpin(feat_store *store, uint64_t pin, feat_error *err) {
     if (!store) return feat_fail(err, FEAT_ARGUMENT, "feat_unpin: store must not be NULL");
     FEAT_TRY(feat_db_check(store->db, err));
-    FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
+    FEAT_TRY(feat_store_lock(store, err));
     feat_status status = feat_pin_remove(store->db, pin, err);
     feat_db_unlock(store->db);
     return status;
@@ -58,7 +58,7 @@ feat_status feat_vacuum(feat_store *store, const feat_vacuum_options *opt, feat_
     if (opt) options = *opt;
     if (options.keep_us < 0) return feat_fail(err, FEAT_ARGUMENT, "feat_vacuum: keep_us is below 0");
     FEAT_TRY(feat_db_check(store->db, err));
-    FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
+    FEAT_TRY(feat_store_lock(store, err));
     feat_fpenv saved;
     feat_fpenv_enter(&saved);
     feat_status status = vacuum_locked(store->db, &options, &kept, err);
@@ -86,7 +86,7 @@ static feat_status compact_locked(feat_db *db, const char *table, feat_commit *d
 feat_status feat_compact(feat_store *store, const char *table, feat_commit *done, feat_error *err) {
     if (!store) return feat_fail(err, FEAT_ARGUMENT, "feat_compact: store must not be NULL");
     FEAT_TRY(feat_db_check(store->db, err));
-    FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
+    FEAT_TRY(feat_store_lock(store, err));
     feat_fpenv saved;
     feat_fpenv_enter(&saved);
     feat_status status = compact_locked(store->db, table, done, err);

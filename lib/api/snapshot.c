@@ -20,18 +20,28 @@ feat_status feat_at_resolve(feat_db *db, const char *call, const feat_at *at, ui
 }
 
 feat_status feat_snapshot_open(feat_store *store, const feat_at *at, feat_snapshot **snap, feat_error *err) {
-    uint64_t version = 0;
+    uint64_t version = 0, sequence = 0;
+    feat_tail_view *view = NULL;
+    feat_db *db = NULL;
+    feat_status status = FEAT_OK;
     if (!store || !snap) return feat_fail(err, FEAT_ARGUMENT, "feat_snapshot_open: store and snap must not be NULL");
     FEAT_TRY(feat_db_check(store->db, err));
     FEAT_TRY(feat_at_resolve(store->db, "feat_snapshot_open", at, &version, err));
+    if (!at || at->kind == FEAT_AT_NEWEST) FEAT_TRY(feat_tail_view_open(store->db, &version, &sequence, &view, err));
+    if (view) status = feat_db_with_view(store->db, view, &db, err);
+    else db = feat_db_ref(store->db);
+    feat_tail_view_unref(view);
+    FEAT_TRY(status);
     feat_snapshot *s = feat_alloc_zero(1, sizeof *s);
-    if (!s) return feat_fail_memory(err);
-    if (pthread_mutex_init(&s->mutex, NULL) != 0) {
+    if (!s || pthread_mutex_init(&s->mutex, NULL) != 0) {
         feat_free(s);
+        feat_db_unref(db);
         return feat_fail_memory(err);
     }
-    s->db = feat_db_ref(store->db);
+    s->db = db;
+    s->plain = feat_db_ref(store->db);
     s->version = version;
+    s->sequence = sequence;
     *snap = s;
     return FEAT_OK;
 }
@@ -48,10 +58,15 @@ void feat_snapshot_close(feat_snapshot *snap) {
     forget(snap);
     pthread_mutex_destroy(&snap->mutex);
     feat_db_unref(snap->db);
+    feat_db_unref(snap->plain);
     feat_free(snap);
 }
 
 uint64_t feat_snapshot_version(const feat_snapshot *snap) { return snap->version; }
+
+void feat_snapshot_position(const feat_snapshot *snap, feat_position *position) {
+    *position = (feat_position){snap->version, snap->sequence};
+}
 
 /* The catalog and, unless `name` is NULL, a table of it. */
 static feat_status load(feat_db *db, const char *name, feat_catalog **catalog, const feat_schema **table,
@@ -174,9 +189,9 @@ feat_status feat_tag(feat_store *store, const char *name, const feat_at *at, fea
     uint64_t version = 0;
     if (!store || !name) return feat_fail(err, FEAT_ARGUMENT, "feat_tag: store and name must not be NULL");
     FEAT_TRY(feat_db_check(store->db, err));
-    FEAT_TRY(feat_at_resolve(store->db, "feat_tag", at, &version, err));
-    FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
-    feat_status status = feat_tag_put(store->db, name, version, err);
+    FEAT_TRY(feat_store_lock(store, err));
+    feat_status status = feat_at_resolve(store->db, "feat_tag", at, &version, err);
+    if (status == FEAT_OK) status = feat_tag_put(store->db, name, version, err);
     feat_db_unlock(store->db);
     return status;
 }
@@ -184,7 +199,7 @@ feat_status feat_tag(feat_store *store, const char *name, const feat_at *at, fea
 feat_status feat_untag(feat_store *store, const char *name, feat_error *err) {
     if (!store || !name) return feat_fail(err, FEAT_ARGUMENT, "feat_untag: store and name must not be NULL");
     FEAT_TRY(feat_db_check(store->db, err));
-    FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
+    FEAT_TRY(feat_store_lock(store, err));
     feat_status status = feat_tag_remove(store->db, name, err);
     feat_db_unlock(store->db);
     return status;

@@ -28,6 +28,7 @@ feat_status feat_open(const char *path, const feat_open_options *opt, feat_store
 
 void feat_close(feat_store *store) {
     if (!store) return;
+    feat_pusher_free(store->pusher);
     feat_db_unref(store->db);
     feat_free(store);
 }
@@ -35,7 +36,7 @@ void feat_close(feat_store *store) {
 feat_status feat_define(feat_store *store, const char *sql, feat_error *err) {
     if (!store || !sql) return feat_fail(err, FEAT_ARGUMENT, "feat_define: store and sql must not be NULL");
     FEAT_TRY(feat_db_check(store->db, err));
-    FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
+    FEAT_TRY(feat_store_lock(store, err));
     feat_fpenv saved;
     feat_fpenv_enter(&saved); /* constants are folded */
     feat_status status = feat_script_run(store->db, sql, err);

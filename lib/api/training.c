@@ -43,8 +43,8 @@ feat_status feat_training_set(feat_snapshot *snap, const char *service, struct A
             status = feat_catalog_service_at(catalog, service, opt ? opt->service_version : 0,
                                              opt && opt->fingerprint ? &wanted : NULL, &found, err);
         if (status == FEAT_OK)
-            status =
-                feat_training_build(snap->db, catalog, found, snap->version, spine, opt ? opt : &defaults, out, err);
+            status = feat_training_build(opt && opt->as_served ? snap->plain : snap->db, catalog, found, snap->version,
+                                         spine, opt ? opt : &defaults, out, err);
         feat_catalog_unref(catalog);
         feat_fpenv_leave(&saved);
     }

@@ -33,7 +33,7 @@ feat_status feat_txn_begin(feat_store *store, const feat_txn_options *opt, feat_
     feat_txn *txn = feat_alloc_zero(1, sizeof *txn);
     if (!txn) return feat_fail_memory(err);
     feat_status status = feat_db_check(store->db, err);
-    if (status == FEAT_OK) status = feat_db_lock(store->db, store->busy_timeout_ms, err);
+    if (status == FEAT_OK) status = feat_store_lock(store, err);
     if (status != FEAT_OK) {
         feat_free(txn);
         return status;
@@ -129,7 +129,7 @@ feat_status feat_branch(feat_store *store, const char *name, const feat_at *at, 
     uint64_t version = 0;
     if (!store || !name) return feat_fail(err, FEAT_ARGUMENT, "feat_branch: store and name must not be NULL");
     FEAT_TRY(feat_db_check(store->db, err));
-    FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
+    FEAT_TRY(feat_store_lock(store, err));
     feat_status status = feat_at_resolve(store->db, "feat_branch", at, &version, err);
     if (status == FEAT_OK) status = feat_branch_create(store->db, name, version, err);
     feat_db_unlock(store->db);
@@ -139,7 +139,7 @@ feat_status feat_branch(feat_store *store, const char *name, const feat_at *at, 
 feat_status feat_unbranch(feat_store *store, const char *name, feat_error *err) {
     if (!store || !name) return feat_fail(err, FEAT_ARGUMENT, "feat_unbranch: store and name must not be NULL");
     FEAT_TRY(feat_db_check(store->db, err));
-    FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
+    FEAT_TRY(feat_store_lock(store, err));
     feat_status status = feat_branch_remove(store->db, name, err);
     feat_db_unlock(store->db);
     return status;
@@ -176,7 +176,7 @@ feat_status feat_publish(feat_store *store, const char *name, const feat_publish
         return feat_fail(err, FEAT_ARGUMENT, "feat_publish: the options' size is not one that this library knows");
     if (opt) options = *opt;
     FEAT_TRY(feat_db_check(store->db, err));
-    FEAT_TRY(feat_db_lock(store->db, store->busy_timeout_ms, err));
+    FEAT_TRY(feat_store_lock(store, err));
     feat_fpenv saved;
     feat_fpenv_enter(&saved);
     feat_status status = publish_locked(store->db, name, &options, done, err);

@@ -49,7 +49,7 @@ static feat_status check_arguments(feat_store *store, const char *table, struct 
 feat_status feat_write(feat_store *store, const char *table, struct ArrowArrayStream *rows,
                        const feat_write_options *opt, feat_commit *done, feat_error *err) {
     feat_status status = check_arguments(store, table, rows, opt, err);
-    if (status == FEAT_OK) status = feat_db_lock(store->db, store->busy_timeout_ms, err);
+    if (status == FEAT_OK) status = feat_store_lock(store, err);
     if (status == FEAT_OK) {
         feat_fpenv saved;
         feat_fpenv_enter(&saved);

@@ -71,7 +71,7 @@ static const struct {
 
 static feat_arrow_kind look_up(const char *format, const char **name) {
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
-        if (strcmp(format, whole[i].format) == 0) {
+        if (format[0] == whole[i].format[0] && strcmp(format, whole[i].format) == 0) {
             *name = whole[i].name;
             return whole[i].kind;
         }

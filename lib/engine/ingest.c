@@ -34,8 +34,10 @@ typedef struct ingest {
     uint32_t *from;              /* from[k]: the table's field that is fields[k] */
     bool *optional, *comes;
     size_t n_from;
-    feat_batch pulled; /* the stream's current batch: those columns */
-    size_t used;       /* rows of it that are in a part */
+    feat_batch pulled;     /* the stream's current batch: those columns */
+    uint32_t *pulled_from; /* those that `pulled` was made for */
+    size_t n_pulled;
+    size_t used; /* rows of it that are in a part */
     bool end;
     feat_batch part, chunk; /* rows as they came, with all columns; sorted rows for one segment */
     uint32_t *kept, *order;
@@ -58,6 +60,7 @@ static void ingest_done(ingest *g) {
     feat_free(g->what);
     feat_free(g->fields);
     feat_free(g->from);
+    feat_free(g->pulled_from);
     feat_free(g->optional);
     feat_free(g->comes);
     feat_free(g->kept);
@@ -134,11 +137,17 @@ static feat_status choose_columns(ingest *g, feat_error *err) {
     const feat_schema *table = g->table;
     size_t n = table->n_fields;
     int arrival = feat_schema_arrival(table);
-    g->fields = feat_alloc_array(n, sizeof *g->fields);
-    g->from = feat_alloc_array(n, sizeof *g->from);
-    g->optional = feat_alloc_zero(n, sizeof *g->optional);
-    g->comes = feat_alloc_zero(n, sizeof *g->comes);
-    if (!g->fields || !g->from || !g->optional || !g->comes) return feat_fail_memory(err);
+    if (!g->comes) {
+        g->fields = feat_alloc_array(n, sizeof *g->fields);
+        g->from = feat_alloc_array(n, sizeof *g->from);
+        g->pulled_from = feat_alloc_array(n, sizeof *g->pulled_from);
+        g->optional = feat_alloc_array(n, sizeof *g->optional);
+        g->comes = feat_alloc_array(n, sizeof *g->comes);
+        if (!g->fields || !g->from || !g->pulled_from || !g->optional || !g->comes) return feat_fail_memory(err);
+    }
+    memset(g->comes, 0, n * sizeof *g->comes);
+    g->n_from = 0;
+    g->unique.arrived = false;
     if (names_rows(g)) {
         for (size_t i = 0; i < table->n_unique; i++) take(g, table->unique[i], false);
         return FEAT_OK;
@@ -149,7 +158,7 @@ static feat_status choose_columns(ingest *g, feat_error *err) {
         if ((int)i == arrival && feat_arrow_in_find(g->in, field->name) < 0) {
             g->unique.arrived = true;
             g->unique.arrival = i;
-            g->arrival = feat_transaction_known_at(g->transaction);
+            if (g->transaction) g->arrival = feat_transaction_known_at(g->transaction);
             if (!g->arrival) g->arrival = feat_clock_now();
         } else if (!field->default_value.type) take(g, i, !field->not_null);
         else if (feat_arrow_in_find(g->in, field->name) >= 0) take(g, i, false);
@@ -177,30 +186,50 @@ static feat_status fill_others(ingest *g, size_t rows, feat_error *err) {
 
 /* ---- Preparing. ---- */
 
+/* A batch for the columns that come; one for the same columns is there already where streams follow one another. */
+static feat_status prepare_pulled(ingest *g, feat_type *types, feat_error *err) {
+    if (g->pulled.columns && g->n_pulled == g->n_from &&
+        memcmp(g->pulled_from, g->from, g->n_from * sizeof *g->from) == 0) {
+        feat_batch_clear(&g->pulled);
+        return FEAT_OK;
+    }
+    feat_batch_done(&g->pulled);
+    g->pulled = (feat_batch){0};
+    for (size_t i = 0; i < g->n_from; i++) types[i] = g->fields[i].type;
+    FEAT_TRY(feat_batch_init(&g->pulled, types, g->n_from, err));
+    memcpy(g->pulled_from, g->from, g->n_from * sizeof *g->from);
+    g->n_pulled = g->n_from;
+    return FEAT_OK;
+}
+
 static feat_status prepare_batches(ingest *g, feat_error *err) {
     const feat_schema *table = g->table;
     size_t n = table->n_fields;
     feat_type *types = feat_alloc_array(n, sizeof *types);
     feat_status status = FEAT_OK;
     if (!types) return feat_fail_memory(err);
-    for (size_t i = 0; i < g->n_from; i++) types[i] = g->fields[i].type;
-    FEAT_GOTO(status, feat_batch_init(&g->pulled, types, g->n_from, err), out);
+    FEAT_GOTO(status, prepare_pulled(g, types, err), out);
     for (size_t i = 0; i < n; i++) types[i] = table->fields[i].type;
-    FEAT_GOTO(status, feat_batch_init(&g->part, types, n, err), out);
-    FEAT_GOTO(status, feat_batch_init(&g->chunk, types, n, err), out);
+    if (!g->part.columns) FEAT_GOTO(status, feat_batch_init(&g->part, types, n, err), out);
+    if (!g->chunk.columns) FEAT_GOTO(status, feat_batch_init(&g->chunk, types, n, err), out);
 out:
     feat_free(types);
     return status;
 }
 
-static feat_status prepare(ingest *g, feat_error *err) {
-    const feat_schema *table = g->table;
+static feat_status prepare_name(ingest *g, feat_error *err) {
     feat_buffer what;
     feat_buffer_init(&what);
-    feat_buffer_printf(&what, "%s '%s'", table->dimension ? "dimension" : "table", table->name);
+    feat_buffer_printf(&what, "%s '%s'", g->table->dimension ? "dimension" : "table", g->table->name);
     g->what = feat_buffer_take_text(&what);
+    return g->what ? FEAT_OK : feat_fail_memory(err);
+}
+
+static feat_status prepare(ingest *g, feat_error *err) {
+    const feat_schema *table = g->table;
+    FEAT_TRY(prepare_name(g, err));
     g->order = feat_alloc_array(table->n_fields, sizeof *g->order);
-    if (!g->what || !g->order) return feat_fail_memory(err);
+    if (!g->order) return feat_fail_memory(err);
     feat_table_order(table, g->order);
     FEAT_TRY(choose_columns(g, err));
     FEAT_TRY(prepare_batches(g, err));
@@ -273,15 +302,23 @@ static feat_status check_range(const ingest *g, int64_t first_row, feat_error *e
     return FEAT_OK;
 }
 
-static feat_status write_part(ingest *g, int64_t first_row, feat_error *err) {
-    size_t n = g->part.length;
-    if (FEAT_GROW(g->kept, g->kept_capacity, n) != 0 || FEAT_GROW(g->items, g->items_capacity, n) != 0)
-        return feat_fail_memory(err);
-    FEAT_TRY(check_range(g, first_row, err));
+/* The rows of the part that are to be written: kept[0..*n), ascending. */
+static feat_status choose_rows(ingest *g, int64_t first_row, size_t *n, feat_error *err) {
+    *n = g->part.length;
+    if (FEAT_GROW(g->kept, g->kept_capacity, *n) != 0) return feat_fail_memory(err);
     g->unique.more = !g->end;
     if (g->checks) FEAT_TRY(feat_checks_run(g->checks, &g->part, first_row, err));
-    if (g->table->n_unique > 0) FEAT_TRY(feat_unique_resolve(&g->unique, &g->part, first_row, g->kept, &n, err));
-    for (size_t i = 0; i < n; i++) g->items[i].row = g->table->n_unique > 0 ? g->kept[i] : (uint32_t)i;
+    if (g->table->n_unique > 0) return feat_unique_resolve(&g->unique, &g->part, first_row, g->kept, n, err);
+    for (size_t i = 0; i < *n; i++) g->kept[i] = (uint32_t)i;
+    return FEAT_OK;
+}
+
+static feat_status write_part(ingest *g, int64_t first_row, feat_error *err) {
+    size_t n;
+    if (FEAT_GROW(g->items, g->items_capacity, g->part.length) != 0) return feat_fail_memory(err);
+    FEAT_TRY(check_range(g, first_row, err));
+    FEAT_TRY(choose_rows(g, first_row, &n, err));
+    for (size_t i = 0; i < n; i++) g->items[i].row = g->kept[i];
     FEAT_TRY(feat_sort_table(g->table, &g->part, g->order, g->items, n, err));
     for (size_t i = 0; i < n; i++) g->kept[i] = g->items[i].row;
     for (size_t start = 0; start < n; start += FEAT_INGEST_SEGMENT_ROWS) {
@@ -455,4 +492,73 @@ feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct Arro
 feat_status feat_ingest(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
                         const feat_write_options *opt, feat_commit *done, feat_error *err) {
     return feat_ingest_parts(db, table, rows, opt, FEAT_INGEST_PART_ROWS, done, err);
+}
+
+/* ---- Rows for the tail. ---- */
+
+struct feat_intake {
+    ingest g;
+};
+
+feat_status feat_intake_new(feat_db *db, const feat_schema *table, feat_table_writer *held, feat_intake **out,
+                            feat_error *err) {
+    feat_intake *intake = feat_alloc_zero(1, sizeof *intake);
+    if (!intake) return feat_fail_memory(err);
+    ingest *g = &intake->g;
+    g->db = db;
+    g->table = table;
+    g->options = (feat_write_options)FEAT_WRITE_OPTIONS_INIT;
+    g->part_rows = FEAT_INTAKE_ROWS + 1;
+    g->part_room = SIZE_MAX;
+    g->unique = (feat_unique){.table = table, .writer = held, .mode = FEAT_WRITE_APPEND};
+    feat_status status = check_options(table, &g->options, err);
+    if (status == FEAT_OK) status = prepare_name(g, err);
+    if (status == FEAT_OK) status = feat_checks_new(table, &g->checks, err);
+    if (status == FEAT_OK) *out = intake;
+    else feat_intake_free(intake);
+    return status;
+}
+
+void feat_intake_free(feat_intake *intake) {
+    if (!intake) return;
+    ingest_done(&intake->g);
+    feat_free(intake);
+}
+
+static feat_status take_rows(ingest *g, struct ArrowArrayStream *rows, feat_error *err) {
+    size_t n;
+    FEAT_TRY(feat_arrow_in_open(rows, &g->in, err));
+    FEAT_TRY(choose_columns(g, err));
+    FEAT_TRY(prepare_batches(g, err));
+    FEAT_TRY(feat_arrow_in_bind(g->in, g->fields, g->optional, g->n_from, true, g->what, err));
+    FEAT_TRY(next_part(g, err));
+    if (g->part.length > FEAT_INTAKE_ROWS)
+        return feat_fail(err, FEAT_LIMIT, "%s: more than %d rows in one push; write them", g->what,
+                         (int)FEAT_INTAKE_ROWS);
+    feat_batch_clear(&g->chunk);
+    if (g->part.length == 0) return FEAT_OK;
+    FEAT_TRY(choose_rows(g, 0, &n, err));
+    for (size_t i = 0; i < g->part.n_columns; i++)
+        if (feat_column_append_rows(&g->chunk.columns[i], &g->part.columns[i], g->kept, n))
+            return feat_fail_memory(err);
+    g->chunk.length = n;
+    return FEAT_OK;
+}
+
+feat_status feat_intake_take(feat_intake *intake, struct ArrowArrayStream *rows, feat_on_conflict on_conflict,
+                             int64_t arrival, const feat_batch **taken, int64_t *skipped, feat_error *err) {
+    ingest *g = &intake->g;
+    g->unique.on_conflict = on_conflict;
+    g->arrival = arrival;
+    g->used = 0;
+    g->end = false;
+    g->rows_read = 0;
+    if (g->pulled.columns) feat_batch_clear(&g->pulled);
+    feat_status status = take_rows(g, rows, err);
+    feat_arrow_in_close(g->in);
+    g->in = NULL;
+    feat_unique_done(&g->unique);
+    *taken = &g->chunk;
+    *skipped = (int64_t)(g->part.length - g->chunk.length);
+    return status;
 }

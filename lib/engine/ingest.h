@@ -16,6 +16,19 @@
 feat_status feat_ingest_parts(feat_db *db, const feat_schema *table, struct ArrowArrayStream *rows,
                               const feat_write_options *opt, size_t part_rows, feat_commit *done, feat_error *err);
 
+/* Rows that are pushed: checked as those of a write are, and compared with the rows that `held` keeps and those behind
+ * it. One for many streams. */
+typedef struct feat_intake feat_intake;
+#define FEAT_INTAKE_ROWS ((size_t)65536) /* most of a stream */
+
+feat_status feat_intake_new(feat_db *db, const feat_schema *table, feat_table_writer *held, feat_intake **intake,
+                            feat_error *err);
+void feat_intake_free(feat_intake *intake); /* NULL is a no-op */
+/* The rows of a stream that are to be added, in its order, borrowed until the next call; how many are not. The stream
+ * is released in every case. */
+feat_status feat_intake_take(feat_intake *intake, struct ArrowArrayStream *rows, feat_on_conflict on_conflict,
+                             int64_t arrival, const feat_batch **taken, int64_t *skipped, feat_error *err);
+
 /* ---- Sorting. ---- */
 
 typedef struct feat_sort_item {

@@ -424,6 +424,7 @@ static const char *operation_name(feat_operation operation) {
     case FEAT_OPERATION_IMPORT: return "import";
     case FEAT_OPERATION_SEVERAL: return "several";
     case FEAT_OPERATION_PUBLISH: return "publish";
+    case FEAT_OPERATION_PUSH: return "push";
     case FEAT_OPERATION_END_OF_LIST:
     case FEAT_OPERATION_APPEND: break;
     }

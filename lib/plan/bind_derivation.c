@@ -210,7 +210,7 @@ static feat_status check_missing(derivation_binder *s, const feat_ast_statement 
     return FEAT_OK;
 }
 
-static feat_status bind_outputs(derivation_binder *s, const feat_ast_statement *statement, feat_fold *fold) {
+static feat_status bind_outputs(derivation_binder *s, const feat_ast_statement *statement, feat_fold_node *fold) {
     feat_binder *b = &s->b;
     feat_derivation *d = s->d;
     const feat_ast_select *q = statement->select;

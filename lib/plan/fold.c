@@ -40,7 +40,7 @@ static int passed_on(const feat_node *node, const feat_node *const *args) {
     }
 }
 
-feat_status feat_pool_fold(const feat_pool *from, feat_pool *to, feat_fold *fold, uint32_t *map, feat_error *err) {
+feat_status feat_pool_fold(const feat_pool *from, feat_pool *to, feat_fold_node *fold, uint32_t *map, feat_error *err) {
     for (size_t i = 0; i < from->n; i++) {
         feat_node node = from->nodes[i];
         if (node.kind == FEAT_NODE_OP) {

@@ -124,7 +124,7 @@ static void order_loads(feat_code *code) {
 }
 
 feat_status feat_lower_stage(feat_arena *arena, feat_stage *stage, const uint32_t *outputs, size_t n_outputs,
-                             feat_fold *fold, feat_error *err) {
+                             feat_fold_node *fold, feat_error *err) {
     feat_code *code = FEAT_ARENA_NEW(arena, feat_code);
     lowering l = {.arena = arena, .code = code};
     feat_arena scratch;
@@ -184,7 +184,7 @@ static void add_root(roots *r, uint32_t node) {
     if (node != FEAT_NO_NODE) r->nodes[r->n++] = node;
 }
 
-feat_status feat_lower_block(feat_arena *arena, feat_block *block, feat_fold *fold, feat_error *err) {
+feat_status feat_lower_block(feat_arena *arena, feat_block *block, feat_fold_node *fold, feat_error *err) {
     for (size_t i = 0; i < block->n_branches; i++) {
         feat_union_branch *branch = &block->branches[i];
         roots r = {feat_alloc_array(1 + block->n_key + 2 * block->n_slots, sizeof *r.nodes), 0};
@@ -202,7 +202,7 @@ feat_status feat_lower_block(feat_arena *arena, feat_block *block, feat_fold *fo
     return feat_lower_stage(arena, &block->clock, block->bounds, block->n_bounds, fold, err);
 }
 
-feat_status feat_lower_view(feat_arena *arena, feat_view *view, feat_fold *fold, feat_error *err) {
+feat_status feat_lower_view(feat_arena *arena, feat_view *view, feat_fold_node *fold, feat_error *err) {
     roots r = {feat_alloc_array(view->n_features + 3, sizeof *r.nodes), 0};
     if (!r.nodes) return feat_fail_memory(err);
     for (size_t i = 0; i < view->n_features; i++) add_root(&r, view->features[i].node);
@@ -214,7 +214,7 @@ feat_status feat_lower_view(feat_arena *arena, feat_view *view, feat_fold *fold,
     return status;
 }
 
-feat_status feat_lower_service(feat_arena *arena, feat_service *service, feat_fold *fold, feat_error *err) {
+feat_status feat_lower_service(feat_arena *arena, feat_service *service, feat_fold_node *fold, feat_error *err) {
     roots r = {feat_alloc_array(service->n_features + 2 * service->n_views, sizeof *r.nodes), 0};
     if (!r.nodes) return feat_fail_memory(err);
     for (size_t i = 0; i < service->n_features; i++) add_root(&r, service->features[i].node);

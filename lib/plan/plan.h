@@ -449,16 +449,16 @@ typedef struct feat_code {
 
 /* Computes an operator over constants into `out` (a constant of its type; what it refers to lives in `arena` or in the
  * arguments); false where it cannot be, or is an error. */
-typedef bool feat_fold(feat_arena *arena, feat_op op, const feat_node *const *args, feat_node *out);
+typedef bool feat_fold_node(feat_arena *arena, feat_op op, const feat_node *const *args, feat_node *out);
 
 /* Lowers a stage: `outputs` are nodes of its pool. `fold` may be NULL: constants then stay as they were written. Memory
  * from `arena`. */
 feat_status feat_lower_stage(feat_arena *arena, feat_stage *stage, const uint32_t *outputs, size_t n_outputs,
-                             feat_fold *fold, feat_error *err);
+                             feat_fold_node *fold, feat_error *err);
 /* Lowers all stages of a block / the stage of a view / of a service (whose found_output and expired_output it sets). */
-feat_status feat_lower_block(feat_arena *arena, feat_block *block, feat_fold *fold, feat_error *err);
-feat_status feat_lower_view(feat_arena *arena, feat_view *view, feat_fold *fold, feat_error *err);
-feat_status feat_lower_service(feat_arena *arena, feat_service *service, feat_fold *fold, feat_error *err);
+feat_status feat_lower_block(feat_arena *arena, feat_block *block, feat_fold_node *fold, feat_error *err);
+feat_status feat_lower_view(feat_arena *arena, feat_view *view, feat_fold_node *fold, feat_error *err);
+feat_status feat_lower_service(feat_arena *arena, feat_service *service, feat_fold_node *fold, feat_error *err);
 
 /* ---- Binding. ---- */
 
@@ -470,7 +470,7 @@ typedef struct feat_scope {
     size_t n_views, views_capacity;
     const feat_service **services;
     size_t n_services, services_capacity;
-    feat_fold *fold; /* for lowering; or NULL */
+    feat_fold_node *fold; /* for lowering; or NULL */
 } feat_scope;
 
 const feat_schema *feat_scope_table(const feat_scope *scope, const char *name);

@@ -1,14 +1,17 @@
 /* A copy of a store that is in use. Two read transactions, one of each file, are begun at the same state of the store:
  * with no commit between them, which the catalog's transaction ids tell. What they see stays as it is while writers, a
  * vacuum among them, go on. The copy is made under another name and renamed when it is whole. */
+#define _POSIX_C_SOURCE 200809L /* nanosleep */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "store/catalog.h"
+#include "store/tail.h"
 
 #define BATCH ((size_t)32 << 20) /* bytes that are written and synced at once */
 #define TRIES 1000               /* to begin two transactions with no commit between them; one is the rule */
@@ -105,7 +108,8 @@ static feat_status copy_file(copying *c, feat_env *env, MDB_txn *txn, const char
 
 /* ---- The directory. ---- */
 
-static const char *const names[] = {"blocks.mdb", "catalog.mdb", "blocks.mdb-lock", "catalog.mdb-lock", "writer.lock"};
+static const char *const names[] = {"blocks.mdb",       "catalog.mdb", "blocks.mdb-lock",
+                                    "catalog.mdb-lock", "writer.lock", "tail.log"};
 #define NAMES (sizeof names / sizeof *names)
 
 static char *join(const char *directory, const char *name) {
@@ -128,8 +132,8 @@ void feat_directory_discard(const char *directory) {
     rmdir(directory);
 }
 
-static feat_status copy_both(copying *c, feat_db *db, MDB_txn *catalog, MDB_txn *blocks, const char *directory,
-                             feat_error *err) {
+static feat_status copy_both(copying *c, feat_db *db, MDB_txn *catalog, MDB_txn *blocks, const feat_tail_copy *tail,
+                             const char *directory, feat_error *err) {
     feat_env *envs[2] = {feat_db_blocks(db), feat_db_catalog(db)};
     MDB_txn *txns[2] = {blocks, catalog};
     feat_status status = FEAT_OK;
@@ -139,6 +143,7 @@ static feat_status copy_both(copying *c, feat_db *db, MDB_txn *catalog, MDB_txn 
         status = path ? copy_file(c, envs[i], txns[i], path, err) : feat_fail_memory(err);
         feat_free(path);
     }
+    if (status == FEAT_OK && tail->found) status = feat_tail_copy_write(tail, directory, err);
     remove_files(directory, 2, 4); /* LMDB's own, of this process */
     return status == FEAT_OK ? feat_sync_directory(directory, err) : status;
 }
@@ -156,12 +161,33 @@ feat_status feat_directory_appear(const char *made, const char *path, feat_error
     return status == FEAT_READ_ONLY ? FEAT_OK : status; /* a parent that may not be read */
 }
 
+/* The two transactions, and the rows that were pushed behind them. A fold in between takes these to a version that the
+ * transactions do not see: then all begins again. A writer that died after a fold may have left the file behind for
+ * good; there is nothing in it then. */
+static feat_status begin_all(feat_db *db, MDB_txn **catalog, MDB_txn **blocks, feat_tail_copy *tail, feat_error *err) {
+    uint64_t epoch = 0;
+    for (int i = 0, same = 0;; i++) {
+        FEAT_TRY(feat_db_begin_both(db, catalog, blocks, err));
+        feat_status status = feat_tail_copy_read(db, *catalog, tail, err);
+        same = tail->epoch == epoch ? same + 1 : 0;
+        epoch = tail->epoch;
+        if (status == FEAT_OK && (!tail->again || same > 10)) return FEAT_OK;
+        feat_env_abort(*blocks);
+        feat_env_abort(*catalog);
+        FEAT_TRY(status);
+        if (i == TRIES) return feat_fail(err, FEAT_BUSY, "the store changes too fast for a backup to begin; try again");
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    }
+}
+
 static feat_status backup_into(copying *c, feat_db *db, const char *directory, const char *path, feat_error *err) {
     MDB_txn *catalog, *blocks;
+    feat_tail_copy tail;
     if (mkdir(directory, 0700) != 0) return feat_fail_os(err, errno, "making the directory '%s'", directory);
-    feat_status status = feat_db_begin_both(db, &catalog, &blocks, err);
+    feat_status status = begin_all(db, &catalog, &blocks, &tail, err);
     if (status == FEAT_OK) {
-        status = copy_both(c, db, catalog, blocks, directory, err);
+        status = copy_both(c, db, catalog, blocks, &tail, directory, err);
+        feat_free(tail.bytes);
         feat_env_abort(blocks);
         feat_env_abort(catalog);
     }

@@ -98,6 +98,7 @@ feat_status feat_defs_put(feat_db *db, MDB_txn *txn, const feat_def *defs, size_
 #define FEAT_KEY_MORE        'c' /* u64 version, u32 piece: tables of a commit that its record has no room for */
 #define FEAT_KEY_DEFINITION  'D' /* u64 sequence, u8 section, u24 piece */
 #define FEAT_KEY_TIME        'K' /* u32 branch, u64 known time with the sign bit turned */
+#define FEAT_KEY_TAIL        'L' /* nothing more */
 #define FEAT_KEY_MANIFEST    'M' /* u32 table, u32 branch, u64 version */
 #define FEAT_KEY_COUNTER     'N' /* u8 number */
 #define FEAT_KEY_PIN         'P' /* u64 number */

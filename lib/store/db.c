@@ -18,29 +18,35 @@
 #include "base/buffer.h"
 #include "base/digest.h"
 #include "store/gate.h"
+#include "store/tail.h"
 
 #define CREATE_TIMEOUT_MS 10000
 
 struct feat_db {
     _Atomic size_t references;
     char *path;
-    char *files[4]; /* full names, in the order of file_names */
+    char *files[5]; /* full names, in the order of file_names */
     bool writable;
     uint64_t forks;
     feat_env *catalog, *blocks;
     _Atomic(feat_env *) online; /* opened when first asked for */
     pthread_mutex_t online_lock;
-    _Atomic int lock_fd; /* -1: this handle does not hold the writer lock */
+    _Atomic int lock_fd;   /* -1: this handle does not hold the writer lock */
+    _Atomic int parked_fd; /* of an earlier lock, for the next one; -1: none */
+    feat_tail *tail;       /* the writer's; NULL until it is asked for */
+    feat_tail_view *view;  /* of a handle that shows pushed rows, too */
     _Atomic bool writing;
 };
 
-enum { FILE_CATALOG, FILE_BLOCKS, FILE_ONLINE, FILE_LOCK };
-static const char *const file_names[4] = {"catalog.mdb", "blocks.mdb", "online.mdb", "writer.lock"};
+enum { FILE_CATALOG, FILE_BLOCKS, FILE_ONLINE, FILE_LOCK, FILE_TAIL, FILES };
+static const char *const file_names[FILES] = {"catalog.mdb", "blocks.mdb", "online.mdb", "writer.lock", "tail.log"};
 
 feat_env *feat_db_catalog(const feat_db *db) { return db->catalog; }
 feat_env *feat_db_blocks(const feat_db *db) { return db->blocks; }
 const char *feat_db_path(const feat_db *db) { return db->path; }
 bool feat_db_writable(const feat_db *db) { return db->writable; }
+feat_tail **feat_db_tail(feat_db *db) { return &db->tail; }
+const char *feat_db_tail_path(const feat_db *db) { return db->files[FILE_TAIL]; }
 
 feat_status feat_db_check(const feat_db *db, feat_error *err) {
     FEAT_TRY(feat_env_check(db->catalog, err));
@@ -72,11 +78,15 @@ feat_db *feat_db_ref(feat_db *db) {
 void feat_db_unref(feat_db *db) {
     if (!db || atomic_fetch_sub(&db->references, 1) != 1) return;
     feat_db_unlock(db);
+    int parked = atomic_exchange(&db->parked_fd, -1);
+    if (parked >= 0) close(parked);
+    feat_tail_free(db->tail);
+    feat_tail_view_unref(db->view);
     feat_env_unref(db->catalog);
     feat_env_unref(db->blocks);
     feat_env_unref(atomic_load(&db->online));
     pthread_mutex_destroy(&db->online_lock);
-    for (int i = 0; i < 4; i++) feat_free(db->files[i]);
+    for (int i = 0; i < FILES; i++) feat_free(db->files[i]);
     feat_free(db->path);
     feat_free(db);
 }
@@ -84,10 +94,10 @@ void feat_db_unref(feat_db *db) {
 /* ---- The writer lock: a lock of the open file description, so that two handles of one process exclude each other as
  * two processes do, and a killed process leaves nothing behind. ---- */
 
-static int64_t now_ms(void) {
+static int64_t now_us(void) {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 static int try_lock(int fd) {
@@ -99,19 +109,20 @@ static int try_lock(int fd) {
     return 0;
 }
 
-feat_status feat_db_lock(feat_db *db, uint32_t timeout_ms, feat_error *err) {
+static feat_status take_lock(feat_db *db, uint32_t timeout_ms, feat_error *err) {
     if (!db->writable)
         return feat_fail(err, FEAT_READ_ONLY, "'%s' is open for reading: open it for writing to change it", db->path);
     /* Creation locks before there are environments. */
     if (db->catalog) FEAT_TRY(feat_db_check(db, err));
-    int fd = open(db->files[FILE_LOCK], O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = atomic_exchange(&db->parked_fd, -1);
+    if (fd < 0) fd = open(db->files[FILE_LOCK], O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return feat_fail_os(err, errno, "opening '%s'", db->files[FILE_LOCK]);
-    int64_t deadline = now_ms() + timeout_ms;
-    int64_t pause_ms = 1;
+    int64_t deadline = 0, pause_us = 20; /* a push is over soon */
     for (;;) {
         int rc = try_lock(fd);
         if (rc == 0) break;
-        int64_t left = deadline - now_ms();
+        if (deadline == 0) deadline = now_us() + (int64_t)timeout_ms * 1000;
+        int64_t left = deadline - now_us();
         if (rc != EAGAIN || left <= 0) {
             close(fd);
             if (rc != EAGAIN) return feat_fail_os(err, rc, "locking '%s'", db->files[FILE_LOCK]);
@@ -119,11 +130,20 @@ feat_status feat_db_lock(feat_db *db, uint32_t timeout_ms, feat_error *err) {
                              "'%s': another writer holds the store (waited %u ms); try again or raise the busy timeout",
                              db->path, (unsigned)timeout_ms);
         }
-        int64_t pause = pause_ms < left ? pause_ms : left;
-        nanosleep(&(struct timespec){.tv_sec = pause / 1000, .tv_nsec = pause % 1000 * 1000000}, NULL);
-        if (pause_ms < 20) pause_ms *= 2;
+        int64_t pause = pause_us < left ? pause_us : left;
+        nanosleep(&(struct timespec){.tv_nsec = pause * 1000}, NULL);
+        if (pause_us < 20000) pause_us *= 2;
     }
     atomic_store(&db->lock_fd, fd);
+    return FEAT_OK;
+}
+
+feat_status feat_db_lock_briefly(feat_db *db, uint32_t timeout_ms, feat_error *err) {
+    return take_lock(db, timeout_ms, err);
+}
+
+feat_status feat_db_lock(feat_db *db, uint32_t timeout_ms, feat_error *err) {
+    FEAT_TRY(take_lock(db, timeout_ms, err));
     if (db->catalog) {
         /* The slots of dead readers would keep pages from being reused. */
         feat_env_reap(db->catalog);
@@ -137,7 +157,10 @@ void feat_db_unlock(feat_db *db) {
     if (fd < 0) return;
     /* A child process that shares the description must not keep the lock, nor may it take the parent's away. */
     struct flock whole = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
-    if (db->forks == feat_fork_count()) fcntl(fd, F_OFD_SETLK, &whole);
+    int none = -1;
+    if (db->forks == feat_fork_count() && fcntl(fd, F_OFD_SETLK, &whole) == 0 &&
+        atomic_compare_exchange_strong(&db->parked_fd, &none, fd))
+        return;
     close(fd);
 }
 
@@ -301,6 +324,7 @@ feat_status feat_db_open(const char *path, feat_mode mode, feat_db **out, feat_e
     if (!db) return feat_fail_memory(err);
     atomic_init(&db->references, 1);
     atomic_init(&db->lock_fd, -1);
+    atomic_init(&db->parked_fd, -1);
     atomic_init(&db->online, NULL);
     pthread_mutex_init(&db->online_lock, NULL);
     db->forks = feat_fork_count();
@@ -312,7 +336,7 @@ feat_status feat_db_open(const char *path, feat_mode mode, feat_db **out, feat_e
     char cwd[PATH_MAX];
     const char *base = path[0] == '/' ? "" : getcwd(cwd, sizeof cwd);
     if (!base && status == FEAT_OK) status = feat_fail_os(err, errno, "reading the working directory");
-    for (int i = 0; i < 4 && status == FEAT_OK; i++) {
+    for (int i = 0; i < FILES && status == FEAT_OK; i++) {
         feat_buffer name;
         feat_buffer_init(&name);
         feat_buffer_printf(&name, "%s%s%s/%s", base, base[0] ? "/" : "", path, file_names[i]);
@@ -350,3 +374,34 @@ feat_status feat_db_online(feat_db *db, feat_env **env, feat_error *err) {
     *env = opened;
     return FEAT_OK;
 }
+
+/* ---- Pushed rows. ---- */
+
+feat_status feat_db_sync_directory(const feat_db *db, feat_error *err) { return feat_sync_directory(db->path, err); }
+
+feat_tail_view *feat_db_view(const feat_db *db) { return db->view; }
+
+feat_status feat_db_with_view(feat_db *db, feat_tail_view *view, feat_db **out, feat_error *err) {
+    FEAT_TRY(feat_db_check(db, err));
+    feat_db *made = feat_alloc_zero(1, sizeof *made);
+    if (!made) return feat_fail_memory(err);
+    atomic_init(&made->references, 1);
+    atomic_init(&made->lock_fd, -1);
+    atomic_init(&made->parked_fd, -1);
+    atomic_init(&made->online, NULL);
+    pthread_mutex_init(&made->online_lock, NULL);
+    made->forks = db->forks;
+    made->catalog = feat_env_ref(db->catalog);
+    made->blocks = feat_env_ref(db->blocks);
+    made->view = feat_tail_view_ref(view);
+    bool good = (made->path = feat_strdup(db->path)) != NULL;
+    for (int i = 0; i < FILES && good; i++) good = (made->files[i] = feat_strdup(db->files[i])) != NULL;
+    if (!good) {
+        feat_db_unref(made);
+        return feat_fail_memory(err);
+    }
+    *out = made;
+    return FEAT_OK;
+}
+
+uint64_t feat_db_changes(const feat_db *db) { return feat_env_last_txn(db->catalog); }

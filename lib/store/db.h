@@ -12,6 +12,15 @@ feat_env *feat_db_blocks(const feat_db *db);
 /* FEAT_INTERNAL unless this handle holds the writer lock; then also what feat_db_check says. */
 feat_status feat_db_check_locked(const feat_db *db, feat_error *err);
 
+/* As feat_db_lock, for what takes microseconds: nothing is cleared up. */
+feat_status feat_db_lock_briefly(feat_db *db, uint32_t timeout_ms, feat_error *err);
+
+/* Of the directory: what was created or renamed in it is durable. */
+feat_status feat_db_sync_directory(const feat_db *db, feat_error *err);
+/* The writer's side of tail.log: see tail.h. */
+struct feat_tail **feat_db_tail(feat_db *db);
+const char *feat_db_tail_path(const feat_db *db);
+
 /* One table writer at a time: LMDB would wait for ever for its own thread's other write transaction. */
 feat_status feat_db_begin_writing(feat_db *db, feat_error *err);
 void feat_db_end_writing(feat_db *db);
@@ -29,6 +38,7 @@ void feat_db_end_writing(feat_db *db);
 #define FEAT_KIND_PIN         UINT32_C(0x534e4950) /* "PINS" */
 #define FEAT_KIND_KEPT        UINT32_C(0x5450454b) /* "KEPT" */
 #define FEAT_KIND_DATA        UINT32_C(0x41544144) /* "DATA" */
+#define FEAT_KIND_TAIL        UINT32_C(0x4c494154) /* "TAIL" */
 #define FEAT_KIND_CHUNKS      UINT32_C(0x53544c43) /* "CLTS" */
 
 feat_status feat_sync_directory(const char *path, feat_error *err);

@@ -230,6 +230,19 @@ void feat_env_unref(feat_env *env) {
     pthread_mutex_unlock(&registry_lock);
 }
 
+feat_env *feat_env_ref(feat_env *env) {
+    pthread_mutex_lock(&registry_lock);
+    env->references++;
+    pthread_mutex_unlock(&registry_lock);
+    return env;
+}
+
+size_t feat_env_last_txn(const feat_env *env) {
+    MDB_envinfo info;
+    mdb_env_info(env->lmdb, &info);
+    return info.me_last_txnid;
+}
+
 /* ---- Creating. ---- */
 
 static int write_first(const char *path, const MDB_val *key, const MDB_val *value) {

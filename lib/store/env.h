@@ -29,6 +29,9 @@ MDB_dbi feat_env_dbi(const feat_env *env);
 feat_status feat_env_open(const char *path, bool write, size_t map_size, feat_env **env, feat_error *err);
 #define FEAT_ENV_MAP_SIZE ((size_t)64 << 30)
 void feat_env_unref(feat_env *env);
+feat_env *feat_env_ref(feat_env *env);
+/* The number of the last transaction that was committed; no system call. */
+size_t feat_env_last_txn(const feat_env *env);
 /* Makes an empty environment file appear at `path` at once, with one record if `key` is not NULL. An existing file
  * stays (FEAT_OK too). */
 feat_status feat_env_create(const char *path, const MDB_val *key, const MDB_val *value, feat_error *err);

@@ -6,12 +6,14 @@
 #include "base/bitmap.h"
 #include "store/catalog.h"
 #include "store/rows.h"
+#include "store/tail_view.h"
 
 /* What clones have in common. Nothing in the manifest changes but bitmaps of deleted rows, which come when one asks. */
 typedef struct content {
     _Atomic size_t references;
     uint64_t version;
-    feat_manifest manifest;
+    feat_manifest manifest; /* with a segment for rows that were pushed behind the version, if there are any: */
+    feat_batch pushed;
 } content;
 
 struct feat_table_version {
@@ -25,6 +27,7 @@ struct feat_table_version {
 static void content_unref(content *c) {
     if (!c || atomic_fetch_sub_explicit(&c->references, 1, memory_order_acq_rel) != 1) return;
     feat_manifest_done(&c->manifest);
+    feat_batch_done(&c->pushed);
     feat_free(c);
 }
 
@@ -42,6 +45,23 @@ static feat_status explain_version(feat_db *db, uint64_t version, feat_status st
 
 static feat_status explain(const feat_table_version *tv, feat_status status, feat_error *err) {
     return explain_version(tv->db, tv->content->version, status, err);
+}
+
+/* They are a segment behind the stored ones, without blocks. */
+static feat_status load_pushed(feat_table_version *tv, feat_error *err) {
+    const feat_tail_view *view = feat_db_view(tv->db);
+    feat_manifest *m = tv->manifest;
+    feat_digest sum;
+    if (!view || feat_tail_view_version(view) != tv->content->version) return FEAT_OK;
+    FEAT_TRY(feat_tail_view_rows(view, tv->schema, &tv->content->pushed, &sum, err));
+    size_t n = tv->content->pushed.length;
+    if (n == 0) return FEAT_OK;
+    if (FEAT_GROW(m->segments, m->segments_capacity, m->n_segments + 1) != 0) return feat_fail_memory(err);
+    m->segments[m->n_segments++] = (feat_segment){
+        .id = m->next_segment++, .version = tv->content->version + 1, .rows = (uint32_t)n, .sorted = true};
+    m->rows += (int64_t)n;
+    feat_digest_add(&m->content, &sum);
+    return FEAT_OK;
 }
 
 static feat_status load(feat_table_version *tv, feat_error *err) {
@@ -85,6 +105,7 @@ feat_status feat_table_open(feat_db *db, const feat_schema *schema, uint64_t ver
     feat_table_version *tv = NULL;
     FEAT_TRY(handle_new(db, schema, c, &tv, err));
     feat_status status = explain(tv, load(tv, err), err);
+    if (status == FEAT_OK) status = load_pushed(tv, err);
     if (status == FEAT_OK) *out = tv;
     else feat_table_close(tv);
     return status;
@@ -123,8 +144,12 @@ feat_segment_info feat_table_segment(const feat_table_version *tv, size_t i) {
 
 static feat_status begin(feat_table_version *tv, feat_rows *rows, feat_error *err) {
     FEAT_TRY(feat_db_check(tv->db, err));
-    *rows =
-        (feat_rows){.env = feat_db_blocks(tv->db), .manifest = tv->manifest, .schema = tv->schema, .block = tv->block};
+    const feat_batch *pushed = &tv->content->pushed;
+    *rows = (feat_rows){.env = feat_db_blocks(tv->db),
+                        .manifest = tv->manifest,
+                        .schema = tv->schema,
+                        .block = tv->block,
+                        .open = pushed->length > 0 ? pushed : NULL};
     return feat_env_begin(rows->env, false, &rows->txn, err);
 }
 

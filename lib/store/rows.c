@@ -177,9 +177,27 @@ static feat_status find_place(search *s, uint32_t low, uint32_t high, uint32_t n
     return FEAT_OK;
 }
 
+/* The first row of [low, high) of a column in memory that does not stand in front of the place. */
+static uint32_t place_in(const feat_column *c, uint32_t low, uint32_t high, const feat_column *key, size_t row,
+                         bool behind) {
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = feat_column_compare(c, middle, key, row);
+        if (behind ? order <= 0 : order < 0) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
 static feat_status narrow(const feat_rows *r, size_t segment, uint32_t column, const feat_column *key, size_t row,
                           uint32_t near, uint32_t *first, uint32_t *end, feat_error *err) {
     bool absent;
+    if (is_open(r, segment)) {
+        const feat_column *c = &r->open->columns[column];
+        *first = place_in(c, *first, *end, key, row, false);
+        *end = place_in(c, *first, *end, key, row, true);
+        return FEAT_OK;
+    }
     search s = {.r = r, .keys = key, .key = row, .page = SIZE_MAX};
     FEAT_TRY(open_block(r, &r->manifest->segments[segment], column, &absent, err));
     if (absent) return feat_fail(err, FEAT_CORRUPT, "a segment lacks a key column; restore the store from a copy");

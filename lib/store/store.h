@@ -34,6 +34,23 @@ bool feat_db_writable(const feat_db *db);
 feat_status feat_db_lock(feat_db *db, uint32_t timeout_ms, feat_error *err);
 void feat_db_unlock(feat_db *db);
 
+/* ---- Rows that were pushed and are in no version yet, as a snapshot of the newest version shows them. Counted; does
+ * not change. ---- */
+
+typedef struct feat_tail_view feat_tail_view;
+
+/* The newest version of the main line, and the durable rows behind it; `view` NULL when there are none. `sequence` is
+ * that of the last of all rows that were ever pushed and are shown. */
+feat_status feat_tail_view_open(feat_db *db, uint64_t *version, uint64_t *sequence, feat_tail_view **view,
+                                feat_error *err);
+feat_tail_view *feat_tail_view_ref(feat_tail_view *view);
+void feat_tail_view_unref(feat_tail_view *view); /* NULL is a no-op */
+/* A handle for reading alone, in which the tables of the view's version hold its rows, too. */
+feat_status feat_db_with_view(feat_db *db, feat_tail_view *view, feat_db **out, feat_error *err);
+feat_tail_view *feat_db_view(const feat_db *db); /* NULL: none */
+/* A number that is another after every commit to the catalog, whatever it was; no system call. */
+uint64_t feat_db_changes(const feat_db *db);
+
 /* ---- Definitions: a log of what was defined, described and dropped by name. Nothing in it is ever overwritten. ----
  */
 
@@ -113,6 +130,7 @@ typedef enum feat_operation {
     FEAT_OPERATION_DERIVE = 10,
     FEAT_OPERATION_COMPACT = 11, /* the same rows, in fewer segments */
     FEAT_OPERATION_IMPORT = 12,
+    FEAT_OPERATION_PUSH = 13,
     FEAT_OPERATION_END_OF_LIST
 } feat_operation;
 
@@ -346,7 +364,9 @@ uint64_t feat_transaction_parent(const feat_transaction *t);
 feat_db *feat_transaction_db(const feat_transaction *t);
 uint32_t feat_transaction_branch(const feat_transaction *t);
 int64_t feat_transaction_known_at(const feat_transaction *t); /* as given */
-void feat_transaction_abort(feat_transaction *t);             /* NULL is a no-op */
+/* The known time of the last of all commits; false: there is none. */
+bool feat_transaction_last_time(const feat_transaction *t, int64_t *known_time);
+void feat_transaction_abort(feat_transaction *t); /* NULL is a no-op */
 /* What becomes durable with it, or alone where nothing is changed. The first takes a copy, its parts' bytes included.
  */
 feat_status feat_transaction_define(feat_transaction *t, const feat_def *def, feat_error *err);
@@ -354,6 +374,8 @@ feat_status feat_transaction_define(feat_transaction *t, const feat_def *def, fe
 bool feat_transaction_defines(const feat_transaction *t, uint32_t table_id);
 feat_status feat_transaction_apply(feat_transaction *t, uint32_t table_id, const feat_application *application,
                                    feat_error *err);
+/* The transaction holds all rows that were pushed: with it none of them is in the tail any more. */
+void feat_transaction_fold(feat_transaction *t);
 /* Makes all of it visible by one synced catalog transaction; `t` is gone after, also on failure. With no row added or
  * deleted no version is made and `done` describes the one that was started from. */
 feat_status feat_transaction_commit(feat_transaction *t, feat_commit_info *done, feat_error *err);
@@ -361,6 +383,20 @@ feat_status feat_transaction_commit(feat_transaction *t, feat_commit_info *done,
 /* ---- Writing a table. ---- */
 
 typedef struct feat_table_writer feat_table_writer;
+
+/* What is known in memory of the unique indexes that held writers have asked; it outlives them. */
+typedef struct feat_unique_filters feat_unique_filters;
+feat_unique_filters *feat_unique_filters_new(void); /* NULL without memory */
+void feat_unique_filters_free(feat_unique_filters *filters);
+/* Forgets what was not asked for since the last turn. */
+void feat_unique_filters_turn(feat_unique_filters *filters);
+
+/* A writer that is never finished: it keeps rows that were pushed, in memory, so that others can be compared with all
+ * that there are. Any number of them; only probes and reads. */
+feat_status feat_table_writer_begin_held(feat_transaction *t, const feat_schema *schema, feat_unique_filters *filters,
+                                         feat_table_writer **w, feat_error *err);
+/* Adds rows in any order; FEAT_LIMIT when there would be more than 65,536. */
+feat_status feat_table_writer_hold(feat_table_writer *w, const feat_batch *rows, feat_error *err);
 
 /* Starts from what the transaction holds of the table. One writer of a transaction at a time. */
 feat_status feat_table_writer_begin_in(feat_transaction *t, const feat_schema *schema, feat_table_writer **w,

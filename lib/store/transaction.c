@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "store/manifest.h"
+#include "store/tail.h"
 
 typedef struct applied {
     uint32_t table_id;
@@ -19,6 +20,7 @@ struct feat_transaction {
     feat_commit_info last; /* of all commits: the next one follows it */
     int64_t known_at;
     uint32_t branch;
+    bool folds; /* it holds all rows that were pushed */
     feat_commit_table *tables;
     uint32_t n_tables;
     size_t tables_capacity;
@@ -70,6 +72,10 @@ feat_db *feat_transaction_db(const feat_transaction *t) { return t->db; }
 void feat_transaction_set_time(feat_transaction *t, int64_t known_at) { t->known_at = known_at; }
 int64_t feat_transaction_known_at(const feat_transaction *t) { return t->known_at; }
 uint32_t feat_transaction_branch(const feat_transaction *t) { return t->branch; }
+bool feat_transaction_last_time(const feat_transaction *t, int64_t *known_time) {
+    *known_time = t->last.known_time;
+    return t->last.version > 0;
+}
 uint64_t feat_transaction_parent(const feat_transaction *t) { return t->base.version; }
 uint64_t feat_transaction_version(const feat_transaction *t) { return t->last.version + 1; }
 
@@ -184,6 +190,8 @@ feat_status feat_transaction_apply(feat_transaction *t, uint32_t table_id, const
     return FEAT_OK;
 }
 
+void feat_transaction_fold(feat_transaction *t) { t->folds = true; }
+
 /* ---- The commit. ---- */
 
 static feat_status put(feat_transaction *t, MDB_txn *txn, feat_commit_info *done, feat_error *err) {
@@ -194,6 +202,7 @@ static feat_status put(feat_transaction *t, MDB_txn *txn, feat_commit_info *done
     for (size_t i = 0; i < t->n_applied; i++)
         FEAT_TRY(feat_application_put(t->db, txn, t->branch, t->applied[i].table_id, &t->applied[i].application,
                                       info.version, err));
+    if (t->folds) FEAT_TRY(feat_tail_put_folded(t->db, txn, err));
     *done = info;
     return FEAT_OK;
 }
@@ -214,6 +223,7 @@ static feat_status commit(feat_transaction *t, feat_commit_info *done, feat_erro
         return status;
     }
     FEAT_TRY(feat_env_commit(feat_db_catalog(t->db), txn, err));
+    if (t->folds) feat_tail_folded(t->db);
     *done = info;
     return FEAT_OK;
 }

@@ -13,6 +13,15 @@
 /* ---- Sorting: a byte at a time, lowest first; bytes that all hashes share are passed over. ---- */
 
 void feat_unique_sort(feat_unique_entry *entries, feat_unique_entry *work, size_t n) {
+    if (n < 16) { /* as single rows have them: counting would cost more than they do */
+        for (size_t i = 1; i < n; i++) {
+            feat_unique_entry e = entries[i];
+            size_t at = i;
+            for (; at > 0 && entries[at - 1].hash > e.hash; at--) entries[at] = entries[at - 1];
+            entries[at] = e;
+        }
+        return;
+    }
     feat_unique_entry *from = entries, *to = work;
     for (unsigned shift = 0; shift < 64; shift += 8) {
         size_t places[257] = {0};
@@ -331,6 +340,20 @@ feat_status feat_unique_probe_run(feat_env *env, MDB_txn *txn, const feat_run *r
             status = reader_load(r, &body, page, err);
             if (status == FEAT_OK) status = probe_entries(r->entries, r->n, hashes[i], i, hits, err);
         }
+    }
+    reader_free(r);
+    return status;
+}
+
+feat_status feat_unique_walk(feat_env *env, MDB_txn *txn, const feat_run *run, feat_unique_visit *visit, void *context,
+                             feat_error *err) {
+    reader *r;
+    feat_object body;
+    FEAT_TRY(reader_open(env, txn, run, &r, err));
+    feat_status status = feat_object_open(env, txn, &r->body_key, "unique index", &body, err);
+    for (size_t page = 0; page < r->n_pages && status == FEAT_OK; page++) {
+        status = reader_load(r, &body, page, err);
+        if (status == FEAT_OK) status = visit(context, r->entries, r->n, err);
     }
     reader_free(r);
     return status;

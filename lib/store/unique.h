@@ -44,6 +44,16 @@ feat_status feat_unique_probe_run(feat_env *env, MDB_txn *txn, const feat_run *r
 /* The object that holds a run's pages; the run itself is its header. */
 feat_status feat_unique_body(feat_env *env, MDB_txn *txn, const feat_run *run, feat_digest *body, feat_error *err);
 
+/* All entries, some at a time. */
+typedef feat_status feat_unique_visit(void *context, const feat_unique_entry *entries, size_t n, feat_error *err);
+feat_status feat_unique_walk(feat_env *env, MDB_txn *txn, const feat_run *run, feat_unique_visit *visit, void *context,
+                             feat_error *err);
+/* Whether what is in memory says that none of the hashes is in a run; see unique_filter.c. */
+bool feat_unique_filters_exclude(feat_unique_filters *f, const feat_run *run, const uint64_t *hashes, size_t n);
+/* Whether one of the hashes may be in a run; what is not in memory yet is read. */
+feat_status feat_unique_filters_ask(feat_unique_filters *f, feat_env *env, MDB_txn *txn, const feat_run *run,
+                                    const uint64_t *hashes, size_t n, bool *may, feat_error *err);
+
 /* Stores what is pending as a run of the manifest, as it is. */
 feat_status feat_unique_spill(feat_unique_pending *p, feat_manifest *m, feat_object_writer *w, feat_error *err);
 /* Merges what is pending with as many of the newest runs as their sizes ask for, in bounded memory. Rows that the

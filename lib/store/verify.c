@@ -399,6 +399,16 @@ static feat_status check_catalog(verifier *f, uint32_t **ids, size_t *n, feat_er
     return status;
 }
 
+/* Rows that were pushed and are in no version yet: whether what is durable of them can be read. */
+static feat_status check_tail(verifier *f, feat_error *err) {
+    feat_tail_view *view = NULL;
+    uint64_t version, sequence;
+    feat_error why = {.row = -1};
+    feat_status status = feat_tail_view_open(f->db, &version, &sequence, &view, &why);
+    feat_tail_view_unref(view);
+    return weigh(f, status, 0, 0, "tail", &why, err);
+}
+
 feat_status feat_verify_store(feat_db *db, feat_verification *v, feat_error *err) {
     verifier f = {.db = db, .v = v, .block = feat_block_new()};
     uint32_t *ids = NULL;
@@ -406,6 +416,7 @@ feat_status feat_verify_store(feat_db *db, feat_verification *v, feat_error *err
     feat_buffer_init(&f.scratch);
     feat_status status = f.block ? feat_db_check(db, err) : feat_fail_memory(err);
     if (status == FEAT_OK) status = check_catalog(&f, &ids, &n, err);
+    if (status == FEAT_OK) status = check_tail(&f, err);
     if (status == FEAT_OK) status = check_versions(&f, ids, n, err);
     for (size_t i = 0; i < f.n_tables; i++) table_done(&f.tables[i]);
     feat_free(f.tables);

@@ -19,7 +19,9 @@
 struct feat_table_writer {
     feat_db *db;
     feat_transaction *transaction;
-    bool owns; /* that transaction */
+    bool owns;                    /* that transaction */
+    bool held;                    /* it only keeps rows, in `open` */
+    feat_unique_filters *filters; /* of a held one; borrowed */
     const feat_schema *schema;
     feat_manifest manifest; /* the version being made; its last segment is `open` while that has rows */
     feat_object_writer objects;
@@ -106,15 +108,16 @@ static feat_status allocate(feat_table_writer *w, feat_error *err) {
     return status;
 }
 
-feat_status feat_table_writer_begin_in(feat_transaction *t, const feat_schema *schema, feat_table_writer **out,
-                                       feat_error *err) {
+static feat_status begin_writer(feat_transaction *t, const feat_schema *schema, bool held, feat_table_writer **out,
+                                feat_error *err) {
     feat_db *db = feat_transaction_db(t);
-    FEAT_TRY(feat_db_begin_writing(db, err));
+    if (!held) FEAT_TRY(feat_db_begin_writing(db, err));
     feat_table_writer *w = feat_alloc_zero(1, sizeof *w);
     if (!w) {
-        feat_db_end_writing(db);
+        if (!held) feat_db_end_writing(db);
         return feat_fail_memory(err);
     }
+    w->held = held;
     w->db = feat_db_ref(db);
     w->transaction = t;
     w->schema = schema;
@@ -130,6 +133,19 @@ feat_status feat_table_writer_begin_in(feat_transaction *t, const feat_schema *s
     return FEAT_OK;
 }
 
+feat_status feat_table_writer_begin_in(feat_transaction *t, const feat_schema *schema, feat_table_writer **w,
+                                       feat_error *err) {
+    return begin_writer(t, schema, false, w, err);
+}
+
+feat_status feat_table_writer_begin_held(feat_transaction *t, const feat_schema *schema, feat_unique_filters *filters,
+                                         feat_table_writer **w, feat_error *err) {
+    FEAT_TRY(begin_writer(t, schema, true, w, err));
+    (*w)->filters = filters;
+    (*w)->first_pending = UINT64_MAX; /* what is held counts as stored */
+    return FEAT_OK;
+}
+
 feat_status feat_table_writer_begin(feat_db *db, const feat_schema *schema, feat_table_writer **out, feat_error *err) {
     feat_transaction *t;
     FEAT_TRY(feat_transaction_begin(db, FEAT_BRANCH_MAIN, 0, &t, err));
@@ -142,7 +158,7 @@ feat_status feat_table_writer_begin(feat_db *db, const feat_schema *schema, feat
 void feat_table_writer_abort(feat_table_writer *w) {
     if (!w) return;
     feat_object_writer_abort(&w->objects);
-    feat_db_end_writing(w->db);
+    if (!w->held) feat_db_end_writing(w->db);
     feat_unique_pending_done(&w->unique);
     feat_manifest_done(&w->manifest);
     feat_batch_done(&w->open);
@@ -358,6 +374,24 @@ feat_status feat_table_writer_add(feat_table_writer *w, const feat_batch *rows, 
     return status;
 }
 
+feat_status feat_table_writer_hold(feat_table_writer *w, const feat_batch *rows, feat_error *err) {
+    FEAT_TRY(usable(w, err));
+    FEAT_TRY(check_batch(w, rows, err));
+    if (rows->length > FEAT_SEGMENT_ROWS - w->open.length)
+        return feat_fail(err, FEAT_LIMIT, "table '%s': more rows are pushed than can be kept", w->schema->name);
+    w->failed = true;
+    if (!w->is_open) FEAT_TRY(open_segment(w, 0, err));
+    feat_segment *s = last_segment(w);
+    FEAT_TRY(index_rows(w, rows, 0, rows->length, s->id, s->rows, err));
+    for (size_t i = 0; i < rows->n_columns; i++)
+        if (feat_column_append_range(&w->open.columns[i], &rows->columns[i], 0, rows->length) != 0)
+            return feat_fail_memory(err);
+    w->open.length += rows->length;
+    s->rows += (uint32_t)rows->length;
+    w->failed = false;
+    return FEAT_OK;
+}
+
 /* ---- Reading what is there, base and pending. ---- */
 
 bool feat_table_writer_pending(const feat_table_writer *w, feat_row_address row) {
@@ -426,15 +460,40 @@ static feat_status sort_hits(feat_unique_hits *hits, feat_unique_hit **out, feat
     return FEAT_OK;
 }
 
+/* Whether no row has one of the hashes, as far as memory alone can tell. */
+static feat_status probe_memory(feat_table_writer *w, const uint64_t *hashes, size_t n, bool *none, feat_error *err) {
+    feat_unique_hits hits = {0};
+    *none = w->filters != NULL;
+    for (size_t i = 0; i < w->manifest.n_runs && *none; i++)
+        *none = feat_unique_filters_exclude(w->filters, &w->manifest.runs[i], hashes, n);
+    if (!*none) return FEAT_OK;
+    feat_status status = feat_unique_probe_pending(&w->unique, hashes, n, &hits, err);
+    *none = hits.n == 0;
+    feat_free(hits.entries);
+    return status;
+}
+
 feat_status feat_table_writer_probe(feat_table_writer *w, const uint64_t *hashes, size_t n, feat_unique_hit **out,
                                     size_t *n_hits, feat_error *err) {
     reading r;
+    bool none;
     feat_unique_hits hits = {0};
     FEAT_TRY(usable(w, err));
+    FEAT_TRY(probe_memory(w, hashes, n, &none, err));
+    if (none) {
+        *out = NULL;
+        *n_hits = 0;
+        return FEAT_OK;
+    }
     FEAT_TRY(begin_reading(w, &r, err));
     feat_status status = feat_unique_probe_pending(&w->unique, hashes, n, &hits, err);
-    for (size_t i = 0; i < w->manifest.n_runs && status == FEAT_OK; i++)
-        status = feat_unique_probe_run(r.rows.env, r.rows.txn, &w->manifest.runs[i], hashes, n, &hits, err);
+    for (size_t i = 0; i < w->manifest.n_runs && status == FEAT_OK; i++) {
+        const feat_run *run = &w->manifest.runs[i];
+        bool may = true;
+        if (w->filters) status = feat_unique_filters_ask(w->filters, r.rows.env, r.rows.txn, run, hashes, n, &may, err);
+        if (may && status == FEAT_OK)
+            status = feat_unique_probe_run(r.rows.env, r.rows.txn, run, hashes, n, &hits, err);
+    }
     if (status == FEAT_OK) status = drop_dead(w, &r, &hits, err);
     end_reading(&r);
     if (status == FEAT_OK) status = sort_hits(&hits, out, err);

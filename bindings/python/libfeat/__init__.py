@@ -41,6 +41,7 @@ from ._errors import (
 from ._loader import VERSION
 from ._types import Interval
 from .parquet import ParquetRows, read_parquet
+from .pushing import Pushed
 from .reader import STATUS, Position, Reader, Vector, Vectors
 from .result import Result, TrainingSet
 from .snapshot import Snapshot
@@ -82,6 +83,7 @@ __all__ = [
     "OutOfMemory",
     "ParquetRows",
     "Position",
+    "Pushed",
     "ReadOnlyError",
     "Reader",
     "Result",

@@ -134,6 +134,10 @@ class PublishOptions(Structure):
     _fields_ = [("size", c_size_t), ("known_at", c_int64), ("other_tables", c_bool)]
 
 
+class PushOptions(Structure):
+    _fields_ = [("size", c_size_t), ("on_conflict", c_int), ("known_at", c_int64), ("fold_bytes", c_uint64)]
+
+
 class Commit(Structure):
     _fields_ = [
         ("version", c_uint64),
@@ -352,6 +356,10 @@ class Position(Structure):
     _fields_ = [("version", c_uint64), ("sequence", c_uint64)]
 
 
+class Pushed(Structure):
+    _fields_ = [("position", Position), ("rows_added", c_int64), ("rows_skipped", c_int64)]
+
+
 class PlainColumn(Structure):
     _fields_ = [
         ("name", c_char_p),
@@ -373,6 +381,8 @@ STRUCTS: Dict[str, type] = {
     "feat_commit": Commit,
     "feat_txn_options": TxnOptions,
     "feat_publish_options": PublishOptions,
+    "feat_push_options": PushOptions,
+    "feat_pushed": Pushed,
     "feat_at": At,
     "feat_scan_options": ScanOptions,
     "feat_changes_options": ChangesOptions,
@@ -424,6 +434,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "feat_snapshot_open": (_status, [_handle, POINTER(At), _handle_out, _err]),
     "feat_snapshot_close": (None, [_handle]),
     "feat_snapshot_version": (c_uint64, [_handle]),
+    "feat_snapshot_position": (None, [_handle, POINTER(Position)]),
     "feat_snapshot_scan": (_status, [_handle, c_char_p, POINTER(ScanOptions), _stream, _err]),
     "feat_snapshot_digest": (_status, [_handle, c_char_p, c_char * DIGEST_SIZE, POINTER(c_int64), _err]),
     "feat_history": (_status, [_handle, c_char_p, _stream, _err]),
@@ -439,6 +450,10 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "feat_unbranch": (_status, [_handle, c_char_p, _err]),
     "feat_branches": (_status, [_handle, _stream, _err]),
     "feat_publish": (_status, [_handle, c_char_p, POINTER(PublishOptions), POINTER(Commit), _err]),
+    # push.h
+    "feat_push": (_status, [_handle, c_char_p, _stream, POINTER(PushOptions), POINTER(Pushed), _err]),
+    "feat_flush": (_status, [_handle, POINTER(Position), _err]),
+    "feat_fold": (_status, [_handle, POINTER(Commit), _err]),
     # changes.h
     "feat_changes": (_status, [_handle, c_char_p, POINTER(At), POINTER(At), POINTER(ChangesOptions), _stream, _err]),
     "feat_diff": (_status, [_handle, POINTER(At), POINTER(At), _stream, _err]),

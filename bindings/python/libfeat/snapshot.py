@@ -13,6 +13,7 @@ from . import _checks as check
 from ._errors import ArgumentError
 from ._handle import Handle, choice, text
 from .parquet import write_parquet
+from .reader import Position
 from .result import Result, TrainingSet
 
 
@@ -54,6 +55,14 @@ class Snapshot(Handle):
     def version(self) -> int:
         """Store version."""
         return int(c.lib.feat_snapshot_version(self._open_pointer))
+
+    @property
+    def position(self) -> Position:
+        """Version, and the number of the last row that was pushed and is shown: of a snapshot of the newest version. Of
+        others the second is 0."""
+        position = c.Position()
+        c.lib.feat_snapshot_position(self._open_pointer, byref(position))
+        return Position(position.version, position.sequence)
 
     def table(self, name: str, columns: Optional[Sequence[str]] = None, ended: bool = False) -> Result:
         """The rows of a table, in no promised order, with the columns that it had at this version; ``columns`` chooses and

@@ -14,6 +14,7 @@ from . import _checks as check
 from . import _time
 from ._errors import CODES, ArgumentError
 from ._handle import Handle, choice, text
+from .pushing import Pushing
 from .reader import Reader
 from .result import Result, TrainingSet
 from .versions import Vacuumed, Versions
@@ -87,7 +88,7 @@ def _step(every: Any) -> int:
     return int(every)
 
 
-class Store(Handle, Writing, Versions):
+class Store(Handle, Writing, Pushing, Versions):
     """An open store. Made by ``libfeat.open``; may be shared between threads; closes as a context manager."""
 
     _what = "store"

@@ -36,7 +36,7 @@ class Finding(NamedTuple):
 
     version: Optional[int]  #: None: with none in particular
     table: Optional[str]
-    what: str  #: "catalog", "commit" or "table"
+    what: str  #: "catalog", "commit", "table" or "tail"
     message: str
 
 
