@@ -22,9 +22,11 @@ typedef struct feat_export_options {
 
 /** Writes a version (`at` NULL: the newest) as one file, which depends neither on the machine nor on the file system:
  *  definitions, the rows of all tables as they are stored, and how far applications had come; not other versions, tags,
- *  branches, pins, nor the serving state of deployed services. `path` must not exist; the file appears there when it is
- *  whole and synced. Readers and writers go on meanwhile. `opt` may be NULL.
- *  Errors: FEAT_NOT_FOUND (version, tag, branch), FEAT_EXISTS, FEAT_CORRUPT, FEAT_CANCELLED, FEAT_IO. */
+ *  branches, pins, nor rows that were pushed and not folded yet (feat_fold
+ *  makes a version of them), nor the serving state of deployed services. `path` must not exist; the file appears there
+ * when it is whole and synced. Readers and writers go on meanwhile; space that writers free is not used again before
+ * the call ends. `opt` may be NULL. Errors: FEAT_NOT_FOUND (version, tag, branch), FEAT_EXISTS, FEAT_CORRUPT,
+ * FEAT_CANCELLED, FEAT_IO. */
 FEAT_API feat_status feat_export(feat_store *store, const feat_at *at, const char *path, const feat_export_options *opt,
                                  feat_error *err);
 

@@ -216,6 +216,7 @@ typedef struct importing {
     FILE *file;
     feat_db *db;
     MDB_txn *objects; /* that is open; NULL: none */
+    MDB_txn *catalog; /* likewise; a definition may have many records */
     size_t bytes;     /* in it */
     uint64_t records;
     uint8_t key[KEY_MAX];
@@ -281,6 +282,12 @@ static feat_status commit_objects(importing *m, feat_error *err) {
     return txn ? feat_env_commit(feat_db_blocks(m->db), txn, err) : FEAT_OK;
 }
 
+static feat_status commit_catalog(importing *m, feat_error *err) {
+    MDB_txn *txn = m->catalog;
+    m->catalog = NULL;
+    return txn ? feat_env_commit(feat_db_catalog(m->db), txn, err) : FEAT_OK;
+}
+
 static feat_status take_object(importing *m, feat_error *err) {
     if (m->key_size != sizeof(feat_digest)) return damaged(err, "the key of an object");
     FEAT_TRY(check_envelope(m, FEAT_KIND_DATA, FEAT_KIND_CHUNKS, err));
@@ -293,17 +300,14 @@ static feat_status take_object(importing *m, feat_error *err) {
 }
 
 static feat_status take_catalog(importing *m, feat_error *err) {
-    MDB_txn *txn;
     MDB_val k = {m->key_size, m->key}, v = {m->value_size, m->value};
     bool definition = m->key_size == 13 && m->key[0] == FEAT_KEY_DEFINITION;
     if (!definition && !(m->key_size == 2 && m->key[0] == FEAT_KEY_COUNTER))
         return damaged(err, "a key of the catalog");
     FEAT_TRY(check_envelope(m, definition ? FEAT_KIND_DEFINITION : FEAT_KIND_COUNTER, 0, err));
-    FEAT_TRY(feat_env_begin(feat_db_catalog(m->db), true, &txn, err));
-    int rc = mdb_put(txn, feat_env_dbi(feat_db_catalog(m->db)), &k, &v, 0);
-    if (rc == 0) return feat_env_commit(feat_db_catalog(m->db), txn, err);
-    feat_env_abort(txn);
-    return feat_env_fail(err, rc, "writing a store");
+    if (!m->catalog) FEAT_TRY(feat_env_begin(feat_db_catalog(m->db), true, &m->catalog, err));
+    int rc = mdb_put(m->catalog, feat_env_dbi(feat_db_catalog(m->db)), &k, &v, 0);
+    return rc == 0 ? FEAT_OK : feat_env_fail(err, rc, "writing a store");
 }
 
 /* The payload without the digest at its end. */
@@ -342,6 +346,7 @@ static feat_status take_version(importing *m, feat_error *err) {
     feat_cursor in;
     FEAT_TRY(check_digest(m, &in, err));
     FEAT_TRY(commit_objects(m, err));
+    FEAT_TRY(commit_catalog(m, err));
     if (m->version) return damaged(err, "it has two versions");
     m->version = true;
     feat_cursor peek = in;
@@ -355,6 +360,7 @@ static feat_status take_applications(importing *m, feat_error *err) {
     feat_commit_record last;
     FEAT_TRY(check_digest(m, &in, err));
     if (!m->version) return damaged(err, "it has no version");
+    FEAT_TRY(commit_catalog(m, err));
     FEAT_TRY(feat_env_begin(feat_db_catalog(m->db), true, &txn, err));
     feat_status status = feat_commit_last(m->db, txn, &last, err);
     while (status == FEAT_OK && in.at < in.end)
@@ -384,6 +390,8 @@ static feat_status take_all(importing *m, feat_error *err) {
     }
     if (m->value_size != 8 || feat_get_be(m->value, 8) != m->records - 1) return damaged(err, "records are missing");
     if (!m->version) return damaged(err, "it has no version");
+    FEAT_TRY(commit_objects(m, err));
+    FEAT_TRY(commit_catalog(m, err));
     return fgetc(m->file) == EOF ? FEAT_OK : damaged(err, "something follows its end");
 }
 
@@ -401,6 +409,7 @@ feat_status feat_db_import(feat_db *db, const char *path, feat_error *err) {
     }
     feat_status status = take_all(&m, err);
     if (m.objects) feat_env_abort(m.objects);
+    if (m.catalog) feat_env_abort(m.catalog);
     feat_free(m.value);
     fclose(m.file);
     return status;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import random
+import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -57,6 +58,8 @@ class World:
         self.kept: Set[int] = {0}  # versions that can be read
         self.applied: Dict[Tuple[str, str], int] = {}
         self.n_names = 0
+        self.pushed: Optional[Content] = None  # what the newest version and the rows pushed behind it are together
+        self.pushed_tables: Set[str] = set()
         self.counts: Counter = Counter()
 
     # ---- rows ----
@@ -210,6 +213,51 @@ class World:
                 txn.abort()
                 content = self.contents[self.tips[branch]]
         self.committed(branch, content, tables)
+
+    def one_push(self) -> None:
+        table = self.rng.choice(list(TABLES))
+        columns = TABLES[table][0]
+        content = self.pushed or self.contents[self.tips["main"]]
+        after, rows = Counter(content[table]), self.some_rows(table)
+        stored = {key(table, r) for r in after if key(table, r)}
+        new = [r for r in rows if key(table, r) not in stored]
+        after.update(new)
+        data = with_types({c: [plain(r, table)[i] for r in rows] for i, c in enumerate(columns)})
+        done = self.store.push(table, data, on_conflict="ignore")
+        assert (done.rows_added, done.rows_skipped) == (len(new), len(rows) - len(new))
+        self.pushed, self.pushed_tables = {**content, table: after}, self.pushed_tables | {table}
+        if self.rng.random() < 0.5:
+            self.store.flush()
+            self.look_at_pushed()
+
+    def look_at_pushed(self) -> None:
+        assert self.pushed is not None
+        with self.store.snapshot() as snap:
+            for table, (columns, _) in TABLES.items():
+                assert Counter(rows_of(snap.table(table), columns)) == self.pushed[table]
+
+    def settle(self) -> None:
+        """Pushed rows become a version before anything else does."""
+        if self.pushed is not None:
+            content, tables = self.pushed, self.pushed_tables
+            self.pushed, self.pushed_tables = None, set()
+            if self.rng.random() < 0.8:
+                self.store.fold()
+            else:  # any commit does it first
+                self.store.append("plain", with_types({"k": [], "x": [], "at": []}))
+            self.committed("main", content, tables)
+
+    def one_crash(self) -> None:
+        """Goes on from what the files hold at this moment, as if the process had been killed."""
+        path = self.path.with_name(f"crashed {self.last} {self.rng.random()}")
+        shutil.copytree(self.path, path, ignore=shutil.ignore_patterns("*-lock"))
+        self.store.close()
+        shutil.rmtree(self.path)
+        self.path = path
+        self.store = libfeat.open(path, mode="r+")
+        if self.pushed is not None:
+            self.store.flush()  # a writer recovers what was pushed
+            self.look_at_pushed()
 
     def one_repeat(self) -> None:
         """A call of an application, and the same call once more."""
@@ -385,12 +433,14 @@ class World:
 
     def step(self) -> None:
         steps = {
-            self.one_write: 30, self.one_transaction: 10, self.one_repeat: 2, self.one_restore: 4, self.one_branch: 4,
+            self.one_write: 30, self.one_transaction: 10, self.one_repeat: 2, self.one_push: 12, self.one_crash: 0.3, self.one_restore: 4, self.one_branch: 4,
             self.one_unbranch: 5, self.one_audit: 3, self.one_tag: 2, self.one_publish: 6, self.one_vacuum: 0.3, self.one_compact: 1, self.one_reopen: 0.3,
             self.one_look: 25, self.one_difference: 8, self.one_feed: 5, self.one_history: 2,
         }  # fmt: skip
         one = self.rng.choices(list(steps), list(steps.values()))[0]
         self.counts[one.__name__] += 1
+        if one not in (self.one_push, self.one_look, self.one_crash):
+            self.settle()
         one()
 
 

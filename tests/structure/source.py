@@ -175,6 +175,14 @@ def check_installed_headers(root):
     return compare(present, "include/", listed, "include/meson.build")
 
 
+def check_python_package(root):
+    """bindings/python/meson.build lists each module: a wheel has no other."""
+    folder = os.path.join(root, "bindings", "python")
+    listed = set(re.findall(r"'libfeat/(\w+\.py)'", read(os.path.join(folder, "meson.build"))))
+    present = {name for name in os.listdir(os.path.join(folder, "libfeat")) if name.endswith(".py")}
+    return compare(present, "bindings/python/libfeat/", listed, "bindings/python/meson.build")
+
+
 def unlisted(root, directory, prefix=""):
     """Differences between the .c files (whose name starts so) of a folder and those that its meson.build names."""
     folder = os.path.join(root, directory)

@@ -30,8 +30,10 @@ def tree(tmp_path):
     put(tmp_path, "include/feat.h", '#include "feat/base.h"\n')
     put(tmp_path, "include/feat/base.h", "FEAT_API const char *feat_version(void);\n")
     put(tmp_path, "include/meson.build", "install_headers('feat.h')\ninstall_headers('feat/base.h', subdir: 'feat')\n")
-    for path in ("COPYING", "README.md", "meson.build", ".ci/run", "bindings/x", "doc/x", "examples/x", "tests/x"):
+    for path in ("COPYING", "README.md", "meson.build", ".ci/run", "doc/x", "examples/x", "tests/x"):
         put(tmp_path, path)
+    put(tmp_path, "bindings/python/libfeat/a.py")
+    put(tmp_path, "bindings/python/meson.build", "install_sources('libfeat/a.py')\n")
     return tmp_path
 
 
@@ -41,6 +43,7 @@ TREE_CHECKS = [
     source.check_map,
     source.check_installed_headers,
     source.check_built_sources,
+    source.check_python_package,
     source.check_top,
 ]
 
@@ -128,6 +131,11 @@ def test_installed_headers_finds(tree):
 def test_built_sources_finds(tree, folder, name):
     put(tree, f"{folder}/{name}")
     assert source.check_built_sources(tree) == [f"{name}: in {folder}, not in {folder}/meson.build"]
+
+
+def test_python_package_finds(tree):
+    put(tree, "bindings/python/libfeat/b.py")
+    assert source.check_python_package(tree) == ["b.py: in bindings/python/libfeat/, not in bindings/python/meson.build"]
 
 
 def test_built_sources_finds_a_missing_file(tree):

@@ -37,6 +37,10 @@ def test_every_source_is_built(root):
     passes(source.check_built_sources(root))
 
 
+def test_python_package(root):
+    passes(source.check_python_package(root))
+
+
 def test_top_level_folder(root):
     passes(source.check_top(root))
 
