@@ -172,18 +172,23 @@ feat_key_result feat_key_read(feat_cursor *in, feat_column *out, feat_buffer *sc
 /* Part of the file format: see the head of feat_row_digest. */
 enum { CLASS_INTEGER = 1, CLASS_DOUBLE = 2, CLASS_TEXT = 3, CLASS_DECIMAL = 4, CLASS_INTERVAL = 5 };
 
-static void append_integer(feat_buffer *out, int64_t v) {
-    feat_buffer_byte(out, CLASS_INTEGER);
-    feat_buffer_u64(out, (uint64_t)v);
+/* Most cells: number, class and eight bytes, written at once. */
+static void append_word(feat_buffer *out, uint32_t id, int class, uint64_t v) {
+    uint8_t cell[13];
+    for (int i = 0; i < 4; i++) cell[i] = (uint8_t)(id >> (8 * i));
+    cell[4] = (uint8_t) class;
+    for (int i = 0; i < 8; i++) cell[5 + i] = (uint8_t)(v >> (8 * i));
+    feat_buffer_append(out, cell, sizeof cell);
 }
 
 /* By value: neither a wider type nor more digits behind the point change it. */
-static void append_decimal(feat_buffer *out, feat_int128 v, int scale) {
+static void append_decimal(feat_buffer *out, uint32_t id, feat_int128 v, int scale) {
     for (; scale > 0 && v % 10 == 0; scale--) v /= 10;
     if (scale == 0 && v >= INT64_MIN && v <= INT64_MAX) {
-        append_integer(out, (int64_t)v);
+        append_word(out, id, CLASS_INTEGER, (uint64_t)v);
         return;
     }
+    feat_buffer_u32(out, id);
     feat_buffer_byte(out, CLASS_DECIMAL);
     feat_buffer_byte(out, (uint8_t)scale);
     feat_buffer_u64(out, (uint64_t)v);
@@ -193,17 +198,16 @@ static void append_decimal(feat_buffer *out, feat_int128 v, int scale) {
 /* NULL leaves no bytes, so a column that was added later leaves the digests of older rows as they are. */
 static void append_canonical(feat_buffer *out, const feat_column *c, uint32_t id, size_t row) {
     if (feat_column_is_null(c, row)) return;
-    feat_buffer_u32(out, id);
     switch (FEAT_TYPE_BASE(c->type)) {
     case FEAT_TYPE_REAL:
     case FEAT_TYPE_DOUBLE:
-        feat_buffer_byte(out, CLASS_DOUBLE);
-        feat_buffer_u64(out, feat_double_bits(feat_double_canonical(feat_column_double(c, row))));
+        append_word(out, id, CLASS_DOUBLE, feat_double_bits(feat_double_canonical(feat_column_double(c, row))));
         break;
     case FEAT_TYPE_UBIGINT:
-    case FEAT_TYPE_DECIMAL: append_decimal(out, feat_column_wide(c, row), FEAT_TYPE_SCALE(c->type)); break;
+    case FEAT_TYPE_DECIMAL: append_decimal(out, id, feat_column_wide(c, row), FEAT_TYPE_SCALE(c->type)); break;
     case FEAT_TYPE_INTERVAL: {
         feat_interval v = feat_column_interval(c, row);
+        feat_buffer_u32(out, id);
         feat_buffer_byte(out, CLASS_INTERVAL);
         feat_buffer_u32(out, (uint32_t)v.months);
         feat_buffer_u32(out, (uint32_t)v.days);
@@ -216,12 +220,11 @@ static void append_canonical(feat_buffer *out, const feat_column *c, uint32_t id
     case FEAT_TYPE_LIST:
     case FEAT_TYPE_MAP: {
         feat_text text = feat_column_text(c, row);
-        feat_buffer_byte(out, CLASS_TEXT);
-        feat_buffer_u64(out, text.length);
+        append_word(out, id, CLASS_TEXT, text.length);
         feat_buffer_append(out, text.data, text.length);
         break;
     }
-    default: append_integer(out, feat_column_int(c, row));
+    default: append_word(out, id, CLASS_INTEGER, (uint64_t)feat_column_int(c, row));
     }
 }
 
